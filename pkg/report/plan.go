@@ -1,0 +1,95 @@
+package report
+
+import "time"
+
+// SchemaPlan is the `schema` of a Plan.
+const SchemaPlan = "drydock.plan/v1"
+
+// Plan is the document `drydock plan` prints and the customer's scripts read (seeds: "Example Output").
+type Plan struct {
+	Schema          string          `json:"schema"`
+	Tool            Tool            `json:"tool"`
+	ExitCode        int             `json:"exit_code"`
+	Plan            string          `json:"plan"` // sha256:… of Digested (RFC 8785)
+	Application     string          `json:"application"`
+	Timestamp       time.Time       `json:"timestamp"`
+	AnalysisMode    string          `json:"analysis_mode"` // always read_only_safe
+	Vulnerabilities int             `json:"vulnerability_count"`
+	Resolution      string          `json:"resolution"` // joint | per-package
+	Inputs          Inputs          `json:"inputs"`
+	Phases          []Phase         `json:"deployment_phases"`
+	Outcomes        []Outcome       `json:"outcomes"`
+	Recommendations Recommendations `json:"cicd_recommendations"`
+}
+
+// Inputs are what the plan was made from; beside the digest, not in it.
+type Inputs struct {
+	Inventory    string     `json:"inventory"`
+	Advisories   string     `json:"advisories"`
+	Index        string     `json:"index,omitempty"`
+	Policy       string     `json:"policy"`
+	Now          time.Time  `json:"now"`
+	ExcludeNewer *time.Time `json:"exclude_newer,omitempty"`
+	Python       string     `json:"python,omitempty"`
+	Platform     string     `json:"platform,omitempty"`
+	Resolver     string     `json:"resolver,omitempty"`
+}
+
+// Phase groups updates that go together.
+type Phase struct {
+	Phase        string     `json:"phase"`
+	Timeline     string     `json:"timeline"`
+	Packages     []string   `json:"packages"`
+	Method       string     `json:"deployment_method"`
+	Class        string     `json:"class"`
+	Deadline     *time.Time `json:"deadline,omitempty"`
+	DeadlineRule string     `json:"deadline_rule,omitempty"`
+	Provisional  bool       `json:"provisional,omitempty"` // no log, so no first detection: the deadline counts from this scan and is outside the digest
+	Branch       string     `json:"branch"`
+	Updates      []Update   `json:"updates"`
+}
+
+// Update moves one package in one source.
+type Update struct {
+	Package   string     `json:"package"`
+	Ecosystem string     `json:"ecosystem,omitempty"`
+	From      string     `json:"from,omitempty"`
+	To        string     `json:"to"`
+	Source    string     `json:"source"`
+	Direct    bool       `json:"direct"`
+	Step      string     `json:"step"` // patch | minor | major
+	Released  *time.Time `json:"released,omitempty"`
+	Fixes     []string   `json:"fixes"`
+	Reason    string     `json:"reason"`
+}
+
+// Outcomes of design §2, I5.
+const (
+	Fixed          = "fixed"
+	Planned        = "planned"
+	Blocked        = "blocked"
+	NoFixPublished = "no-fix-published"
+	CoolingDown    = "cooling-down"
+	Frozen         = "frozen"
+	AcceptedUntil  = "accepted-until"
+	NotAffected    = "not-affected"
+	Unsupported    = "unsupported"
+	OutcomeError   = "error"
+)
+
+// Outcome is the answer to one finding.
+type Outcome struct {
+	Package       string   `json:"package"`
+	Version       string   `json:"version"`
+	Source        string   `json:"source"`
+	Vulnerability string   `json:"vulnerability"`
+	Outcome       string   `json:"outcome"`
+	Phase         string   `json:"phase,omitempty"`
+	Detail        string   `json:"detail"`
+	Chain         []string `json:"chain,omitempty"`
+}
+
+// Recommendations are the seeds' rules, printed with every plan.
+type Recommendations struct {
+	NeverDo []string `json:"never_do"`
+}
