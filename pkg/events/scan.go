@@ -6,11 +6,20 @@ import "time"
 type ScanRequested struct {
 	Application string `json:"application"`
 	Target      string `json:"target"`                // absolute path
+	Given       string `json:"given,omitempty"`       // the path as the person wrote it
 	Environment bool   `json:"environment,omitempty"` // target is a Python prefix or site-packages of a live application
 	Engine      string `json:"engine,omitempty"`      // native (default) or osv-scanner
 	CrossCheck  bool   `json:"cross_check,omitempty"` // run both engines and report every difference
 	Outdated    bool   `json:"outdated,omitempty"`    // look up newer releases too
-	Plan        bool   `json:"plan,omitempty"`        // a person waits for the plan that follows
+	IndexURL    string `json:"index_url,omitempty"`   // without credentials; empty: the configured one
+
+	PlanOptions PlanOptions `json:"plan_options,omitzero"`
+}
+
+// PlanOptions are the wishes of the person who asked for a plan.
+type PlanOptions struct {
+	ExcludeNewer *time.Time `json:"exclude_newer,omitempty"` // no distribution published later is picked
+	Python       string     `json:"python,omitempty"`        // target interpreter's version
 }
 
 // Why a scan.completed was made.
@@ -35,6 +44,8 @@ type ScanCompleted struct {
 	Summary     Summary    `json:"summary"`
 	Confinement string     `json:"confinement"` // landlock+seccomp | landlock | none
 	Engine      string     `json:"engine"`
+
+	PlanOptions PlanOptions `json:"plan_options,omitzero"` // as asked for
 }
 
 // Summary counts findings by severity.
