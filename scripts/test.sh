@@ -1,0 +1,22 @@
+#!/usr/bin/env bash
+# Runs the tests of all modules, or of the packages named as arguments. Prints go test's own lines as they come
+# and, last, one line with the counts.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+GO=${GO:-go}
+
+race=()
+read -r cc _ <<<"$($GO env CC)"
+if command -v "$cc" >/dev/null; then
+	race=(-race)
+	export CGO_ENABLED=1
+else
+	echo "no C compiler ($cc): the race detector is off" >&2
+fi
+
+[ $# -gt 0 ] || set -- work
+mkdir -p .cache
+$GO build -o .cache/testsum ./scripts/testsum
+# go test's exit code is repeated in the stream; testsum fails for a failed test, package or build, and
+# pipefail for what never reached the stream.
+$GO test -json "${race[@]}" -timeout "${TIMEOUT:-12m}" "$@" | .cache/testsum
