@@ -182,7 +182,9 @@ type Resolution struct {
 
 // Status is what `drydock status` shows of the bus.
 type Status struct {
-	Kind      string           `json:"kind"` // memory | embedded | external
+	Kind      string           `json:"kind"`             // memory | embedded | external
+	Ready     bool             `json:"ready"`            // appends are taken
+	Reason    string           `json:"reason,omitempty"` // why not ready
 	Streams   []StreamStatus   `json:"streams"`
 	Consumers []ConsumerStatus `json:"consumers"`
 	Warnings  []string         `json:"warnings,omitempty"`
@@ -215,6 +217,9 @@ var (
 	ErrGap         = errors.New("sequence missing in the event log")
 	ErrClosed      = errors.New("closed")
 	ErrNoKey       = errors.New("no such key")
+	ErrNoConsumer  = errors.New("no such consumer")
+	ErrNoLetter    = errors.New("no such dead letter")
+	ErrDenied      = errors.New("not permitted by the server")
 )
 
 // CheckAppend is the door of every Append: it reports the first event that may not enter app's log.
