@@ -1,0 +1,228 @@
+package gateway
+
+import (
+	"context"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
+
+	"github.com/drydock-dev/drydock/pkg/bus"
+	"github.com/drydock-dev/drydock/services/gateway/api"
+)
+
+// Handler serves /livez, /readyz, /metrics and the API under /v1 with its OpenAPI document.
+func (s *Service) Handler() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /livez", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("ok\n")) })
+	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) {
+		if err := s.ready(r.Context()); err != nil {
+			http.Error(w, "not ready: "+err.Error(), http.StatusServiceUnavailable)
+			return
+		}
+		_, _ = w.Write([]byte("ok\n"))
+	})
+	if s.deps.Metrics != nil {
+		mux.Handle("GET /metrics", s.deps.Metrics)
+	}
+	s.routes(humago.New(mux, s.openAPI()))
+	return s.guard(mux)
+}
+
+// Server is an HTTP server for Handler with its limits.
+func (s *Service) Server() *http.Server {
+	return &http.Server{Handler: s.Handler(), ReadHeaderTimeout: headerTime, MaxHeaderBytes: maxHeader}
+}
+
+func (s *Service) openAPI() huma.Config {
+	c := huma.DefaultConfig("Drydock", s.deps.Version)
+	c.OpenAPIPath, c.DocsPath, c.SchemasPath = "/v1/openapi", "", "" // no documentation page: it would load scripts from elsewhere
+	c.CreateHooks = nil                                              // no "$schema" key in answers
+	c.Info.Description = "Requests for scans, and what came of them. Errors are RFC 9457 problems with the members fix and exit_code."
+	return c
+}
+
+type body[T any] struct{ Body T }
+
+type waited struct {
+	Wait string `query:"wait" doc:"How long to wait for an answer, such as 30s; at most 60s"`
+}
+
+// Resolve checks the duration.
+func (w waited) Resolve(huma.Context) []error {
+	if w.Wait == "" {
+		return nil
+	}
+	if _, err := time.ParseDuration(w.Wait); err != nil {
+		return []error{&huma.ErrorDetail{Location: "query.wait", Message: "want a duration such as 30s", Value: w.Wait}}
+	}
+	return nil
+}
+
+func (w waited) duration() time.Duration {
+	d, _ := time.ParseDuration(w.Wait) // Resolve has refused what does not parse
+	return d
+}
+
+// get registers a reading operation.
+func get[In, Out any](a huma.API, id, path, summary string, fn func(context.Context, *In) (Out, error)) {
+	operate(a, huma.Operation{OperationID: id, Method: http.MethodGet, Path: path, Summary: summary}, fn)
+}
+
+// post registers an operation that changes something.
+func post[In, Out any](a huma.API, id, path, summary string, status int, fn func(context.Context, *In) (Out, error)) {
+	operate(a, huma.Operation{OperationID: id, Method: http.MethodPost, Path: path, Summary: summary, DefaultStatus: status,
+		MaxBodyBytes: maxBody, BodyReadTimeout: bodyTime}, fn)
+}
+
+func operate[In, Out any](a huma.API, op huma.Operation, fn func(context.Context, *In) (Out, error)) {
+	op.Errors = []int{http.StatusForbidden, http.StatusNotFound, http.StatusUnprocessableEntity, http.StatusServiceUnavailable}
+	huma.Register(a, op, func(ctx context.Context, in *In) (*body[Out], error) {
+		out, err := fn(ctx, in)
+		if err != nil {
+			return nil, problem(op.Summary, err)
+		}
+		return &body[Out]{Body: out}, nil
+	})
+}
+
+// routes is the table of the API.
+func (s *Service) routes(a huma.API) {
+	post(a, "request-scan", "/v1/scans", "Ask for a scan, and the plan that follows it", http.StatusAccepted,
+		func(ctx context.Context, in *body[api.ScanRequest]) (*api.Scan, error) { return s.RequestScan(ctx, in.Body) })
+	get(a, "get-scan", "/v1/scans/{id}", "What came of a requested scan",
+		func(ctx context.Context, in *struct {
+			ID uint64 `path:"id"`
+			waited
+		}) (*api.Scan, error) {
+			return s.Scan(ctx, in.ID, in.duration())
+		})
+	get(a, "list-applications", "/v1/applications", "Every application's present state",
+		func(ctx context.Context, _ *struct{}) ([]api.Application, error) { return s.Applications(ctx) })
+	get(a, "get-application", "/v1/applications/{app}", "One application's present state",
+		func(ctx context.Context, in *appPath) (*api.Application, error) { return s.Application(ctx, in.App) })
+	get(a, "get-plan", "/v1/applications/{app}/plan", "The plan in force",
+		func(ctx context.Context, in *struct {
+			appPath
+			waited
+			After uint64 `query:"after" doc:"Wait until the planner has handled the event with this sequence"`
+		}) (*api.Plan, error) {
+			return s.Plan(ctx, in.App, in.After, in.duration())
+		})
+	get(a, "list-changes", "/v1/changes", "Changes by deadline",
+		func(ctx context.Context, in *struct {
+			App string `query:"app" doc:"Of one application"`
+			All bool   `query:"all" doc:"Ended ones too"`
+		}) ([]api.Change, error) {
+			return s.Changes(ctx, in.App, in.All)
+		})
+	get(a, "get-status", "/v1/status", "Streams, consumers, dead letters, breakers, databases and applications",
+		func(ctx context.Context, _ *struct{}) (*api.Status, error) { return s.Status(ctx) })
+	s.databaseRoutes(a)
+	s.letterRoutes(a)
+	s.evidenceRoute(a)
+	s.eventRoute(a)
+}
+
+type appPath struct {
+	App string `path:"app" maxLength:"63" doc:"Name of the application"`
+}
+
+func (s *Service) databaseRoutes(a huma.API) {
+	post(a, "import-database", "/v1/databases/import", "Import advisories from a path on this machine", http.StatusOK,
+		func(ctx context.Context, in *body[api.DatabaseImport]) ([]api.Database, error) {
+			return s.ImportDatabase(ctx, in.Body)
+		})
+	post(a, "update-database", "/v1/databases/update", "Fetch newer advisories", http.StatusOK,
+		func(ctx context.Context, in *body[api.DatabaseImport]) ([]api.Database, error) {
+			return s.UpdateDatabase(ctx, in.Body)
+		})
+}
+
+type letterPath struct {
+	ID uint64 `path:"id"`
+}
+
+type letterAnswer struct {
+	letterPath
+	Body api.Resolve
+}
+
+func (s *Service) letterRoutes(a huma.API) {
+	get(a, "list-dead-letters", "/v1/deadletters", "Messages no worker could handle",
+		func(ctx context.Context, in *struct {
+			All bool `query:"all" doc:"Resolved ones too"`
+		}) ([]bus.Letter, error) {
+			return s.Letters(ctx, in.All)
+		})
+	get(a, "get-dead-letter", "/v1/deadletters/{id}", "One of them",
+		func(ctx context.Context, in *letterPath) (*bus.Letter, error) { return s.Letter(ctx, in.ID) })
+	post(a, "requeue-dead-letter", "/v1/deadletters/{id}/requeue", "Hand a message to its worker once more", http.StatusOK,
+		func(ctx context.Context, in *letterAnswer) (*bus.Letter, error) { return s.Requeue(ctx, in.ID, in.Body) })
+	post(a, "drop-dead-letter", "/v1/deadletters/{id}/drop", "Give a message up for good", http.StatusOK,
+		func(ctx context.Context, in *letterAnswer) (*bus.Letter, error) { return s.Drop(ctx, in.ID, in.Body) })
+}
+
+func (s *Service) evidenceRoute(a huma.API) {
+	op := huma.Operation{OperationID: "get-evidence", Method: http.MethodGet, Path: "/v1/evidence/{digest}", Summary: "A stored document",
+		Responses: map[string]*huma.Response{"200": {Description: "Its bytes", Content: map[string]*huma.MediaType{"application/octet-stream": {}}}}}
+	huma.Register(a, op, func(ctx context.Context, in *struct {
+		Digest string `path:"digest" doc:"sha256: and 64 hex digits"`
+	}) (*huma.StreamResponse, error) {
+		data, err := s.Evidence(ctx, in.Digest)
+		if err != nil {
+			return nil, err
+		}
+		return &huma.StreamResponse{Body: func(c huma.Context) {
+			// What was scanned is hostile: a browser must not take a manifest for a page.
+			c.SetHeader("Content-Type", "application/octet-stream")
+			c.SetHeader("Content-Disposition", "attachment")
+			_, _ = c.BodyWriter().Write(data) // the client has gone when this fails
+		}}, nil
+	})
+}
+
+type eventsInput struct {
+	From        uint64    `query:"from" doc:"First sequence"`
+	Since       time.Time `query:"since" doc:"Only events stored at or after this time"`
+	App         string    `query:"app" doc:"Of one application, or _ for the organisation"`
+	Type        string    `query:"type" doc:"Such as scan.completed"`
+	Change      string    `query:"change" doc:"That speak of one change"`
+	Follow      bool      `query:"follow" default:"true" doc:"Go on with what comes; otherwise an event named end closes the stream"`
+	LastEventID string    `header:"Last-Event-ID" doc:"The sequence after which to go on; stronger than from"`
+}
+
+// query is what the request asks for, once it was checked.
+func (in *eventsInput) query() (api.EventQuery, error) {
+	q := api.EventQuery{From: in.From, Since: in.Since, App: in.App, Type: in.Type, Change: in.Change, Follow: in.Follow}
+	if in.LastEventID != "" {
+		n, err := strconv.ParseUint(in.LastEventID, 10, 64)
+		if err != nil {
+			return q, api.NewProblem(api.InvalidInput, "send the id of the last event received", "Last-Event-ID %q is not a sequence", in.LastEventID)
+		}
+		q.From = n + 1
+	}
+	if q.Type != "" {
+		if _, err := eventName(q.Type); err != nil {
+			return q, err
+		}
+	}
+	return q, nil
+}
+
+func (s *Service) eventRoute(a huma.API) {
+	op := huma.Operation{OperationID: "stream-events", Method: http.MethodGet, Path: "/v1/events", Summary: "The log, as server-sent events whose id is the sequence",
+		Responses: map[string]*huma.Response{"200": {Description: "Events named record, problem and end", Content: map[string]*huma.MediaType{"text/event-stream": {}}}}}
+	huma.Register(a, op, func(_ context.Context, in *eventsInput) (*huma.StreamResponse, error) {
+		q, err := in.query()
+		if err != nil {
+			return nil, err
+		}
+		return &huma.StreamResponse{Body: func(c huma.Context) {
+			r, w := humago.Unwrap(c)
+			s.serveEvents(r.Context(), w, q)
+		}}, nil
+	})
+}
