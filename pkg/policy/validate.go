@@ -1,0 +1,139 @@
+package policy
+
+import (
+	"fmt"
+	"regexp"
+	"strings"
+	"time"
+)
+
+var (
+	clockForm  = regexp.MustCompile(`^([01][0-9]|2[0-3]):[0-5][0-9]$`)
+	methodForm = regexp.MustCompile(`^[a-z][a-z0-9_]{0,62}$`)
+	branchForm = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._/-]*$`)
+	nameForm   = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?$`) // PEP 508
+)
+
+// Validate checks what the form of the document can't say: references, ranges, that every finding falls
+// into some class. It returns nothing for a sound policy.
+func (p *Policy) Validate() []Problem {
+	c := &checker{}
+	if p.Schema != Schema {
+		c.add("schema", []string{Schema}, "%q is not a schema this Drydock reads", p.Schema)
+	}
+	c.warnings(p.WarnAt)
+	for _, n := range Names {
+		p.checkClass(c, "classes."+string(n), p.Class(n))
+	}
+	p.checkRules(c)
+	for _, list := range sortedKeys(p.Lists) {
+		for i, name := range p.Lists[list] {
+			if !nameForm.MatchString(name) {
+				c.add(fmt.Sprintf("lists.%s[%d]", list, i), nil, "%q can't be the name of a package", name)
+			}
+		}
+	}
+	for _, name := range sortedKeys(p.Windows) {
+		checkWindow(c, "windows."+name, p.Windows[name])
+	}
+	return c.found
+}
+
+type checker struct{ found []Problem }
+
+func (c *checker) add(path string, allowed []string, format string, args ...any) {
+	c.found = append(c.found, Problem{Path: path, Message: fmt.Sprintf(format, args...), Allowed: allowed})
+}
+
+func (c *checker) warnings(at []int) {
+	last := 0
+	for i, n := range at {
+		if n <= last || n >= 100 {
+			c.add(fmt.Sprintf("warn_at[%d]", i), nil, "%d: want rising numbers from 1 to 99", n)
+		}
+		last = n
+	}
+}
+
+func (p *Policy) checkClass(c *checker, path string, k Class) {
+	if k.Deadline.Detected <= 0 {
+		c.add(path+".deadline.detected", nil, "a class needs a time above zero")
+	}
+	if k.Timeline == "" || strings.ContainsAny(k.Timeline, "\n\r\t\x1b") {
+		c.add(path+".timeline", nil, "want one line of text")
+	}
+	if !methodForm.MatchString(k.Method) {
+		c.add(path+".method", nil, "%q: want a word of a-z, 0-9 and _", k.Method)
+	}
+	if err := checkBranch(k.Branch); err != nil {
+		c.add(path+".branch", nil, "%s", err)
+	}
+	if n := k.Approvals.Count; n < 0 || n > 20 {
+		c.add(path+".approvals.count", nil, "%d: want 0 to 20", n)
+	}
+	if len(k.Approvals.From) > k.Approvals.Count {
+		c.add(path+".approvals.from", nil, "%d groups need at least as many approvals, count is %d", len(k.Approvals.From), k.Approvals.Count)
+	}
+	if _, ok := p.Windows[k.Window]; !ok {
+		c.add(path+".window", sortedKeys(p.Windows), "%q is not under windows", k.Window)
+	}
+}
+
+// checkBranch holds a pattern to what git accepts as a ref name (git-check-ref-format) for any application.
+func checkBranch(pattern string) error {
+	name := strings.NewReplacer("{date}", "20261122", "{application}", "payments").Replace(pattern)
+	switch {
+	case !strings.Contains(pattern, "{date}") || !strings.Contains(pattern, "{application}"):
+		return fmt.Errorf("%q: want {date} and {application} in it, so that no two plans share a branch", pattern)
+	case !branchForm.MatchString(name), strings.Contains(name, ".."), strings.Contains(name, "//"),
+		strings.Contains(name, "/."), strings.HasSuffix(name, "/"), strings.HasSuffix(name, "."), strings.HasSuffix(name, ".lock"):
+		return fmt.Errorf("%q does not make a branch name git accepts", pattern)
+	}
+	return nil
+}
+
+func (p *Policy) checkRules(c *checker) {
+	catchAll := false
+	for _, name := range sortedKeys(p.Rules) {
+		r, path := p.Rules[name], "rules."+name
+		if r.Class == "" {
+			c.add(path+".class", r.Class.allowed(), "a rule needs a class")
+		}
+		if r.List != "" {
+			if _, ok := p.Lists[r.List]; !ok {
+				c.add(path+".list", sortedKeys(p.Lists), "%q is not under lists", r.List)
+			}
+		}
+		if r.KEV != nil && !*r.KEV {
+			c.add(path+".kev", []string{"true"}, "a rule can ask for known exploitation, not for its absence: knowing more must never loosen a deadline")
+		}
+		if e := r.EPSSAtLeast; e != nil && !(*e >= 0 && *e <= 1) {
+			c.add(path+".epss_at_least", nil, "%v: want a probability from 0 to 1", *e)
+		}
+		if r.Kind == "" && r.Severity == "" && r.KEV == nil && r.EPSSAtLeast == nil && r.List == "" && len(r.Step) == 0 &&
+			(r.Finding == nil || *r.Finding) {
+			catchAll = true
+		}
+	}
+	if !catchAll {
+		c.add("rules", nil, "no rule takes a finding that no other takes (built in: other-finding)")
+	}
+}
+
+func checkWindow(c *checker, path string, w Window) {
+	if _, err := time.LoadLocation(w.Zone); err != nil || w.Zone == "" || w.Zone == "Local" {
+		c.add(path+".zone", nil, "%q is not a time zone of this system, such as UTC or Europe/Zurich", w.Zone)
+	}
+	if (w.From == "") != (w.To == "") {
+		c.add(path, nil, "from and to stand together or not at all")
+		return
+	}
+	for key, v := range map[string]string{"from": w.From, "to": w.To} {
+		if v != "" && !clockForm.MatchString(v) {
+			c.add(path+"."+key, nil, "%q: want a time of day such as \"09:00\"", v)
+		}
+	}
+	if w.From != "" && w.From == w.To {
+		c.add(path+".to", nil, "the window is empty: it ends when it begins")
+	}
+}

@@ -1,0 +1,116 @@
+package policy
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// choice is a value out of a closed set.
+type choice interface{ allowed() []string }
+
+// Kind is the kind of a finding.
+type Kind string
+
+// Severity is a severity; as a condition it means "at least".
+type Severity string
+
+// Step is what an update changes.
+type Step string
+
+// Cycle is how often changes are gathered.
+type Cycle string
+
+// Check is a kind of check of a change.
+type Check string
+
+// Day is a day of the week.
+type Day string
+
+// Every narrows a window to the first of its days in a period.
+type Every string
+
+func (ClassName) allowed() []string {
+	out := make([]string, len(Names))
+	for i, n := range Names {
+		out[i] = string(n)
+	}
+	return out
+}
+func (Kind) allowed() []string     { return []string{"vulnerability", "malicious"} }
+func (Severity) allowed() []string { return []string{"critical", "high", "medium", "low"} }
+func (Step) allowed() []string     { return []string{"patch", "minor", "major"} }
+func (Cycle) allowed() []string    { return []string{"weekly", "monthly", "quarterly"} }
+func (Check) allowed() []string    { return []string{"suite", "integration", "performance"} }
+func (Day) allowed() []string      { return []string{"mon", "tue", "wed", "thu", "fri", "sat", "sun"} }
+func (Every) allowed() []string    { return []string{"month", "quarter"} }
+
+// Duration is a length of time in whole minutes, written 7d, 24h, 1d12h.
+type Duration time.Duration
+
+var units = []struct {
+	letter byte
+	size   time.Duration
+}{{'w', 7 * 24 * time.Hour}, {'d', 24 * time.Hour}, {'h', time.Hour}, {'m', time.Minute}}
+
+// maxDuration keeps sums of durations and dates far from overflow.
+const maxDuration = 10 * 366 * 24 * time.Hour
+
+// ParseDuration reads a duration: whole numbers of w, d, h and m, the larger unit first.
+func ParseDuration(s string) (Duration, error) {
+	bad := fmt.Errorf("%q is not a duration: want whole numbers of w, d, h and m, such as 7d, 24h or 1d12h", s)
+	rest, total, next := s, time.Duration(0), 0
+	for rest != "" {
+		digits := len(rest) - len(strings.TrimLeft(rest, "0123456789"))
+		if digits == 0 || digits > 6 || digits == len(rest) {
+			return 0, bad
+		}
+		n, err := strconv.Atoi(rest[:digits])
+		if err != nil {
+			return 0, bad
+		}
+		at := next
+		for at < len(units) && units[at].letter != rest[digits] {
+			at++
+		}
+		if at == len(units) {
+			return 0, bad
+		}
+		if time.Duration(n) > maxDuration/units[at].size {
+			return 0, fmt.Errorf("%q is longer than ten years", s)
+		}
+		total, rest, next = total+time.Duration(n)*units[at].size, rest[digits+1:], at+1
+	}
+	if s == "" {
+		return 0, bad
+	}
+	if total > maxDuration {
+		return 0, fmt.Errorf("%q is longer than ten years", s)
+	}
+	return Duration(total), nil
+}
+
+// String writes the duration as people say it: hours up to two days, then days; the same for every spelling.
+func (d Duration) String() string {
+	t := time.Duration(d)
+	var b strings.Builder
+	if days := t / (24 * time.Hour); t > 48*time.Hour {
+		fmt.Fprintf(&b, "%dd", days)
+		t -= days * 24 * time.Hour
+	}
+	if h := t / time.Hour; h > 0 {
+		fmt.Fprintf(&b, "%dh", h)
+		t -= h * time.Hour
+	}
+	if m := t / time.Minute; m > 0 || b.Len() == 0 {
+		fmt.Fprintf(&b, "%dm", m)
+	}
+	return b.String()
+}
+
+// MarshalYAML writes the duration as text.
+func (d Duration) MarshalYAML() ([]byte, error) { return []byte(d.String()), nil }
+
+// MarshalText writes the duration as text.
+func (d Duration) MarshalText() ([]byte, error) { return []byte(d.String()), nil }
