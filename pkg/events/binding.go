@@ -238,9 +238,9 @@ func (a *attributes) set(name, value string) error {
 		a.c.DataSchema = &types.URI{URL: u}
 		return err
 	case "time":
-		var t time.Time
-		if err := t.UnmarshalText([]byte(value)); err != nil {
-			return fmt.Errorf("%q is not a time of RFC 3339", value)
+		t, err := parseTime(value)
+		if err != nil {
+			return err
 		}
 		if a.c.Time != nil {
 			return errTwice
@@ -304,6 +304,20 @@ func parseURI(s string) (url.URL, error) {
 		return url.URL{}, fmt.Errorf("%q is not a URI reference", s)
 	}
 	return *u, nil
+}
+
+// parseTime is stricter than package time, which takes an hour of one digit, a comma and an offset of 24:60
+// for RFC 3339 (golang/go#54580).
+func parseTime(s string) (time.Time, error) {
+	t, err := time.Parse(time.RFC3339Nano, s)
+	loose := err == nil && (s[len("2006-01-02T15")] != ':' || strings.Contains(s, ","))
+	if n := len(s); err == nil && !loose && s[n-1] != 'Z' { // ±hh:mm
+		loose = s[n-5:n-3] > "23" || s[n-2:] > "59"
+	}
+	if err != nil || loose {
+		return time.Time{}, fmt.Errorf("%q is not a time of RFC 3339", s)
+	}
+	return t, nil
 }
 
 func checkMediaType(s string) error {
