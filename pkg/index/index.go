@@ -41,9 +41,11 @@ type File struct {
 var (
 	ErrUnknownProject = errors.New("the index does not know this package")
 	ErrUnreachable    = errors.New("the index does not answer")
+	ErrUnusable       = errors.New("the index's answer can't be used")
 )
 
-// Index looks packages up. Errors wrap ErrUnknownProject or ErrUnreachable.
+// Index looks packages up. Errors wrap ErrUnknownProject or ErrUnreachable; one that answers with something
+// that can't be used (HTML only, too large, not JSON) counts as unreachable and wraps ErrUnusable too.
 type Index interface {
 	Project(ctx context.Context, name string) (*Project, error)
 }

@@ -1,0 +1,268 @@
+package index
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"os"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/drydock-dev/drydock/pkg/pep440"
+)
+
+// DefaultURL is the simple API of the Python Package Index, asked where no other index is configured.
+const DefaultURL = "https://pypi.org/simple/"
+
+// Config is what an index client needs. The zero value reads the public index without a cache on disk.
+type Config struct {
+	// URL is the root of the simple API; empty means DefaultURL. Credentials may stand in it as
+	// https://user:password@host/…; they are sent to that host only and appear nowhere else. Whoever sets it
+	// decides which versions exist, when they were published and which hashes count as theirs.
+	URL string
+	// CacheDir keeps what was read, by index and package; empty keeps it in memory only. Whoever can write
+	// there can say what the index says. It may be deleted at any time.
+	CacheDir string
+	// MaxAge is how long a page counts without asking again; 0 means 10 minutes, negative means always ask.
+	MaxAge time.Duration
+	// Timeout bounds one try; 0 means 15 s.
+	Timeout time.Duration
+	// Tries is how often a page is asked for before giving up; 0 means 3.
+	Tries int
+	// Netrc is a netrc file with credentials by host; empty means $NETRC, else ~/.netrc; "-" means none.
+	Netrc string
+	// Guard runs each request, for a circuit breaker; nil runs it as it is. A package the index does not
+	// know is not a failure of the index and is not passed to it as one.
+	Guard func(ctx context.Context, do func(context.Context) error) error
+	// Transport is for tests; nil means http.DefaultTransport.
+	Transport http.RoundTripper
+	// Now is the clock of the cache; nil means time.Now.
+	Now func() time.Time
+}
+
+// Client reads an index of the simple API in JSON (PEP 691). It is safe for concurrent use; several
+// questions for one package at a time make one request.
+type Client struct {
+	cfg  Config
+	root *url.URL // without credentials
+	auth *url.Userinfo
+	http *http.Client
+	disk disk
+
+	mu     sync.Mutex
+	kept   map[string]*entry
+	flying map[string]*flight
+	broken error // the configuration can't be used; every question is answered with it
+}
+
+type flight struct {
+	done chan struct{}
+	p    *Project
+	err  error
+}
+
+var _ Index = (*Client)(nil)
+
+// NewClient makes a client. A URL that can't be used is told by every question, so that an index nobody
+// asks never stops anything.
+func NewClient(cfg Config) *Client {
+	if cfg.URL == "" {
+		cfg.URL = DefaultURL
+	}
+	if cfg.Timeout <= 0 {
+		cfg.Timeout = defaultTimeout
+	}
+	if cfg.MaxAge == 0 {
+		cfg.MaxAge = defaultMaxAge
+	}
+	if cfg.Tries <= 0 {
+		cfg.Tries = defaultTries
+	}
+	if cfg.Guard == nil {
+		cfg.Guard = func(ctx context.Context, do func(context.Context) error) error { return do(ctx) }
+	}
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	if cfg.Transport == nil {
+		cfg.Transport = http.DefaultTransport
+	}
+	c := &Client{cfg: cfg, kept: map[string]*entry{}, flying: map[string]*flight{}}
+	c.root, c.auth, c.broken = parseURL(cfg.URL)
+	if c.broken == nil {
+		if c.auth == nil {
+			c.auth = fromNetrc(netrcPath(cfg.Netrc), c.root.Hostname())
+		}
+		c.disk = newDisk(cfg.CacheDir, c.root.String())
+	}
+	c.http = &http.Client{Transport: cfg.Transport, CheckRedirect: c.redirect}
+	return c
+}
+
+// URL is the index's address without credentials.
+func (c *Client) URL() string {
+	if c.root == nil {
+		return ""
+	}
+	return c.root.String()
+}
+
+func parseURL(raw string) (*url.URL, *url.Userinfo, error) {
+	u, err := url.Parse(raw)
+	if err != nil {
+		var ue *url.Error // its text repeats the URL, which may hold credentials
+		if errors.As(err, &ue) {
+			err = ue.Err
+		}
+		return nil, nil, fmt.Errorf("index URL can't be read: %s: %w", clip(withoutUserinfo(err.Error())), ErrUnreachable)
+	}
+	if u.Scheme != "https" && u.Scheme != "http" || u.Host == "" {
+		return nil, nil, fmt.Errorf("index URL: want https://host/path or http://host/path, found scheme %q: %w", clip(u.Scheme), ErrUnreachable)
+	}
+	auth := u.User
+	u.User, u.RawQuery, u.Fragment = nil, "", ""
+	if !strings.HasSuffix(u.Path, "/") {
+		u = u.JoinPath("/")
+	}
+	return u, auth, nil
+}
+
+func withoutUserinfo(s string) string {
+	if i := strings.LastIndexByte(s, '@'); i >= 0 {
+		return "…" + s[i:]
+	}
+	return s
+}
+
+// Project returns what the index says of a package, from the cache while that is fresh.
+func (c *Client) Project(ctx context.Context, name string) (*Project, error) {
+	if c.broken != nil {
+		return nil, c.broken
+	}
+	name = pep440.Normalize(name)
+	if !validName(name) {
+		return nil, fmt.Errorf("look up %q in the index: not a package name: %w", clip(name), ErrUnknownProject)
+	}
+	c.mu.Lock()
+	if e := c.kept[name]; e != nil && c.fresh(e) {
+		c.mu.Unlock()
+		return e.project, nil
+	}
+	f := c.flying[name]
+	if f == nil {
+		f = &flight{done: make(chan struct{})}
+		c.flying[name] = f
+		// The request belongs to all who wait for it: one who gives up must not end it for the others.
+		go c.fly(context.WithoutCancel(ctx), name, f)
+	}
+	c.mu.Unlock()
+	select {
+	case <-f.done:
+		return f.p, f.err
+	case <-ctx.Done():
+		return nil, fmt.Errorf("look up %s in the index: %w", name, ctx.Err())
+	}
+}
+
+func (c *Client) fly(ctx context.Context, name string, f *flight) {
+	e, err := c.refresh(ctx, name)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if err == nil {
+		f.p = e.project
+		if len(c.kept) >= maxKept {
+			clear(c.kept) // rare and cheap to fill again from disk
+		}
+		c.kept[name] = e
+	}
+	f.err = err
+	delete(c.flying, name)
+	close(f.done)
+}
+
+func (c *Client) fresh(e *entry) bool {
+	age := c.cfg.Now().Sub(e.project.Fetched)
+	return c.cfg.MaxAge > 0 && age >= 0 && age < c.cfg.MaxAge
+}
+
+// refresh takes the page from disk while fresh, else asks the index, which may say that it did not change.
+func (c *Client) refresh(ctx context.Context, name string) (*entry, error) {
+	c.mu.Lock()
+	old := c.kept[name]
+	c.mu.Unlock()
+	if old == nil {
+		old = c.disk.read(name)
+	}
+	if old != nil && c.fresh(old) {
+		return old, nil
+	}
+	e, err := c.fetch(ctx, name, old)
+	if err != nil {
+		return nil, err
+	}
+	c.disk.write(name, e)
+	return e, nil
+}
+
+func validName(name string) bool {
+	if name == "" || len(name) > 200 {
+		return false
+	}
+	for _, r := range name {
+		if (r < 'a' || r > 'z') && (r < '0' || r > '9') && r != '-' {
+			return false
+		}
+	}
+	return name[0] != '-' && name[len(name)-1] != '-'
+}
+
+// Answer is what Prefetch learnt of one package.
+type Answer struct {
+	Project *Project
+	Err     error
+}
+
+// Prefetch asks ix for several packages, `parallel` at a time (0: a sensible number), and returns the
+// answers by name as given. It does not stop at an error.
+func Prefetch(ctx context.Context, ix Index, names []string, parallel int) map[string]Answer {
+	if parallel <= 0 {
+		parallel = defaultParallel
+	}
+	out := make(map[string]Answer, len(names))
+	var mu sync.Mutex
+	var wg sync.WaitGroup
+	slots := make(chan struct{}, parallel)
+	for _, name := range names {
+		slots <- struct{}{}
+		wg.Add(1)
+		go func() {
+			defer func() { <-slots; wg.Done() }()
+			p, err := ix.Project(ctx, name)
+			mu.Lock()
+			defer mu.Unlock()
+			out[name] = Answer{Project: p, Err: err}
+		}()
+	}
+	wg.Wait()
+	return out
+}
+
+func netrcPath(configured string) string {
+	switch {
+	case configured == "-":
+		return ""
+	case configured != "":
+		return configured
+	}
+	if p := os.Getenv("NETRC"); p != "" {
+		return p
+	}
+	home, err := os.UserHomeDir()
+	if err != nil {
+		return ""
+	}
+	return home + "/.netrc"
+}

@@ -1,0 +1,200 @@
+package index
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// accept asks for JSON only: an index that knows nothing but HTML says so with its Content-Type.
+const accept = "application/vnd.pypi.simple.v1+json"
+
+// entry is a project with what the next conditional request needs.
+type entry struct {
+	project  *Project
+	etag     string
+	modified string
+}
+
+// failure is an error of the index with its kind.
+type failure struct {
+	what  string
+	kind  error
+	cause error
+	again bool // worth another try
+	after time.Duration
+}
+
+func (f *failure) Error() string {
+	s := f.what + ": " + f.kind.Error()
+	if f.cause != nil {
+		s += ": " + f.cause.Error()
+	}
+	return s
+}
+
+// Is makes an unusable answer count as an index that can't be reached.
+func (f *failure) Is(target error) bool {
+	return target == f.kind || target == ErrUnreachable && f.kind == ErrUnusable
+}
+
+func (f *failure) Unwrap() error { return f.cause }
+
+// fetch asks the index, a few times, each try under the guard.
+func (c *Client) fetch(ctx context.Context, name string, old *entry) (*entry, error) {
+	what := fmt.Sprintf("look up %s in the index %s", name, c.root)
+	pause := firstPause
+	for try := 1; ; try++ {
+		var e *entry
+		var unknown error
+		err := c.cfg.Guard(ctx, func(ctx context.Context) error {
+			var err error
+			e, err = c.once(ctx, what, name, old)
+			if errors.Is(err, ErrUnknownProject) {
+				unknown, err = err, nil
+			}
+			return err
+		})
+		if unknown != nil {
+			return nil, unknown
+		}
+		if err == nil {
+			return e, nil
+		}
+		var f *failure
+		if !errors.As(err, &f) { // the guard itself refused
+			return nil, &failure{what: what, kind: ErrUnreachable, cause: err}
+		}
+		if !f.again || try >= c.cfg.Tries || ctx.Err() != nil {
+			return nil, f
+		}
+		select {
+		case <-time.After(max(pause, f.after)):
+		case <-ctx.Done():
+			return nil, &failure{what: what, kind: ErrUnreachable, cause: ctx.Err()}
+		}
+		pause *= 2
+	}
+}
+
+func (c *Client) once(ctx context.Context, what, name string, old *entry) (*entry, error) {
+	ctx, cancel := context.WithTimeout(ctx, c.cfg.Timeout)
+	defer cancel()
+	u := c.root.JoinPath(name + "/")
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)
+	if err != nil {
+		return nil, &failure{what: what, kind: ErrUnreachable, cause: err}
+	}
+	req.Header.Set("Accept", accept)
+	req.Header.Set("User-Agent", "drydock")
+	if c.auth != nil {
+		password, _ := c.auth.Password()
+		req.SetBasicAuth(c.auth.Username(), password)
+	}
+	if old != nil && old.etag != "" {
+		req.Header.Set("If-None-Match", old.etag)
+	} else if old != nil && old.modified != "" {
+		req.Header.Set("If-Modified-Since", old.modified)
+	}
+	res, err := c.http.Do(req)
+	if err != nil {
+		return nil, &failure{what: what, kind: ErrUnreachable, cause: c.plain(err), again: !errors.Is(err, errRedirect)}
+	}
+	defer res.Body.Close()
+	if res.StatusCode == http.StatusNotModified && old != nil {
+		p := *old.project
+		p.Fetched = c.cfg.Now().UTC()
+		return &entry{project: &p, etag: old.etag, modified: old.modified}, nil
+	}
+	if err := judge(what, res); err != nil {
+		return nil, err
+	}
+	data, err := io.ReadAll(io.LimitReader(res.Body, maxAnswer+1))
+	if err != nil {
+		return nil, &failure{what: what, kind: ErrUnreachable, cause: fmt.Errorf("read its answer: %w", err), again: true}
+	}
+	if len(data) > maxAnswer {
+		return nil, &failure{what: what, kind: ErrUnusable, cause: fmt.Errorf("more than %d MB", maxAnswer>>20)}
+	}
+	p, err := parsePage(name, data, res.Request.URL)
+	if err != nil {
+		return nil, &failure{what: what, kind: ErrUnusable, cause: err}
+	}
+	if _, err := p.seal(); err != nil {
+		return nil, &failure{what: what, kind: ErrUnusable, cause: err}
+	}
+	p.Fetched = c.cfg.Now().UTC()
+	return &entry{project: p, etag: res.Header.Get("ETag"), modified: res.Header.Get("Last-Modified")}, nil
+}
+
+// judge looks at the status and the kind of the answer.
+func judge(what string, res *http.Response) error {
+	switch {
+	case res.StatusCode == http.StatusNotFound || res.StatusCode == http.StatusGone:
+		return &failure{what: what, kind: ErrUnknownProject}
+	case res.StatusCode == http.StatusUnauthorized || res.StatusCode == http.StatusForbidden:
+		return &failure{what: what, kind: ErrUnreachable, cause: fmt.Errorf("it answers %s: check the user and password in the index URL or netrc", res.Status)}
+	case res.StatusCode == http.StatusTooManyRequests || res.StatusCode >= 500:
+		return &failure{what: what, kind: ErrUnreachable, cause: fmt.Errorf("it answers %s", clip(res.Status)), again: true, after: retryAfter(res)}
+	case res.StatusCode != http.StatusOK:
+		return &failure{what: what, kind: ErrUnreachable, cause: fmt.Errorf("it answers %s", clip(res.Status))}
+	}
+	media, _, _ := mime.ParseMediaType(res.Header.Get("Content-Type"))
+	switch media {
+	case accept, "application/vnd.pypi.simple.latest+json", "application/json":
+		return nil
+	case "text/html", "application/vnd.pypi.simple.v1+html":
+		return &failure{what: what, kind: ErrUnusable, cause: errors.New("it answers in HTML only, Drydock needs its JSON form (PEP 691)")}
+	}
+	return &failure{what: what, kind: ErrUnusable, cause: fmt.Errorf("it answers with %q instead of %s", clip(media), accept)}
+}
+
+func retryAfter(res *http.Response) time.Duration {
+	seconds, err := strconv.Atoi(res.Header.Get("Retry-After"))
+	if err != nil || seconds < 0 {
+		return 0
+	}
+	return min(time.Duration(seconds)*time.Second, maxRetryAfter)
+}
+
+var errRedirect = errors.New("redirect refused")
+
+// redirect follows within the host, and to another host only over https: otherwise whoever sits on the way
+// could answer in the index's name. Credentials go to the configured host only (net/http drops them elsewhere).
+func (c *Client) redirect(req *http.Request, via []*http.Request) error {
+	from := via[len(via)-1].URL
+	switch {
+	case len(via) > maxRedirects:
+		return fmt.Errorf("%w: more than %d in a row", errRedirect, maxRedirects)
+	case req.URL.Scheme == "https":
+	case req.URL.Scheme != "http" || from.Scheme == "https":
+		return fmt.Errorf("%w: from https to %s", errRedirect, clip(req.URL.Scheme))
+	case req.URL.Host != c.root.Host:
+		return fmt.Errorf("%w: to another host (%s) without https", errRedirect, clip(req.URL.Host))
+	}
+	return nil
+}
+
+// plain strips the URL that net/http puts before an error: after a redirect it may hold what it should not.
+func (c *Client) plain(err error) error {
+	var ue *url.Error
+	if !errors.As(err, &ue) {
+		return err
+	}
+	if ue.Timeout() {
+		return fmt.Errorf("no answer within %s", c.cfg.Timeout)
+	}
+	if c.auth != nil {
+		if password, ok := c.auth.Password(); ok && password != "" && strings.Contains(ue.Err.Error(), password) {
+			return errors.New("request failed")
+		}
+	}
+	return ue.Err
+}
