@@ -179,7 +179,7 @@ func encodeMessage(e events.Event) (*memMsg, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrInvalid, err)
 	}
-	header, data, err := encodeEvent(e)
+	header, data, err := events.Encode(e)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrInvalid, err)
 	}

@@ -82,7 +82,7 @@ func decodeDue(subject string, data []byte) (Due, error) {
 // back with Err set: a record is never skipped.
 func decodeRecord(subject string, header map[string][]string, data []byte, seq uint64, stored time.Time) Record {
 	r := Record{Record: events.Record{Sequence: seq, Time: stored.UTC()}, Subject: subject}
-	e, err := decodeEvent(header, data)
+	e, err := events.DecodeMessage(header, data)
 	if err == nil {
 		err = checkSubject(e, subject)
 	}
