@@ -30,6 +30,9 @@ func (j *job) answer(ctx context.Context, c cause, app string) error {
 		if err != nil {
 			return err
 		}
+		if len(evs) == 0 && c.due == nil {
+			return nil
+		}
 		last, err := j.store(ctx, s, evs)
 		switch {
 		case err == nil:

@@ -49,6 +49,7 @@ func NewFolds(b bus.Bus) *Folds {
 }
 
 // Start folds the whole log in one pass, then follows it until ctx ends. Only the first call does anything.
+// ctx should outlive what a runner does while it drains: after its end no state is given out.
 func (f *Folds) Start(ctx context.Context) error {
 	f.mu.Lock()
 	if f.started {

@@ -37,4 +37,6 @@ func backoff(attempt int) time.Duration {
 }
 
 // jitter is the short pause before deciding again after a conflict.
-func jitter(try int) time.Duration { return rand.N(time.Duration(min(try+1, 8)) * 2 * time.Millisecond) }
+func jitter(try int) time.Duration {
+	return rand.N(time.Duration(min(try+1, 8)) * 2 * time.Millisecond)
+}

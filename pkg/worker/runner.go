@@ -93,6 +93,9 @@ func (r *Runner) Run(ctx context.Context) error {
 	if err := r.folds.Start(work); err != nil {
 		return err
 	}
+	for _, p := range r.folds.Problems() {
+		r.o.Log.WarnContext(ctx, "a stored message can't be read and counts for nothing", telemetry.KeyError, p)
+	}
 	defer observe(ctx, r.bus)()
 	if err := r.times.sweep(ctx); err != nil && ctx.Err() == nil {
 		return fmt.Errorf("set the timers: %w", err)
