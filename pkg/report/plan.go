@@ -1,6 +1,10 @@
 package report
 
-import "time"
+import (
+	"time"
+
+	"github.com/drydock-dev/drydock/pkg/inventory"
+)
 
 // SchemaPlan is the `schema` of a Plan.
 const SchemaPlan = "drydock.plan/v1"
@@ -20,6 +24,8 @@ type Plan struct {
 	Phases          []Phase         `json:"deployment_phases"`
 	Outcomes        []Outcome       `json:"outcomes"`
 	Recommendations Recommendations `json:"cicd_recommendations"`
+
+	Incomplete []inventory.Incomplete `json:"incomplete,omitempty"` // what the scan could not determine
 }
 
 // Inputs are what the plan was made from; beside the digest, not in it.
@@ -61,6 +67,7 @@ type Update struct {
 	Released  *time.Time `json:"released,omitempty"`
 	Fixes     []string   `json:"fixes"`
 	Reason    string     `json:"reason"`
+	Hashes    []string   `json:"hashes,omitempty"` // "sha256:…" of all its distributions, sorted; only where the pin carries hashes
 }
 
 // Outcomes of design §2, I5.
@@ -87,6 +94,9 @@ type Outcome struct {
 	Phase         string   `json:"phase,omitempty"`
 	Detail        string   `json:"detail"`
 	Chain         []string `json:"chain,omitempty"`
+
+	Deadline     *time.Time `json:"deadline,omitempty"` // of this finding alone, where it is planned and first detection is known
+	DeadlineRule string     `json:"deadline_rule,omitempty"`
 }
 
 // Recommendations are the seeds' rules, printed with every plan.
