@@ -15,7 +15,7 @@ help:
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: build ## scan and plan the demo application (LIVE=1, KEEP=1, OUT=DIR; see deploy/demo/README.md)
-	@deploy/demo/run.sh
+	@$(GO) build -o .cache/demo ./scripts/demo && exec .cache/demo
 
 build: ## bin/drydock for this machine
 	@mkdir -p bin

@@ -1,0 +1,115 @@
+// Command demo plays Drydock's demo: it starts `drydock up` in a temporary data
+// directory, imports the demo's advisories, scans and plans the demo application
+// and shows what came out. Run it with `make demo`; deploy/demo/README.md says
+// what to look at.
+//
+//	LIVE=1    today's advisories and package index instead of the frozen ones
+//	KEEP=1    goes on running afterwards, until Ctrl-C
+//	OUT=DIR   leaves events.ndjson, scan.json, plan.json and the plan's files there
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"syscall"
+)
+
+// now is the moment at which the demo plays: everything frozen is as it was then.
+const now = "2024-11-15T09:00:00Z"
+
+func main() {
+	drydock := flag.String("drydock", "bin/drydock", "the `program` to show")
+	app := flag.String("app", "deploy/demo", "folder of the demo application")
+	flag.Parse()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	d := &demo{
+		drydock: *drydock, app: *app, stdout: os.Stdout,
+		live: set("LIVE"), keep: set("KEEP"), out: os.Getenv("OUT"),
+	}
+	err := d.run(ctx)
+	interrupted := ctx.Err() != nil
+	stop()
+	switch {
+	case interrupted:
+		fmt.Fprintln(os.Stderr, "\ninterrupted; nothing is left running or lying about")
+		os.Exit(130)
+	case err != nil:
+		fmt.Fprintln(os.Stderr, "demo:", err)
+		os.Exit(1)
+	}
+}
+
+func set(name string) bool {
+	v := os.Getenv(name)
+	return v != "" && v != "0"
+}
+
+// demo is one run.
+type demo struct {
+	drydock, app, out string
+	live, keep        bool
+	stdout            io.Writer
+
+	dir    string // everything temporary
+	server string // address of `drydock up`
+	index  string // address of the frozen index; empty when live
+}
+
+func (d *demo) run(ctx context.Context) (err error) {
+	if d.dir, err = os.MkdirTemp("", "drydock-demo-"); err != nil {
+		return fmt.Errorf("make a temporary folder: %w", err)
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(d.dir)) }()
+	if d.out, err = d.outDir(); err != nil {
+		return err
+	}
+	if !d.live {
+		url, stop, err := serveIndex(filepath.Join(d.app, "index"))
+		if err != nil {
+			return err
+		}
+		defer stop()
+		d.index = url
+	}
+	up, err := d.start(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, up.stop()) }()
+	if err := d.play(ctx); err != nil {
+		return errors.Join(err, up.complaint())
+	}
+	if d.keep {
+		d.say("\nKEEP=1: drydock goes on at %s, data in %s\n  %s status --server %s\nCtrl-C ends it and removes everything.", d.server, filepath.Join(d.dir, "data"), d.drydock, d.server)
+		select {
+		case <-ctx.Done():
+		case <-up.ended:
+			return fmt.Errorf("drydock up ended by itself: %w", up.complaint())
+		}
+	}
+	return nil
+}
+
+// outDir is where results are left: OUT, or a temporary folder that goes too.
+func (d *demo) outDir() (string, error) {
+	out := d.out
+	if out == "" {
+		out = filepath.Join(d.dir, "out")
+	}
+	out, err := filepath.Abs(out)
+	if err != nil {
+		return "", fmt.Errorf("find OUT: %w", err)
+	}
+	if err := os.MkdirAll(out, 0o755); err != nil {
+		return "", fmt.Errorf("make OUT: %w", err)
+	}
+	return out, nil
+}
+
+func (d *demo) say(format string, args ...any) { fmt.Fprintf(d.stdout, format+"\n", args...) }

@@ -1,0 +1,234 @@
+package main
+
+import (
+	"archive/zip"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+)
+
+// play goes through the acts of the demo.
+func (d *demo) play(ctx context.Context) error {
+	acts := []struct {
+		title string
+		do    func(context.Context) error
+	}{
+		{"1  Advisories", d.advisories},
+		{"2  Scan: what is vulnerable, read-only", d.scan},
+		{"3  Plan: which updates, by when", d.plan},
+		{"4  Files written", d.files},
+		{"5  What happened, in order: the event log", d.events},
+	}
+	for _, act := range acts {
+		d.say("\n── %s", act.title)
+		if err := act.do(ctx); err != nil {
+			return fmt.Errorf("%s: %w", strings.TrimLeft(act.title, "0123456789 "), err)
+		}
+	}
+	return nil
+}
+
+func (d *demo) advisories(ctx context.Context) error {
+	if d.live {
+		return d.show(ctx, []int{0}, "db", "update")
+	}
+	archive := filepath.Join(d.dir, "advisories", "PyPI", "all.zip")
+	if err := pack(filepath.Join(d.app, "advisories"), archive); err != nil {
+		return err
+	}
+	d.say("written for this demo from public facts; what was published until %s", now)
+	return d.show(ctx, []int{0}, "db", "import", archive)
+}
+
+// The exit codes of cli.md: the demo's advisories are partial, so that a scan is
+// never complete (2); and one finding has no fix (1), which counts before that.
+func (d *demo) scan(ctx context.Context) error {
+	args := []string{"scan", d.app, "--app", "payments"}
+	if err := d.show(ctx, d.codes(2), args...); err != nil {
+		return err
+	}
+	return d.keepJSON(ctx, d.codes(2), "scan.json", args...)
+}
+
+func (d *demo) plan(ctx context.Context) error {
+	args := []string{"plan", d.app, "--app", "payments"}
+	if !d.live {
+		args = append(args, "--index-url", d.index)
+	}
+	if err := d.show(ctx, d.codes(1), append(args, "--out-dir", filepath.Join(d.out, "plan"))...); err != nil {
+		return err
+	}
+	return d.keepJSON(ctx, d.codes(1), "plan.json", args...)
+}
+
+// codes are the exit codes a command may end with: live, today's facts decide.
+func (d *demo) codes(frozen int) []int {
+	if d.live {
+		return []int{0, 1, 2}
+	}
+	return []int{frozen}
+}
+
+func (d *demo) files(context.Context) error {
+	before, err := os.ReadFile(filepath.Join(d.app, "requirements.txt"))
+	if err != nil {
+		return err
+	}
+	var after []byte
+	err = filepath.WalkDir(d.out, func(path string, e os.DirEntry, err error) error {
+		if err != nil || e.IsDir() {
+			return err
+		}
+		rel, _ := filepath.Rel(d.out, path)
+		if filepath.Base(path) == "requirements.txt" {
+			if after, err = os.ReadFile(path); err != nil {
+				return err
+			}
+		}
+		fi, err := e.Info()
+		if err != nil {
+			return err
+		}
+		d.say("  %7d bytes  %s", fi.Size(), rel)
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	if after == nil {
+		return errors.New("no updated requirements.txt was written")
+	}
+	d.say("\nrequirements.txt, what changes:")
+	old := strings.Split(string(before), "\n")
+	for i, line := range strings.Split(string(after), "\n") {
+		if i >= len(old) || line != old[i] {
+			if i < len(old) {
+				d.say("  - %s", old[i])
+			}
+			d.say("  + %s", line)
+		}
+	}
+	return nil
+}
+
+func (d *demo) events(ctx context.Context) error {
+	out, err := d.call(ctx, []int{0}, nil, "events", "list")
+	if err != nil {
+		return err
+	}
+	if err := os.WriteFile(filepath.Join(d.out, "events.ndjson"), out, 0o644); err != nil {
+		return err
+	}
+	for line := range bytes.Lines(out) {
+		var e struct {
+			Sequence uint64
+			Event    struct {
+				Type, Subject string
+				Data          map[string]any
+			}
+		}
+		if err := json.Unmarshal(line, &e); err != nil {
+			return fmt.Errorf("read an event: %w", err)
+		}
+		name := strings.TrimPrefix(e.Event.Type, "dev.drydock.")
+		if i := strings.LastIndex(name, ".v"); i > 0 {
+			name = name[:i]
+		}
+		d.say("%4d  %-22s %s", e.Sequence, name, about(e.Event.Data))
+	}
+	return nil
+}
+
+// about names what an event speaks of, from the fields most of them have.
+func about(data map[string]any) string {
+	var parts []string
+	for _, key := range []string{"package", "version", "vulnerability", "severity", "phase", "class", "deadline", "resolution"} {
+		if s, ok := data[key].(string); ok && s != "" {
+			parts = append(parts, s)
+		}
+	}
+	return strings.Join(parts, " ")
+}
+
+// show runs drydock with its result on the screen.
+func (d *demo) show(ctx context.Context, codes []int, args ...string) error {
+	d.say("$ drydock %s\n", strings.Join(args, " "))
+	_, err := d.call(ctx, codes, d.stdout, args...)
+	return err
+}
+
+// keepJSON runs drydock and leaves its document in the output folder.
+func (d *demo) keepJSON(ctx context.Context, codes []int, name string, args ...string) error {
+	out, err := d.call(ctx, codes, nil, append(args, "--format", "json", "--quiet")...)
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(filepath.Join(d.out, name), out, 0o644)
+}
+
+// call runs drydock against the server of the demo. Its exit code must be one of
+// codes. With stdout nil the result is returned.
+func (d *demo) call(ctx context.Context, codes []int, stdout io.Writer, args ...string) ([]byte, error) {
+	var result bytes.Buffer
+	if stdout == nil {
+		stdout = &result
+	}
+	cmd := exec.CommandContext(ctx, d.drydock, append(args, "--server", d.server)...)
+	cmd.Env, cmd.Stdout, cmd.Stderr = d.environ(), stdout, os.Stderr
+	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGINT) }
+	cmd.WaitDelay = patience
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	err := cmd.Run()
+	if ctx.Err() != nil {
+		return nil, ctx.Err()
+	}
+	var exit *exec.ExitError
+	if err != nil && !errors.As(err, &exit) {
+		return nil, fmt.Errorf("run %s: %w", d.drydock, err)
+	}
+	if code := cmd.ProcessState.ExitCode(); !slices.Contains(codes, code) {
+		return nil, fmt.Errorf("drydock %s ended with exit code %d, expected %v", args[0], code, codes)
+	}
+	return result.Bytes(), nil
+}
+
+// pack makes an archive, as OSV publishes one for each ecosystem, of the records
+// in dir.
+func pack(dir, archive string) (err error) {
+	if err := os.MkdirAll(filepath.Dir(archive), 0o755); err != nil {
+		return err
+	}
+	f, err := os.Create(archive)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	z := zip.NewWriter(f)
+	records, _ := filepath.Glob(filepath.Join(dir, "PyPI", "*.json")) // the pattern is well formed
+	if len(records) == 0 {
+		return fmt.Errorf("no advisory in %s", dir)
+	}
+	for _, path := range append(records, filepath.Join(dir, "PARTIAL")) {
+		data, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		w, err := z.Create(filepath.Base(path))
+		if err != nil {
+			return err
+		}
+		if _, err := w.Write(data); err != nil {
+			return err
+		}
+	}
+	return z.Close()
+}
