@@ -11,6 +11,7 @@ import (
 var (
 	ErrNoDatabase = errors.New("no advisory database")
 	ErrVersion    = errors.New("version can't be read")
+	ErrEcosystem  = errors.New("no version scheme for this ecosystem") // always together with ErrNoDatabase
 )
 
 // Hit is one vulnerability (a group of records that alias one another) that covers a version.
@@ -38,13 +39,17 @@ type Database struct {
 	Records int
 	Newest  *time.Time
 	Fetched *time.Time // nil for a database given by hand
-	Partial bool
+	Partial bool       // it says itself that it is only part of one, or records of it could not be read
+
+	Refused    int      // records that could not be read: unknown schema, malformed
+	RefusedWhy []string // file and cause of the first few
 }
 
 // Matcher answers what the scanner and the planner ask. Implementations are safe for concurrent use and
 // immutable: a newer database is another Matcher.
 type Matcher interface {
-	// Match returns the vulnerabilities that cover version of the package, by severity then id. An error wraps
+	// Match returns the vulnerabilities that cover version of the package, by severity then id. Hits are the
+	// caller's to change. An error wraps
 	// ErrNoDatabase (nothing loaded for the ecosystem) or ErrVersion (the version can't be read in its scheme):
 	// never take either for clean.
 	Match(ecosystem, name, version string) (hits []Hit, err error)

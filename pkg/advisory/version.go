@@ -1,0 +1,223 @@
+package advisory
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/drydock-dev/drydock/pkg/pep440"
+)
+
+// scheme says how an ecosystem's versions are read and ordered.
+type scheme uint8
+
+const (
+	schemeNone scheme = iota
+	schemePEP440
+	schemeSemVer
+	schemeGo // SemVer, and the names of Go releases ("go1.21rc2")
+)
+
+// schemes is the table of supported ecosystems.
+var schemes = map[string]scheme{
+	"PyPI":      schemePEP440,
+	"Go":        schemeGo,
+	"crates.io": schemeSemVer,
+	"npm":       schemeSemVer,
+}
+
+func schemeOf(ecosystem string) scheme { return schemes[ecosystem] }
+
+// Ecosystems lists the ecosystems whose versions can be judged, sorted.
+func Ecosystems() []string {
+	names := make([]string, 0, len(schemes))
+	for name := range schemes {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return names
+}
+
+// baseEcosystem drops the release a database is for: "Debian:12" is of the ecosystem "Debian".
+func baseEcosystem(e string) string {
+	base, _, _ := strings.Cut(e, ":")
+	return base
+}
+
+// normalName writes a name the way advisories are indexed: PEP 503 for PyPI, as it is elsewhere.
+func normalName(ecosystem, name string) string {
+	if ecosystem == "PyPI" {
+		return pep440.Normalize(strings.TrimSpace(name))
+	}
+	return name
+}
+
+// version is a parsed version of either scheme.
+type version struct {
+	py     pep440.Version
+	sem    semver
+	legacy bool // an event of an advisory that PEP 440 can't read; sorts before all that it can
+}
+
+func (s scheme) parse(text string) (version, error) {
+	switch s {
+	case schemePEP440:
+		py, err := pep440.Parse(text)
+		if err != nil {
+			return version{}, fmt.Errorf("%w: %w", ErrVersion, err)
+		}
+		return version{py: py}, nil
+	case schemeSemVer, schemeGo:
+		if s == schemeGo {
+			text = goRelease(text)
+		}
+		sem, ok := parseSemver(text)
+		if !ok {
+			return version{}, fmt.Errorf("%w: not a semantic version: %q", ErrVersion, clip(text, 80))
+		}
+		return version{sem: sem}, nil
+	default:
+		return version{}, errors.New("no version scheme")
+	}
+}
+
+func (s scheme) compare(a, b *version) int {
+	switch {
+	case a.legacy || b.legacy:
+		return cmp.Compare(order(!a.legacy), order(!b.legacy))
+	case s == schemePEP440:
+		return a.py.Compare(b.py)
+	default:
+		return a.sem.compare(&b.sem)
+	}
+}
+
+func order(later bool) int {
+	if later {
+		return 1
+	}
+	return 0
+}
+
+// public is what an advisory speaks of: torch 1.12.0+cu117 is judged as 1.12.0.
+func (v version) public() version {
+	v.py = v.py.Public()
+	return v
+}
+
+// eventKind is the kind of an event in a range, in the order in which ties are walked.
+type eventKind uint8
+
+const (
+	introduced eventKind = iota
+	fixed
+	lastAffected
+	limit
+)
+
+// event is a point at which being affected begins or ends.
+type event struct {
+	kind  eventKind
+	first bool // introduced "0": before every version
+	text  string
+	at    version
+}
+
+// versionRange is one range of an advisory, its events in ascending order, limits apart.
+type versionRange struct {
+	events []event
+	limits []event
+}
+
+// add takes one event as written. One that can't be read never makes a package look safe: an unreadable
+// start counts from the beginning and an unreadable end does not end; only for Python, where versions older
+// than PEP 440 exist, it sorts before all others, as packaging's legacy versions did.
+func (r *versionRange) add(s scheme, kind eventKind, text string) {
+	if text == "" || kind == limit && text == "*" {
+		return
+	}
+	e := event{kind: kind, text: text}
+	if kind == introduced && text == "0" {
+		e.first = true
+		r.events = append(r.events, e)
+		return
+	}
+	at, err := s.parse(text)
+	switch {
+	case err == nil:
+		e.at = at
+	case s == schemePEP440 && kind != limit:
+		e.at.legacy = true
+	case kind == introduced:
+		e.first = true
+	default:
+		return
+	}
+	if kind == limit {
+		r.limits = append(r.limits, e)
+	} else {
+		r.events = append(r.events, e)
+	}
+}
+
+// sort puts the events in order. Ties stay as written (fixed 2, introduced 2 goes on being affected), but a
+// last_affected comes after what was introduced at the same version.
+func (r *versionRange) sort(s scheme) {
+	slices.SortStableFunc(r.events, func(a, b event) int {
+		if a.first || b.first {
+			return cmp.Compare(order(!a.first), order(!b.first))
+		}
+		if c := s.compare(&a.at, &b.at); c != 0 {
+			return c
+		}
+		return cmp.Compare(order(a.kind == lastAffected), order(b.kind == lastAffected))
+	})
+}
+
+// covers is the evaluation algorithm of the OSV schema for one range with sorted events.
+func (r *versionRange) covers(s scheme, v *version) bool {
+	if !r.beforeLimits(s, v) {
+		return false
+	}
+	vulnerable := false
+	for i := range r.events {
+		e := &r.events[i]
+		if e.first {
+			vulnerable = true
+			continue
+		}
+		c := s.compare(v, &e.at)
+		if c < 0 {
+			break
+		}
+		switch e.kind {
+		case introduced:
+			vulnerable = true
+		case fixed:
+			vulnerable = false
+		case lastAffected:
+			vulnerable = vulnerable && c == 0
+		}
+	}
+	return vulnerable
+}
+
+func (r *versionRange) beforeLimits(s scheme, v *version) bool {
+	for i := range r.limits {
+		if s.compare(v, &r.limits[i].at) < 0 {
+			return true
+		}
+	}
+	return len(r.limits) == 0
+}
+
+func covered(s scheme, ranges []versionRange, v version) bool {
+	for i := range ranges {
+		if ranges[i].covers(s, &v) {
+			return true
+		}
+	}
+	return false
+}
