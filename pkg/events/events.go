@@ -11,7 +11,6 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"regexp"
@@ -19,6 +18,9 @@ import (
 	"time"
 
 	cloudevents "github.com/cloudevents/sdk-go/v2/event"
+	"github.com/cloudevents/sdk-go/v2/types"
+	"github.com/go-json-experiment/json"
+	jsonv1 "github.com/go-json-experiment/json/v1"
 )
 
 // Event is a CloudEvents 1.0 event. Its `subject` attribute is the application
@@ -89,7 +91,7 @@ func New(m Meta, payload any) (Event, error) {
 	if m.Time.IsZero() {
 		return Event{}, fmt.Errorf("new event %s: no time", row.Name())
 	}
-	data, err := json.Marshal(payload)
+	data, err := encodePayload(payload)
 	if err != nil {
 		return Event{}, fmt.Errorf("new event %s: %w", row.Name(), err)
 	}
@@ -109,10 +111,15 @@ func New(m Meta, payload any) (Event, error) {
 			e.SetExtension(k, v)
 		}
 	}
-	if err := e.SetData(cloudevents.ApplicationJSON, json.RawMessage(data)); err != nil {
+	if err := e.SetData(cloudevents.ApplicationJSON, jsonv1.RawMessage(data)); err != nil {
 		return Event{}, fmt.Errorf("new event %s: %w", row.Name(), err)
 	}
 	return e, nil
+}
+
+// encodePayload writes an empty list or map as such, never as null: the schemas say list and object.
+func encodePayload(payload any) ([]byte, error) {
+	return json.Marshal(payload, jsonv1.DefaultOptionsV1(), json.FormatNilSliceAsNull(false), json.FormatNilMapAsNull(false))
 }
 
 // ID is the deterministic id of the event of type typ that handling cause yields for key.
@@ -132,21 +139,24 @@ func Decode[T any](e Event) (T, error) {
 	if !ok || row.Type() != e.Type() {
 		return p, fmt.Errorf("%w: %s is not a %T", ErrWrongType, e.Type(), p)
 	}
-	if err := json.Unmarshal(e.Data(), &p); err != nil {
+	if err := jsonv1.Unmarshal(e.Data(), &p); err != nil {
 		return p, fmt.Errorf("decode %s %s: %w", e.Type(), e.ID(), err)
 	}
 	return p, nil
 }
 
-// Ext returns an extension attribute as a string, empty when absent.
+// Ext returns an extension attribute as its canonical string, empty when absent.
 func Ext(e Event, name string) string {
 	v, ok := e.Extensions()[name]
 	if !ok {
 		return ""
 	}
-	s, ok := v.(string)
-	if !ok {
-		s = fmt.Sprint(v)
+	if s, ok := v.(string); ok {
+		return s
+	}
+	s, err := types.Format(v)
+	if err != nil {
+		return fmt.Sprint(v)
 	}
 	return s
 }
@@ -173,7 +183,7 @@ func Check(e Event) error {
 	if l := Lane(Ext(e, ExtLane)); l != Urgent && l != Routine {
 		return fmt.Errorf("event %s %q: lane %q is neither urgent nor routine", row.Name(), e.ID(), l)
 	}
-	if !json.Valid(bytes.TrimSpace(e.Data())) {
+	if !jsonv1.Valid(bytes.TrimSpace(e.Data())) {
 		return fmt.Errorf("event %s %q: payload is not JSON", row.Name(), e.ID())
 	}
 	if n := Size(e); n > MaxSize {
