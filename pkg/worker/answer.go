@@ -18,6 +18,7 @@ func (j *job) answer(ctx context.Context, c cause, app string) error {
 	if err != nil {
 		return err
 	}
+	var before error
 	for try := range conflictTries {
 		s, o, err := facts(ctx, j.r.folds, app, at)
 		if err != nil {
@@ -43,9 +44,10 @@ func (j *job) answer(ctx context.Context, c cause, app string) error {
 			return j.r.times.set(ctx, j.st.Service, after, s, c.due)
 		case errors.Is(err, bus.ErrInvalid):
 			return Permanent(err)
-		case !again(err):
-			return err
+		case !again(err) || errors.Is(err, bus.ErrRepeated) && errors.Is(before, bus.ErrRepeated):
+			return err // repeated, and yet not in this application's log: its ids are taken elsewhere
 		}
+		before = err
 		// Someone else appended, or nobody knows whether we did: the log says, and the facts with it.
 		if at, err = j.r.bus.LastSequence(ctx, app); err != nil {
 			return fmt.Errorf("look what was stored for %s: %w", app, err)
@@ -74,7 +76,7 @@ func (j *job) outputs(ctx context.Context, c cause, s *events.State, o *events.O
 	if batch := s.Held(c.id, j.st.Service); batch != "" {
 		return resume(ctx, store, evidence.Digest(batch), s)
 	}
-	f := Facts{App: s, Org: o, Now: j.r.o.Now().UTC(), Evidence: store, Attempt: c.attempt,
+	f := Facts{App: s, Org: o, Now: j.r.o.Now().UTC(), Evidence: store, Attempt: c.attempt, org: c.app == events.Org,
 		meta: events.Meta{App: s.App, Cause: c.id, Lane: c.lane, Traceparent: c.trace}}
 	evs, err := j.call(ctx, c, f)
 	if err != nil {

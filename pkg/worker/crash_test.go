@@ -11,9 +11,6 @@ import (
 	"github.com/drydock-dev/drydock/pkg/worker/workertest"
 )
 
-// start is the time at which every synctest bubble begins.
-var start = time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)
-
 func toys(int, bus.Bus) []worker.Stage { return workertest.Toy(3, 30*time.Minute) }
 
 // The flow of two applications, urgent and routine, with a database update and deadlines that are breached,
@@ -21,8 +18,8 @@ func toys(int, bus.Bus) []worker.Stage { return workertest.Toy(3, 30*time.Minute
 func TestCrashProof(t *testing.T) {
 	runs := workertest.CrashProof(t, workertest.Case{
 		Stages: toys,
-		Given: []events.Event{workertest.Request("payments", "a", events.Urgent, start), workertest.Request("ledger", "b", events.Routine, start)},
-		Then:  []events.Event{workertest.Update("db2", start), workertest.Request("ledger", "c", events.Routine, start)},
+		Given:  []events.Event{workertest.Request("payments", "a", events.Urgent, start), workertest.Request("ledger", "b", events.Routine, start)},
+		Then:   []events.Event{workertest.Update("db2", start), workertest.Request("ledger", "c", events.Routine, start)},
 		Settle: 2 * time.Hour,
 	})
 	if runs < 40 {

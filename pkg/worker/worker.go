@@ -27,6 +27,7 @@ type Facts struct {
 	Attempt  int              // 1 for the first delivery
 
 	meta events.Meta // cause, lane, trace of the event being handled
+	org  bool        // it is an event of the organisation: every application answers it
 }
 
 // New makes an event of this application caused by the event being handled, in its lane and at Now. key is
@@ -34,6 +35,9 @@ type Facts struct {
 func (f Facts) New(key, change string, payload any) (events.Event, error) {
 	m := f.meta
 	m.App, m.Key, m.Change, m.Time = f.App.App, key, change, f.Now
+	if f.org { // one cause, many answers: the same key in two applications is two events
+		m.Key = f.App.App + "\x00" + key
+	}
 	return events.New(m, payload)
 }
 
