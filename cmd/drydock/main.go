@@ -1,2 +1,22 @@
+// Command drydock keeps the packages of applications safe: it scans, plans and, with `drydock up`, works
+// on by itself. docs/cli.md is its reference.
 package main
-func main(){}
+
+import (
+	"context"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/drydock-dev/drydock/services/scanner"
+)
+
+func main() {
+	if len(os.Args) > 1 && os.Args[1] == scanner.ReaderArg {
+		os.Exit(scanner.ReaderMain())
+	}
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	m := Main{Args: os.Args[1:], Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Environ: os.Environ(), Signals: signals}
+	os.Exit(m.Run(context.Background()))
+}

@@ -3,16 +3,21 @@ package gateway
 import (
 	"cmp"
 	"context"
-	"fmt"
+	"errors"
 	"strings"
 
 	"github.com/drydock-dev/drydock/pkg/bus"
+	"github.com/drydock-dev/drydock/pkg/worker"
 	"github.com/drydock-dev/drydock/services/gateway/api"
 )
 
+func (s *Service) deadLetters() worker.DeadLetters {
+	return worker.DeadLetters{Bus: s.deps.Bus, Now: s.deps.Now}
+}
+
 // Letters lists the dead letters that nobody has resolved, or all.
 func (s *Service) Letters(ctx context.Context, all bool) ([]bus.Letter, error) {
-	out, err := s.deps.Bus.Letters(ctx, all)
+	out, err := s.deadLetters().List(ctx, all)
 	if out == nil {
 		out = []bus.Letter{}
 	}
@@ -21,52 +26,38 @@ func (s *Service) Letters(ctx context.Context, all bool) ([]bus.Letter, error) {
 
 // Letter is one of them.
 func (s *Service) Letter(ctx context.Context, id uint64) (*bus.Letter, error) {
-	all, err := s.Letters(ctx, true)
+	l, err := s.deadLetters().Show(ctx, id)
 	if err != nil {
-		return nil, err
+		return nil, letterProblem(err)
 	}
-	for _, l := range all {
-		if l.ID == id {
-			return &l, nil
-		}
-	}
-	return nil, api.NewProblem(api.NotFound, "`drydock deadletter list` shows them", "there is no dead letter %d", id)
+	return &l, nil
 }
 
-// Requeue hands a letter to its worker once more.
+// Requeue hands a letter to its worker once more, however long that takes to run again.
 func (s *Service) Requeue(ctx context.Context, id uint64, q api.Resolve) (*bus.Letter, error) {
-	return s.resolve(ctx, id, "requeued", q)
+	if err := s.deadLetters().Requeue(ctx, id, cmp.Or(q.Actor, "operator"), q.Reason); err != nil {
+		return nil, letterProblem(err)
+	}
+	return s.Letter(ctx, id)
 }
 
 // Drop gives a letter up for good; the reason is kept with it.
 func (s *Service) Drop(ctx context.Context, id uint64, q api.Resolve) (*bus.Letter, error) {
 	if strings.TrimSpace(q.Reason) == "" {
-		return nil, api.NewProblem(api.InvalidInput, "say why with --reason", "drop dead letter %d: no reason given", id)
+		return nil, api.NewProblem(api.InvalidInput, "say why it may be lost with --reason", "drop dead letter %d: no reason given", id)
 	}
-	return s.resolve(ctx, id, "dropped", q)
+	if err := s.deadLetters().Drop(ctx, id, cmp.Or(q.Actor, "operator"), q.Reason); err != nil {
+		return nil, letterProblem(err)
+	}
+	return s.Letter(ctx, id)
 }
 
-func (s *Service) resolve(ctx context.Context, id uint64, verdict string, q api.Resolve) (*bus.Letter, error) {
-	l, err := s.Letter(ctx, id)
-	if err != nil {
-		return nil, err
+func letterProblem(err error) error {
+	switch {
+	case errors.Is(err, worker.ErrNoLetter):
+		return api.NewProblem(api.NotFound, "", "%v", err)
+	case errors.Is(err, worker.ErrResolved):
+		return api.NewProblem(api.Conflict, "", "%v", err)
 	}
-	if l.Resolved != nil {
-		return nil, api.NewProblem(api.Conflict, "", "dead letter %d was %s already, by %s", id, l.Resolved.Verdict, l.Resolved.Actor)
-	}
-	attempted := fmt.Sprintf("resolve dead letter %d", id)
-	if verdict == "requeued" {
-		if s.deps.Requeue == nil {
-			return nil, api.NewProblem(api.Unavailable, "start `drydock up`", "%s: no worker runs here", attempted)
-		}
-		if err := s.deps.Requeue(ctx, *l); err != nil {
-			return nil, problem(attempted, err)
-		}
-	}
-	r := bus.Resolution{Verdict: verdict, Actor: cmp.Or(q.Actor, "operator"), Reason: q.Reason, Time: s.now()}
-	if err := s.deps.Bus.Resolve(ctx, id, r); err != nil {
-		return nil, problem(attempted, err)
-	}
-	l.Resolved = &r
-	return l, nil
+	return problem("handle a dead letter", err)
 }

@@ -72,7 +72,6 @@ type Deps struct {
 	Databases func() []events.Database                             // what is loaded now
 	Import    func(context.Context, api.DatabaseImport) error      // optional: imports and swaps
 	Update    func(context.Context, api.DatabaseImport) error      // optional: fetches and swaps
-	Requeue   func(ctx context.Context, l bus.Letter) error        // optional: hands a dead letter to its worker again
 	Diff      func(before, after []events.Database) (packages int) // optional: packages whose advisories differ
 	Breakers  func() []api.Breaker                                 // optional
 	Ready     func() error                                         // optional: why not ready

@@ -91,7 +91,9 @@ func operate[In, Out any](a huma.API, op huma.Operation, fn func(context.Context
 // routes is the table of the API.
 func (s *Service) routes(a huma.API) {
 	post(a, "request-scan", "/v1/scans", "Ask for a scan, and the plan that follows it", http.StatusAccepted,
-		func(ctx context.Context, in *body[api.ScanRequest]) (*api.Scan, error) { return s.RequestScan(ctx, in.Body) })
+		func(ctx context.Context, in *body[api.ScanRequest]) (*api.Scan, error) {
+			return s.RequestScan(ctx, in.Body)
+		})
 	get(a, "get-scan", "/v1/scans/{id}", "What came of a requested scan",
 		func(ctx context.Context, in *struct {
 			ID uint64 `path:"id"`
@@ -160,7 +162,9 @@ func (s *Service) letterRoutes(a huma.API) {
 	get(a, "get-dead-letter", "/v1/deadletters/{id}", "One of them",
 		func(ctx context.Context, in *letterPath) (*bus.Letter, error) { return s.Letter(ctx, in.ID) })
 	post(a, "requeue-dead-letter", "/v1/deadletters/{id}/requeue", "Hand a message to its worker once more", http.StatusOK,
-		func(ctx context.Context, in *letterAnswer) (*bus.Letter, error) { return s.Requeue(ctx, in.ID, in.Body) })
+		func(ctx context.Context, in *letterAnswer) (*bus.Letter, error) {
+			return s.Requeue(ctx, in.ID, in.Body)
+		})
 	post(a, "drop-dead-letter", "/v1/deadletters/{id}/drop", "Give a message up for good", http.StatusOK,
 		func(ctx context.Context, in *letterAnswer) (*bus.Letter, error) { return s.Drop(ctx, in.ID, in.Body) })
 }

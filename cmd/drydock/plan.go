@@ -1,0 +1,173 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/drydock-dev/drydock/pkg/inventory"
+	"github.com/drydock-dev/drydock/pkg/report"
+	"github.com/drydock-dev/drydock/services/gateway/api"
+)
+
+// planOptions are those of plan beside scan's.
+type planOptions struct {
+	scanOptions
+	policy, excludeNewer, now, python, outDir string
+	securityOnly                              bool
+}
+
+func planCommand(c *cli) *cobra.Command {
+	o := &planOptions{}
+	cmd := &cobra.Command{Use: "plan PATH", Short: "Plan the updates that fix what a scan of PATH finds, in phases with deadlines",
+		Long: `Scans PATH and answers every finding with exactly one outcome: an update that fixes it, or why
+there is none. Updates are grouped in phases by the policy, each with a deadline.
+
+Nothing at PATH is changed. --out-dir writes the requirements files, the changed manifests and
+the plan as JSON and Markdown. Exit 1 says that a finding has no planned fix, 2 that something
+could not be determined.`,
+		Args: exactArgs("PATH"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			o.changed = cmd.Flags().Changed
+			return c.plan(cmd.Context(), o, args[0])
+		}}
+	o.flags(cmd)
+	f := cmd.Flags()
+	f.StringVar(&o.policy, "policy", "", "policy `FILE` laid over the built-in one (drydock policy show)")
+	f.BoolVar(&o.securityOnly, "security-only", true, "plan only updates that fix findings (the only kind so far)")
+	f.StringVar(&o.excludeNewer, "exclude-newer", "", "pick no distribution published after `TIME` (RFC 3339 or YYYY-MM-DD)")
+	f.StringVar(&o.now, "now", "", "the clock of the plan, `TIME` (RFC 3339 or YYYY-MM-DD)")
+	f.StringVar(&o.python, "python", "", "target interpreter: `PATH|VERSION`; default what the application declares, else python3")
+	f.StringVar(&o.outDir, "out-dir", "", "write the plan's files into `DIR`")
+	return cmd
+}
+
+func (o *planOptions) prepare(path string) (q api.ScanRequest, err error) {
+	if err := o.check(); err != nil {
+		return q, err
+	}
+	if !o.securityOnly {
+		return q, usage("--security-only=false is not available yet; plans hold the updates that fix findings")
+	}
+	if q, err = o.request(path); err != nil {
+		return q, err
+	}
+	if o.excludeNewer != "" {
+		t, err := parseTime("--exclude-newer", o.excludeNewer)
+		if err != nil {
+			return q, err
+		}
+		q.Exclude = &t
+	}
+	q.Python = o.python
+	return q, nil
+}
+
+// parseTime reads RFC 3339 or a date.
+func parseTime(option, s string) (time.Time, error) {
+	for _, layout := range []string{time.RFC3339Nano, "2006-01-02"} {
+		if t, err := time.Parse(layout, s); err == nil {
+			return t.UTC(), nil
+		}
+	}
+	return time.Time{}, usage("%s %q is not a time; write 2026-11-22T08:00:00Z or 2026-11-22", option, s)
+}
+
+func (c *cli) plan(ctx context.Context, o *planOptions, path string) error {
+	q, err := o.prepare(path)
+	if err != nil {
+		return err
+	}
+	how := oneShot{scan: &o.scanOptions, policy: o.policy, plans: true}
+	if o.now != "" {
+		if how.now, err = parseTime("--now", o.now); err != nil {
+			return err
+		}
+	}
+	s, err := c.worksHere(ctx, how)
+	if err != nil {
+		return err
+	}
+	defer s.close()
+	if err := o.refuseForServer(s, append([]string{"policy", "now"}, ownOnly...)); err != nil {
+		return err
+	}
+	scan, done, err := c.runScan(ctx, s, q)
+	if err != nil {
+		return err
+	}
+	got, err := c.awaitPlan(ctx, s, done)
+	if err != nil {
+		return err
+	}
+	doc := &got.Document
+	doc.Tool, doc.ExitCode = c.tool(), planExit(doc, scan.Complete)
+	files, err := c.planFiles(ctx, s, o.outDir, got)
+	if err != nil {
+		return err
+	}
+	if c.opt.format == "json" {
+		err = c.resultJSON(tidyPlan(doc))
+	} else {
+		p := c.page()
+		renderPlan(p, doc, scan.Complete, files, path)
+		err = c.result([]byte(p.b.String()))
+	}
+	if err != nil {
+		return err
+	}
+	return exitWith(doc.ExitCode)
+}
+
+// awaitPlan waits until the planner has answered the scan.
+func (c *cli) awaitPlan(ctx context.Context, s *session, done *api.Scan) (*api.Plan, error) {
+	defer c.progress("planning " + done.Application)()
+	for {
+		got, err := s.api.Plan(ctx, done.Application, done.Answered, 30*time.Second)
+		if !api.Is(err, api.Unavailable) {
+			return got, err
+		}
+		if s.alive() != nil || s.remote == "" && ctx.Err() != nil {
+			return nil, err
+		}
+		if _, again := s.api.Status(ctx); again != nil {
+			return nil, err
+		}
+	}
+}
+
+// planFiles writes what --out-dir asks for.
+func (c *cli) planFiles(ctx context.Context, s *session, dir string, got *api.Plan) ([]string, error) {
+	if dir == "" {
+		return nil, nil
+	}
+	raw, err := s.api.Evidence(ctx, got.Inventory)
+	if err != nil {
+		return nil, err
+	}
+	inv := &inventory.Inventory{}
+	if err := json.Unmarshal(raw, inv); err != nil {
+		return nil, surroundings("read the inventory of the plan: %w", err)
+	}
+	files, err := writePlanFiles(ctx, dir, &got.Document, inv, store{s.api})
+	if err != nil {
+		return nil, surroundings("write the plan's files into %s: %w", dir, err)
+	}
+	return files, nil
+}
+
+// tidyPlan makes lists empty rather than null.
+func tidyPlan(p *report.Plan) *report.Plan {
+	if p.Phases == nil {
+		p.Phases = []report.Phase{}
+	}
+	if p.Outcomes == nil {
+		p.Outcomes = []report.Outcome{}
+	}
+	if p.Recommendations.NeverDo == nil {
+		p.Recommendations.NeverDo = []string{}
+	}
+	return p
+}

@@ -1,0 +1,163 @@
+package main
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/drydock-dev/drydock/pkg/report"
+)
+
+// planExit is the exit code of a plan (cli.md): every outcome says which.
+func planExit(p *report.Plan, complete bool) int {
+	code := report.ExitOK
+	for _, o := range p.Outcomes {
+		switch o.Outcome {
+		case report.Blocked, report.NoFixPublished, report.CoolingDown, report.Frozen:
+			return report.ExitFindings
+		case report.OutcomeError, report.Unsupported:
+			code = report.ExitIncomplete
+		}
+	}
+	if !complete {
+		code = report.ExitIncomplete
+	}
+	return code
+}
+
+// renderPlan is the plan for people; now is the clock of the plan.
+func renderPlan(p *page, plan *report.Plan, complete bool, files []string, path string) {
+	p.line(bold, "%s: %s, %s", plan.Application, count(plan.Vulnerabilities, "finding"), count(updates(plan), "update"))
+	if plan.Resolution == "per-package" {
+		p.wrapped(yellow, "  ", "! resolution per-package: each version was chosen by itself; that they install together is not proved")
+	} else {
+		p.wrapped(plain, "  ", "resolution %s: proved to install together", plan.Resolution)
+	}
+	for _, ph := range plan.Phases {
+		renderPhase(p, ph, plan.Inputs.Now)
+	}
+	renderOutcomes(p, plan)
+	if !complete {
+		p.gap()
+		p.wrapped(strong, "  ", "? the scan was incomplete, so there may be more; drydock scan %s says why", shellWord(path))
+	}
+	p.gap()
+	for _, f := range files {
+		p.line(plain, "wrote   %s", f)
+	}
+	in := plan.Inputs
+	basis := []string{"plan " + short(plan.Plan), "advisories " + short(in.Advisories), "policy " + short(in.Policy)}
+	if in.Python != "" {
+		basis = append(basis, "python "+in.Python)
+	}
+	p.line(dim, "from    %s", strings.Join(basis, ", "))
+	p.wrapped(plain, "        ", "next    %s", planHint(plan, files, path))
+}
+
+func updates(plan *report.Plan) (n int) {
+	for _, ph := range plan.Phases {
+		n += len(ph.Updates)
+	}
+	return n
+}
+
+func renderPhase(p *page, ph report.Phase, now time.Time) {
+	p.gap()
+	due := "no deadline"
+	if ph.Deadline != nil {
+		due = "due " + until(*ph.Deadline, now)
+		if ph.Provisional {
+			due += ", provisional: counted from this scan"
+		}
+	}
+	p.wrapped(bold, "  ", "%s: %s, %s", ph.Phase, count(len(ph.Updates), "update"), due)
+	if ph.DeadlineRule != "" {
+		p.wrapped(dim, "  ", "  because %s", ph.DeadlineRule)
+	}
+	p.wrapped(dim, "  ", "  branch %s, by %s", ph.Branch, ph.Method)
+	var rows [][]cell
+	for _, u := range ph.Updates {
+		fixes := strings.Join(u.Fixes, " ")
+		rows = append(rows, []cell{{"  " + u.Package, bold}, {cmp.Or(u.From, "added"), plain}, {u.To, green}, {u.Step, plain}, {fixes, plain}, {u.Source, dim}})
+	}
+	p.table([]column{{head: "  PACKAGE", shrink: true}, {head: "FROM", shrink: true}, {head: "TO", shrink: true}, {head: "STEP"}, {head: "FIXES", shrink: true}, {head: "WHERE", shrink: true, left: true}}, rows)
+}
+
+// until is a deadline for people: the time, and how far away it is.
+func until(t, now time.Time) string {
+	at := t.UTC().Format("2 Jan 2006 15:04Z")
+	d := t.Sub(now)
+	if d < 0 {
+		return fmt.Sprintf("%s, breached %s ago", at, span(-d))
+	}
+	return fmt.Sprintf("%s (in %s)", at, span(d))
+}
+
+func span(d time.Duration) string {
+	switch {
+	case d < time.Hour:
+		return fmt.Sprintf("%.0f min", d.Minutes())
+	case d < 48*time.Hour:
+		return fmt.Sprintf("%.0f h", d.Hours())
+	}
+	return fmt.Sprintf("%.0f days", d.Hours()/24)
+}
+
+// outcomeOrder puts first what needs a person.
+var outcomeOrder = []string{report.Blocked, report.NoFixPublished, report.OutcomeError, report.Unsupported, report.Frozen, report.CoolingDown,
+	report.AcceptedUntil, report.NotAffected, report.Fixed, report.Planned}
+
+// renderOutcomes lists each finding that no update of this plan fixes, and counts the rest.
+func renderOutcomes(p *page, plan *report.Plan) {
+	n := map[string]int{}
+	for _, o := range plan.Outcomes {
+		n[o.Outcome]++
+	}
+	var words []string
+	for _, o := range outcomeOrder {
+		if n[o] > 0 {
+			words = append(words, fmt.Sprintf("%d %s", n[o], o))
+		}
+	}
+	if len(words) == 0 {
+		return
+	}
+	p.gap()
+	p.wrapped(bold, "  ", "outcomes: %s", strings.Join(words, ", "))
+	rest := slices.Clone(plan.Outcomes)
+	slices.SortStableFunc(rest, func(a, b report.Outcome) int {
+		return cmp.Compare(slices.Index(outcomeOrder, a.Outcome), slices.Index(outcomeOrder, b.Outcome))
+	})
+	for _, o := range rest {
+		if o.Outcome == report.Planned || o.Outcome == report.Fixed {
+			continue
+		}
+		p.wrapped(plain, "    ", "! %s: %s %s %s (%s): %s", o.Outcome, o.Package, o.Version, o.Vulnerability, o.Source, o.Detail)
+		for _, c := range o.Chain {
+			p.wrapped(plain, "      ", "    %s", c)
+		}
+	}
+}
+
+func planHint(plan *report.Plan, files []string, path string) string {
+	switch {
+	case updates(plan) == 0 && len(plan.Outcomes) == 0:
+		return "nothing: there is no open finding"
+	case updates(plan) == 0:
+		return "no update can be planned; the outcomes above say why"
+	case len(files) > 0:
+		return "install requirements_updated.txt in a test environment and run the tests before anything is deployed"
+	}
+	return "drydock plan " + shellWord(path) + " --out-dir DIR writes the requirements files"
+}
+
+// short is a digest for people.
+func short(digest string) string {
+	_, hex, ok := strings.Cut(digest, ":")
+	if !ok || len(hex) < 12 {
+		return digest
+	}
+	return hex[:12]
+}

@@ -1,0 +1,160 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/drydock-dev/drydock/pkg/advisory"
+	"github.com/drydock-dev/drydock/pkg/bus"
+	"github.com/drydock-dev/drydock/pkg/events"
+	"github.com/drydock-dev/drydock/pkg/index"
+	"github.com/drydock-dev/drydock/pkg/policy"
+	"github.com/drydock-dev/drydock/pkg/report"
+	"github.com/drydock-dev/drydock/pkg/worker"
+	"github.com/drydock-dev/drydock/services/gateway"
+	"github.com/drydock-dev/drydock/services/gateway/api"
+	"github.com/drydock-dev/drydock/services/scanner"
+)
+
+// role is a row of what a process can be: needs are roles that come with it, add puts it in.
+type role struct {
+	name  string
+	says  string
+	needs []string
+	add   func(*parts) error
+}
+
+// roles is the table. A process without --role is all of them.
+var roles = []role{
+	{"gateway", "the API", nil, (*parts).addGateway},
+	{"scanner", "reads targets and matches advisories", nil, (*parts).addScanner},
+	{"planner", "plans updates and watches deadlines", nil, (*parts).addPlanner},
+	{"all", "every role", []string{"scanner", "planner", "gateway"}, nil},
+}
+
+func roleNames() string {
+	names := make([]string, len(roles))
+	for i, r := range roles {
+		names[i] = r.name
+	}
+	return strings.Join(names, ", ")
+}
+
+// parts is one process: what it stands on, and the roles that were put in.
+type parts struct {
+	cfg   Config
+	bus   bus.Bus
+	folds *worker.Folds
+	now   func() time.Time
+	log   *slog.Logger
+	tool  report.Tool
+	cache string
+
+	databases *databases
+	policy    func() *policy.Policy
+	metrics   http.Handler
+	ready     func() error
+
+	scan    *scanner.Service
+	gateway *gateway.Service
+	stages  []worker.Stage
+
+	mu      sync.Mutex
+	indexes map[string]index.Index
+}
+
+// assemble puts the roles called names in, in the order of the table.
+func (p *parts) assemble(names ...string) error {
+	wanted := map[string]bool{}
+	for _, n := range names {
+		i := slices.IndexFunc(roles, func(r role) bool { return r.name == n })
+		if i < 0 {
+			return usage("role %q is unknown; use %s", n, roleNames())
+		}
+		wanted[n] = true
+		for _, need := range roles[i].needs {
+			wanted[need] = true
+		}
+	}
+	cfg := p.cfg.Scanner
+	cfg.DBDir, cfg.CacheDir = p.databases.dir, p.cache
+	var err error
+	if p.scan, err = scanner.New(cfg, scanner.Deps{Matcher: p.matcher, Index: p.index, Tool: p.tool, Log: p.log}); err != nil {
+		return &exitError{report.ExitUsage, err}
+	}
+	for _, r := range roles {
+		if wanted[r.name] && r.add != nil {
+			if err := r.add(p); err != nil {
+				return fmt.Errorf("role %s: %w", r.name, err)
+			}
+		}
+	}
+	return nil
+}
+
+func (p *parts) addScanner() error {
+	p.stages = append(p.stages, p.scan.Routes()...)
+	return nil
+}
+
+func (p *parts) addPlanner() error { return nil }
+
+func (p *parts) addGateway() (err error) {
+	p.gateway, err = gateway.New(p.cfg.Gateway, gateway.Deps{
+		Bus: p.bus, Folds: p.folds, Identify: p.identify, Databases: p.databases.events, Import: p.databases.importFrom, Update: p.databases.update,
+		Decide: func(ctx context.Context, app string, decide func(*events.State, *events.OrgState) ([]events.Event, error)) (uint64, error) {
+			return worker.Decide(ctx, p.bus, p.folds, app, decide)
+		},
+		Breakers: breakers, Ready: p.ready, Metrics: p.metrics, Now: p.now, Log: p.log,
+		Planner: plannerConsumers(), Version: p.tool.Version, MaxAge: p.cfg.Scanner.MaxDBAge,
+	})
+	if err != nil {
+		return &exitError{report.ExitUsage, err}
+	}
+	return nil
+}
+
+func plannerConsumers() []string { return nil }
+
+func (p *parts) identify(ctx context.Context, path string, environment bool, name string) (gateway.Identity, error) {
+	id, err := p.scan.Identify(ctx, path, environment, name)
+	return gateway.Identity(id), identifyProblem(path, err)
+}
+
+func (p *parts) matcher() advisory.Matcher { return p.databases.holder.Current() }
+
+// index gives one client for each address, with a breaker around it.
+func (p *parts) index(url string) index.Index {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if url == "" {
+		url = p.cfg.Index.URL
+	}
+	if ix, ok := p.indexes[url]; ok {
+		return ix
+	}
+	name := "index"
+	if url != p.cfg.Index.URL {
+		name = fmt.Sprintf("index-%d", len(p.indexes)+1)
+	}
+	ix := index.NewClient(index.Config{URL: url, CacheDir: p.cache, Netrc: p.cfg.Index.Netrc, Now: p.now, Guard: worker.NewBreaker(name, 0).Do})
+	if p.indexes == nil {
+		p.indexes = map[string]index.Index{}
+	}
+	p.indexes[url] = ix
+	return ix
+}
+
+func breakers() []api.Breaker {
+	out := []api.Breaker{}
+	for _, b := range worker.Breakers() {
+		out = append(out, api.Breaker{Name: b.Name, State: b.State, Failures: b.Failures})
+	}
+	return out
+}

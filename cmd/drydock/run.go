@@ -1,0 +1,120 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"github.com/drydock-dev/drydock/pkg/report"
+)
+
+// Main is one run of the program, with everything it touches given: tests run it in process.
+type Main struct {
+	Args           []string
+	Stdin          io.Reader
+	Stdout, Stderr io.Writer
+	Environ        []string         // "KEY=value"; the last of a key counts
+	Signals        <-chan os.Signal // nil: none
+}
+
+// patience is how long a command may take to end after Ctrl-C before the program ends without it. What is
+// written is written atomically, so that nothing is torn.
+const patience = 700 * time.Millisecond
+
+// interrupted is why a context ended.
+type interrupted struct{ signal os.Signal }
+
+func (i interrupted) Error() string { return i.signal.String() }
+
+// Run runs the command and returns the exit code of cli.md.
+func (m *Main) Run(ctx context.Context) int {
+	c := &cli{Main: m}
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	done := make(chan error, 1)
+	go func() { done <- c.execute(ctx) }()
+	var late <-chan time.Time
+	for {
+		select {
+		case err := <-done:
+			return c.finish(ctx, err)
+		case <-late:
+			return report.ExitInterrupted
+		case sig := <-m.Signals:
+			if ctx.Err() != nil {
+				return second(sig)
+			}
+			cancel(interrupted{sig})
+			if !c.drains.Load() {
+				late = time.After(patience)
+			}
+		}
+	}
+}
+
+// second is the exit code of a signal that comes while the first is being answered: at once.
+func second(sig os.Signal) int {
+	if s, ok := sig.(syscall.Signal); ok {
+		return 128 + int(s)
+	}
+	return report.ExitInterrupted
+}
+
+// finish says what went wrong, as one sentence, and gives the code.
+func (c *cli) finish(ctx context.Context, err error) int {
+	var e *exitError
+	said := errors.As(err, &e) && e.err == nil
+	if by := (interrupted{}); ctx.Err() != nil && errors.As(context.Cause(ctx), &by) && err != nil && !said {
+		c.note("%s: %s", c.name(), "interrupted; nothing was left half done")
+		return report.ExitInterrupted
+	}
+	if err == nil || said {
+		return exitCode(err)
+	}
+	text := strings.ReplaceAll(strings.TrimSpace(err.Error()), "\n", "; ")
+	if a := advice(err); a != "" && !strings.Contains(text, a) {
+		text += "; " + a
+	}
+	fmt.Fprintln(c.Stderr, clean("drydock: "+text))
+	if c.opt.debug {
+		fmt.Fprintln(c.Stderr, clean(fmt.Sprintf("debug: %T, exit %d", err, exitCode(err))))
+	}
+	return exitCode(err)
+}
+
+// note writes one line for people on stderr, unless --quiet.
+func (c *cli) note(format string, args ...any) {
+	if !c.opt.quiet {
+		fmt.Fprintln(c.Stderr, clean(fmt.Sprintf(format, args...)))
+	}
+}
+
+// env looks a variable up in the environment given to Main.
+func (m *Main) env(key string) (string, bool) {
+	for i := len(m.Environ) - 1; i >= 0; i-- {
+		if k, v, ok := strings.Cut(m.Environ[i], "="); ok && k == key {
+			return v, true
+		}
+	}
+	return "", false
+}
+
+func (m *Main) getenv(key string) string { v, _ := m.env(key); return v }
+
+// cli is the state of one run.
+type cli struct {
+	*Main
+	opt     options
+	cfg     Config
+	command string
+	drains  atomic.Bool // the command ends by itself on a signal, however long that takes
+}
+
+func (c *cli) name() string { return cmp.Or(c.command, "drydock") }

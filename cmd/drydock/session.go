@@ -1,0 +1,133 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/drydock-dev/drydock/pkg/bus"
+	"github.com/drydock-dev/drydock/pkg/evidence"
+	"github.com/drydock-dev/drydock/services/gateway/api"
+	"github.com/drydock-dev/drydock/services/gateway/client"
+)
+
+// backend is what commands ask of a Drydock: the gateway in this process, or its client.
+type backend interface {
+	RequestScan(context.Context, api.ScanRequest) (*api.Scan, error)
+	Scan(ctx context.Context, id uint64, wait time.Duration) (*api.Scan, error)
+	Plan(ctx context.Context, app string, after uint64, wait time.Duration) (*api.Plan, error)
+	Application(ctx context.Context, app string) (*api.Application, error)
+	Applications(context.Context) ([]api.Application, error)
+	Changes(ctx context.Context, app string, all bool) ([]api.Change, error)
+	Status(context.Context) (*api.Status, error)
+	Events(context.Context, api.EventQuery, func(bus.Record) error) (uint64, error)
+	Evidence(ctx context.Context, digest string) ([]byte, error)
+	Letters(ctx context.Context, all bool) ([]bus.Letter, error)
+	Letter(ctx context.Context, id uint64) (*bus.Letter, error)
+	Requeue(ctx context.Context, id uint64, q api.Resolve) (*bus.Letter, error)
+	Drop(ctx context.Context, id uint64, q api.Resolve) (*bus.Letter, error)
+	ImportDatabase(context.Context, api.DatabaseImport) ([]api.Database, error)
+	UpdateDatabase(context.Context, api.DatabaseImport) ([]api.Database, error)
+}
+
+// session is a Drydock that a command talks to.
+type session struct {
+	api    backend
+	remote string       // address of the server, empty when the work is done in this process
+	alive  func() error // why the work in this process ended, nil while it goes on
+	close  func()
+}
+
+// store lets code that reads evidence read it from a session.
+type store struct{ api backend }
+
+func (s store) Get(ctx context.Context, d evidence.Digest) ([]byte, error) {
+	return s.api.Evidence(ctx, string(d))
+}
+
+func (s store) Put(context.Context, []byte) (evidence.Digest, error) {
+	return "", errors.New("evidence can only be read here")
+}
+
+// oneShot is what a command that works here wants of the workers.
+type oneShot struct {
+	scan   *scanOptions
+	plans  bool
+	policy string
+	now    time.Time
+}
+
+// worksHere gives scan and plan workers: a server's, those of a data directory, or a memory bus's.
+func (c *cli) worksHere(ctx context.Context, o oneShot) (*session, error) {
+	if c.opt.server != "" {
+		return c.remote(c.opt.server)
+	}
+	if c.opt.data == "" {
+		return c.workers(ctx, bus.NewMemory(), o, false)
+	}
+	b, s, err := c.openData(ctx)
+	if err != nil || s != nil {
+		return s, err
+	}
+	return c.workers(ctx, b, o, true)
+}
+
+// reads gives commands that only look the log: a server's, or that of the data directory.
+func (c *cli) reads(ctx context.Context) (*session, error) {
+	if c.opt.server != "" {
+		return c.remote(c.opt.server)
+	}
+	if c.cfg.NATS.URL != "" && c.opt.data == "" {
+		b, err := bus.Connect(ctx, c.external())
+		if err != nil {
+			return nil, err
+		}
+		return c.looks(ctx, b)
+	}
+	dir, err := c.dataDir()
+	if err != nil {
+		return nil, err
+	}
+	if _, err := os.Stat(filepath.Join(dir, "nats")); errors.Is(err, fs.ErrNotExist) {
+		return nil, surroundings("there is no log of events in %s; start `drydock up`, or name one with --data or --server", dir)
+	}
+	b, s, err := c.openData(ctx)
+	if err != nil || s != nil {
+		return s, err
+	}
+	return c.looks(ctx, b)
+}
+
+func (c *cli) remote(address string) (*session, error) {
+	cl, err := client.New(address)
+	if err != nil {
+		return nil, usage("--server: %w", err)
+	}
+	return &session{api: cl, remote: cl.Address(), alive: func() error { return nil }, close: func() { _ = cl.Close() }}, nil
+}
+
+// openData opens the log of the data directory. One that is in use is spoken to through who holds it.
+func (c *cli) openData(ctx context.Context) (bus.Bus, *session, error) {
+	dir, err := c.dataDir()
+	if err != nil {
+		return nil, nil, err
+	}
+	b, err := bus.Embedded(ctx, bus.EmbeddedConfig{Dir: dir, MaxBytes: c.cfg.NATS.MaxBytes, Logger: c.logger()})
+	var locked *bus.ErrLocked
+	if errors.As(err, &locked) && locked.Address != "" {
+		c.note("data directory %s is in use by process %d; using that one at %s", dir, locked.PID, locked.Address)
+		s, err := c.remote(locked.Address)
+		return nil, s, err
+	}
+	if err != nil {
+		return nil, nil, &exitError{4, err}
+	}
+	return b, nil, nil
+}
+
+func (c *cli) external() bus.ExternalConfig {
+	return bus.ExternalConfig{URL: c.cfg.NATS.URL, Creds: c.cfg.NATS.Creds, MaxBytes: c.cfg.NATS.MaxBytes}
+}

@@ -1,0 +1,143 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"io/fs"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/drydock-dev/drydock/pkg/bus"
+	"github.com/drydock-dev/drydock/pkg/policy"
+	"github.com/drydock-dev/drydock/pkg/telemetry"
+	"github.com/drydock-dev/drydock/pkg/worker"
+	"github.com/drydock-dev/drydock/services/gateway/api"
+)
+
+// Limits of a one-shot command: a person waits, so what does not answer is said rather than tried for hours.
+const (
+	oneShotTries = 3
+	oneShotPause = 200 * time.Millisecond
+	oneShotDrain = 500 * time.Millisecond
+)
+
+// parts makes what every process stands on.
+func (c *cli) parts(b bus.Bus, o oneShot) (*parts, error) {
+	p := &parts{cfg: c.cfg, bus: b, folds: worker.NewFolds(b), now: time.Now, log: c.logger(), tool: c.tool(), cache: c.cacheDir()}
+	if !o.now.IsZero() {
+		p.now = func() time.Time { return o.now }
+	}
+	if o.scan != nil {
+		if o.scan.changed("max-db-age") {
+			p.cfg.Scanner.MaxDBAge = o.scan.maxDBAge
+		}
+		p.cfg.Index.URL = cmp.Or(o.scan.indexURL, p.cfg.Index.URL)
+	}
+	var err error
+	if p.policy, err = c.policy(cmp.Or(o.policy, c.cfg.Policy)); err != nil {
+		return nil, err
+	}
+	given := ""
+	if o.scan != nil {
+		given = o.scan.db
+	}
+	p.databases, err = c.openDatabases(given)
+	return p, err
+}
+
+// policy loads the policy in force once.
+func (c *cli) policy(path string) (func() *policy.Policy, error) {
+	if path == "" {
+		return sync.OnceValue(policy.Default), nil
+	}
+	p, err := policy.Load(path)
+	if err != nil {
+		return nil, &exitError{3, err}
+	}
+	return func() *policy.Policy { return p }, nil
+}
+
+// workers runs all stages in this process until the session is closed.
+func (c *cli) workers(ctx context.Context, b bus.Bus, o oneShot, announce bool) (*session, error) {
+	p, err := c.parts(b, o)
+	if err == nil {
+		names := []string{"scanner", "gateway"}
+		if o.plans || announce {
+			names = append(names, "planner")
+		}
+		err = p.assemble(names...)
+	}
+	if err != nil {
+		_ = b.Close() // the error that counts is the other
+		return nil, err
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	run := worker.New(b, p.stages, worker.Options{Folds: p.folds, Log: p.log, Now: p.now, Attempts: oneShotTries, Drain: oneShotDrain,
+		Backoff: func(int) time.Duration { return oneShotPause }})
+	ended := make(chan error, 1)
+	go func() { ended <- run.Run(ctx) }()
+	s := &session{api: p.gateway, alive: func() error { return nil }}
+	s.close = func() {
+		cancel()
+		if announce { // a durable log: what is in hand is handed back
+			<-ended
+		}
+		_ = b.Close()
+	}
+	select {
+	case <-run.Ready():
+	case err := <-ended:
+		ended <- err
+		s.close()
+		return nil, cmp.Or(err, ctx.Err())
+	}
+	if announce {
+		if err := p.gateway.Announce(ctx, p.policy().Text()); err != nil {
+			s.close()
+			return nil, err
+		}
+	}
+	return s, nil
+}
+
+// looks gives a session without workers on a log.
+func (c *cli) looks(ctx context.Context, b bus.Bus) (*session, error) {
+	ctx, cancel := context.WithCancel(ctx)
+	s := &session{alive: func() error { return nil }, close: func() { cancel(); _ = b.Close() }}
+	p, err := c.parts(b, oneShot{})
+	if err == nil {
+		err = p.assemble("gateway")
+	}
+	if err == nil {
+		err = p.folds.Start(ctx)
+	}
+	if err != nil {
+		s.close()
+		return nil, err
+	}
+	s.api = p.gateway
+	return s, nil
+}
+
+// logger writes to stderr: warnings, or with --debug everything.
+func (c *cli) logger() *slog.Logger {
+	if !c.opt.debug {
+		return telemetry.Discard()
+	}
+	return telemetry.Logger(c.Stderr, telemetry.FormatText, true)
+}
+
+// identifyProblem names what is wrong with a path in a way a client can act on.
+func identifyProblem(path string, err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, fs.ErrNotExist):
+		return api.NewProblem(api.NoSuchPath, "check the path; it must exist on the machine Drydock runs on", "there is no file or directory %s", path)
+	case errors.Is(err, fs.ErrPermission):
+		return api.NewProblem(api.NoSuchPath, "check who may read it", "%v", err)
+	}
+	return err
+}
