@@ -18,10 +18,9 @@ import (
 	"os/signal"
 	"path/filepath"
 	"syscall"
-)
 
-// now is the moment at which the demo plays: everything frozen is as it was then.
-const now = "2024-11-15T09:00:00Z"
+	"github.com/drydock-dev/drydock/deploy/demo/frozen"
+)
 
 func main() {
 	drydock := flag.String("drydock", "bin/drydock", "the `program` to show")
@@ -70,7 +69,7 @@ func (d *demo) run(ctx context.Context) (err error) {
 		return err
 	}
 	if !d.live {
-		url, stop, err := serveIndex(filepath.Join(d.app, "index"))
+		url, stop, err := frozen.Serve(filepath.Join(d.app, "index"))
 		if err != nil {
 			return err
 		}

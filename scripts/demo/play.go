@@ -1,7 +1,6 @@
 package main
 
 import (
-	"archive/zip"
 	"bytes"
 	"context"
 	"encoding/json"
@@ -14,6 +13,8 @@ import (
 	"slices"
 	"strings"
 	"syscall"
+
+	"github.com/drydock-dev/drydock/deploy/demo/frozen"
 )
 
 // play goes through the acts of the demo.
@@ -42,10 +43,10 @@ func (d *demo) advisories(ctx context.Context) error {
 		return d.show(ctx, []int{0}, "db", "update")
 	}
 	archive := filepath.Join(d.dir, "advisories", "PyPI", "all.zip")
-	if err := pack(filepath.Join(d.app, "advisories"), archive); err != nil {
+	if err := frozen.Pack(filepath.Join(d.app, "advisories"), archive); err != nil {
 		return err
 	}
-	d.say("written for this demo from public facts; what was published until %s", now)
+	d.say("written for this demo from public facts; what was published until %s", frozen.Now)
 	return d.show(ctx, []int{0}, "db", "import", archive)
 }
 
@@ -199,36 +200,4 @@ func (d *demo) call(ctx context.Context, codes []int, stdout io.Writer, args ...
 		return nil, fmt.Errorf("drydock %s ended with exit code %d, expected %v", args[0], code, codes)
 	}
 	return result.Bytes(), nil
-}
-
-// pack makes an archive, as OSV publishes one for each ecosystem, of the records
-// in dir.
-func pack(dir, archive string) (err error) {
-	if err := os.MkdirAll(filepath.Dir(archive), 0o755); err != nil {
-		return err
-	}
-	f, err := os.Create(archive)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, f.Close()) }()
-	z := zip.NewWriter(f)
-	records, _ := filepath.Glob(filepath.Join(dir, "PyPI", "*.json")) // the pattern is well formed
-	if len(records) == 0 {
-		return fmt.Errorf("no advisory in %s", dir)
-	}
-	for _, path := range append(records, filepath.Join(dir, "PARTIAL")) {
-		data, err := os.ReadFile(path)
-		if err != nil {
-			return err
-		}
-		w, err := z.Create(filepath.Base(path))
-		if err != nil {
-			return err
-		}
-		if _, err := w.Write(data); err != nil {
-			return err
-		}
-	}
-	return z.Close()
 }

@@ -1,7 +1,11 @@
-package main
+// Package frozen holds what the demo knows of the world, as it was at one moment:
+// advisories, packed the way OSV publishes them, and a package index on loopback.
+package frozen
 
 import (
+	"archive/zip"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -11,13 +15,16 @@ import (
 	"time"
 )
 
-// The content types of PEP 691: the one we speak, asked for by the clients.
+// Now is the moment.
+const Now = "2024-11-15T09:00:00Z"
+
+// The content type of PEP 691.
 const simpleJSON = "application/vnd.pypi.simple.v1+json"
 
-// frozenIndex answers like a package index, out of a folder with one PEP 691
+// Index answers like a package index, out of a folder with one PEP 691
 // page for each project: what the index said at the time the demo plays. It
 // offers no files: nothing of the demo installs anything.
-func frozenIndex(dir string) http.Handler {
+func Index(dir string) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		name := strings.Trim(strings.TrimPrefix(r.URL.Path, "/simple/"), "/")
 		if r.Method != http.MethodGet || !strings.HasPrefix(r.URL.Path, "/simple/") || strings.ContainsAny(name, `/\`) {
@@ -55,9 +62,9 @@ func list(w http.ResponseWriter, dir string) {
 	_ = json.NewEncoder(w).Encode(page)
 }
 
-// serveIndex serves the frozen index on a free loopback port and returns its
+// Serve serves the frozen index on a free loopback port and returns its
 // address and how to stop it.
-func serveIndex(dir string) (url string, stop func(), err error) {
+func Serve(dir string) (url string, stop func(), err error) {
 	if _, err := os.Stat(dir); err != nil {
 		return "", nil, fmt.Errorf("open the frozen index: %w", err)
 	}
@@ -65,7 +72,39 @@ func serveIndex(dir string) (url string, stop func(), err error) {
 	if err != nil {
 		return "", nil, fmt.Errorf("serve the frozen index: %w", err)
 	}
-	server := &http.Server{Handler: frozenIndex(dir), ReadHeaderTimeout: 5 * time.Second}
+	server := &http.Server{Handler: Index(dir), ReadHeaderTimeout: 5 * time.Second}
 	go func() { _ = server.Serve(l) }() // ends with Close
 	return "http://" + l.Addr().String() + "/simple/", func() { _ = server.Close() }, nil
+}
+
+// Pack makes an archive, as OSV publishes one for each ecosystem, of the records
+// in dir.
+func Pack(dir, archive string) (err error) {
+	if err := os.MkdirAll(filepath.Dir(archive), 0o755); err != nil {
+		return err
+	}
+	f, err := os.Create(archive)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	z := zip.NewWriter(f)
+	records, _ := filepath.Glob(filepath.Join(dir, "PyPI", "*.json")) // the pattern is well formed
+	if len(records) == 0 {
+		return fmt.Errorf("no advisory in %s", dir)
+	}
+	for _, path := range append(records, filepath.Join(dir, "PARTIAL")) {
+		data, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		w, err := z.Create(filepath.Base(path))
+		if err != nil {
+			return err
+		}
+		if _, err := w.Write(data); err != nil {
+			return err
+		}
+	}
+	return z.Close()
 }
