@@ -1,0 +1,246 @@
+package scanner
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/drydock-dev/drydock/pkg/evidence"
+	"github.com/drydock-dev/drydock/pkg/inventory"
+	"github.com/drydock-dev/drydock/pkg/pep440"
+)
+
+// assembly makes an inventory of what the readers reported.
+type assembly struct {
+	inv    inventory.Inventory
+	byPath map[string]*manifest
+	scope  map[string]string // path of a manifest → root of the environment it belongs to
+}
+
+// assemble joins what was read: includes belong to the environment of the file that includes them, constraints
+// pin, sources are counted. environment names an installed environment, else it is empty.
+func assemble(r *reading, environment string) *inventory.Inventory {
+	a := &assembly{byPath: map[string]*manifest{}, scope: map[string]string{}}
+	a.inv = inventory.Inventory{Sources: []inventory.Source{}, Packages: []inventory.Package{}, Incomplete: []inventory.Incomplete{}, Python: r.found.Python}
+	a.inv.Incomplete = append(append(a.inv.Incomplete, r.found.Incomplete...), r.incomplete...)
+	slices.SortStableFunc(r.manifests, func(x, y manifest) int { return cmp.Compare(x.Path, y.Path) })
+	if environment != "" {
+		a.environment(r, "environment:"+environment)
+	} else {
+		a.repository(r)
+	}
+	if len(a.inv.Sources) == 0 && len(r.manifests) == 0 && len(r.incomplete) == 0 {
+		detail := "no requirements or lock file was found"
+		if environment != "" {
+			detail = "no installed Python package was found; give a prefix or a site-packages folder"
+		}
+		a.inv.Incomplete = append(a.inv.Incomplete, inventory.Incomplete{Reason: inventory.NoSource, Detail: detail})
+	}
+	a.inv.Sort()
+	return &a.inv
+}
+
+// environment counts each folder of packages as one source.
+func (a *assembly) environment(r *reading, scope string) {
+	sites := map[string][]inventory.Package{}
+	uncovered := map[string]int{}
+	for _, m := range r.manifests {
+		a.inv.Incomplete = append(a.inv.Incomplete, m.Incomplete...)
+		uncovered[m.Site] += m.Uncovered
+		for _, p := range m.Packages {
+			p.Source, p.Scope, p.Line = m.Site, scope, 0
+			sites[m.Site] = append(sites[m.Site], p)
+		}
+	}
+	for site, packages := range sites {
+		a.source(site, "environment", "PyPI", packages, uncovered[site])
+	}
+}
+
+func (a *assembly) repository(r *reading) {
+	for i := range r.manifests {
+		a.byPath[r.manifests[i].Path] = &r.manifests[i]
+	}
+	for _, root := range a.roots(r.manifests) {
+		a.claim(root, root)
+	}
+	constraints := a.constraints(r.manifests)
+	for i := range r.manifests {
+		m := &r.manifests[i]
+		a.inv.Incomplete = append(a.inv.Incomplete, m.Incomplete...)
+		if m.Content != nil {
+			a.inv.Files = append(a.inv.Files, inventory.File{Path: m.Path, Digest: evidence.Of(m.Content), Size: int64(len(m.Content))})
+		}
+		if m.Unread || a.scope[m.Path] == "" { // only ever a constraints file
+			continue
+		}
+		root := a.scope[m.Path]
+		packages := make([]inventory.Package, 0, len(m.Packages))
+		for _, p := range m.Packages {
+			p.Source, p.Scope = m.Path, "repository:"+root
+			pinByConstraint(&p, constraints[root])
+			packages = append(packages, p)
+		}
+		a.source(m.Path, m.Kind, m.Ecosystem, packages, m.Uncovered)
+	}
+}
+
+// roots are the manifests that nothing includes, and one of each circle. A file used only as constraints is
+// none.
+func (a *assembly) roots(all []manifest) []string {
+	included := map[string]bool{}
+	for _, m := range all {
+		for _, i := range m.Includes {
+			if i.Path != m.Path {
+				included[i.Path] = true
+			}
+		}
+	}
+	var roots []string
+	reached := map[string]bool{}
+	var reach func(string)
+	reach = func(p string) {
+		m := a.byPath[p]
+		if m == nil || reached[p] {
+			return
+		}
+		reached[p] = true
+		for _, i := range m.Includes {
+			reach(i.Path)
+		}
+	}
+	for _, m := range all {
+		if !included[m.Path] {
+			roots = append(roots, m.Path)
+			reach(m.Path)
+		}
+	}
+	for _, m := range all {
+		if !reached[m.Path] {
+			roots = append(roots, m.Path)
+			reach(m.Path)
+		}
+	}
+	return roots
+}
+
+// claim gives a manifest and what it includes by -r to the environment of root, unless another has it.
+func (a *assembly) claim(p, root string) {
+	m := a.byPath[p]
+	if m == nil || a.scope[p] != "" {
+		return
+	}
+	a.scope[p] = root
+	for _, i := range m.Includes {
+		if !i.Constraint {
+			a.claim(i.Path, root)
+		}
+	}
+}
+
+// constraints collects, for each root, the exact pins of the constraints files its environment names. Two
+// different pins of one package pin nothing.
+func (a *assembly) constraints(all []manifest) map[string]map[string]string {
+	pins := map[string]map[string]string{}
+	for _, m := range all {
+		root := a.scope[m.Path]
+		if root == "" {
+			continue
+		}
+		for _, i := range m.Includes {
+			if i.Constraint {
+				if pins[root] == nil {
+					pins[root] = map[string]string{}
+				}
+				a.collectPins(i.Path, pins[root], map[string]bool{})
+			}
+		}
+	}
+	return pins
+}
+
+func (a *assembly) collectPins(p string, pins map[string]string, seen map[string]bool) {
+	m := a.byPath[p]
+	if m == nil || seen[p] {
+		return
+	}
+	seen[p] = true
+	for _, c := range m.Packages {
+		if c.Pin != inventory.Exact {
+			continue
+		}
+		if old, ok := pins[c.Package]; ok && old != c.Version {
+			pins[c.Package] = ""
+			continue
+		}
+		pins[c.Package] = c.Version
+	}
+	for _, i := range m.Includes {
+		a.collectPins(i.Path, pins, seen)
+	}
+}
+
+// pinByConstraint makes a requirement exact that a constraints file pins, within what it allows itself.
+func pinByConstraint(p *inventory.Package, pins map[string]string) {
+	version := pins[p.Package]
+	if version == "" || p.Pin == inventory.Exact || p.Reference != "" {
+		return
+	}
+	if p.Pin == inventory.Ranged {
+		v, err := pep440.Parse(version)
+		set, e := pep440.ParseSpecifiers(p.Specifier)
+		if err != nil || e != nil || !set.Contains(v, true) {
+			return
+		}
+	}
+	p.Pin, p.Version = inventory.Exact, version
+}
+
+// source adds one source and its packages, and says which of them have no exact version.
+func (a *assembly) source(at, kind, ecosystem string, packages []inventory.Package, uncovered int) {
+	s := inventory.Source{Path: at, Kind: kind, Ecosystem: ecosystem, NotCovered: uncovered}
+	type entry struct{ name, version string }
+	seen := map[entry]bool{}
+	once := func(p inventory.Package, count *int) {
+		key := entry{p.Package, p.Version + "\x00" + p.Specifier + "\x00" + p.Reference}
+		if p.Pin == inventory.Exact {
+			key.version = p.Version
+		}
+		if !seen[key] {
+			seen[key] = true
+			s.Packages++
+			*count++
+		}
+	}
+	for _, p := range packages {
+		p.PURL = purl(p)
+		switch {
+		case p.Reference != "":
+			once(p, &s.NotCovered)
+		case p.Pin == inventory.Exact:
+			once(p, &s.Pinned)
+		case p.Pin == inventory.Ranged:
+			once(p, &s.Ranged)
+			a.open(inventory.RangedPin, p, fmt.Sprintf("%s%s has no exact version", p.Package, p.Specifier))
+		default:
+			once(p, &s.Unpinned)
+			a.open(inventory.Unpinned, p, fmt.Sprintf("%s has no version", p.Package))
+		}
+		a.inv.Packages = append(a.inv.Packages, p)
+	}
+	a.inv.Sources = append(a.inv.Sources, s)
+}
+
+func (a *assembly) open(reason string, p inventory.Package, detail string) {
+	a.inv.Incomplete = append(a.inv.Incomplete, inventory.Incomplete{Reason: reason, Source: p.Source, Line: p.Line, Ecosystem: p.Ecosystem, Detail: detail})
+}
+
+// purl is the package URL of p (purl-spec, "pypi").
+func purl(p inventory.Package) string {
+	out := "pkg:" + strings.ToLower(p.Ecosystem) + "/" + p.Package
+	if p.Version != "" {
+		out += "@" + strings.NewReplacer("+", "%2B", "!", "%21", "*", "%2A").Replace(p.Version)
+	}
+	return out
+}

@@ -1,0 +1,182 @@
+package scanner
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"slices"
+	"time"
+
+	"github.com/drydock-dev/drydock/pkg/evidence"
+	"github.com/drydock-dev/drydock/pkg/events"
+	"github.com/drydock-dev/drydock/pkg/inventory"
+	"github.com/drydock-dev/drydock/pkg/report"
+	"github.com/drydock-dev/drydock/pkg/worker"
+)
+
+// handle answers scan.requested with a scan and database.updated with a new look at what is known.
+func (s *Service) handle(ctx context.Context, e events.Event, f worker.Facts) ([]events.Event, error) {
+	row, _ := events.Lookup(e.Type())
+	if row.Name() == "database.updated" {
+		return s.rematch(ctx, f)
+	}
+	req, err := events.Decode[events.ScanRequested](e)
+	if err != nil {
+		return nil, worker.Permanent(err)
+	}
+	if req.Application != f.App.App {
+		return nil, worker.Permanent(fmt.Errorf("scan of %q asked for in the log of %q", req.Application, f.App.App))
+	}
+	result, err := s.scan(ctx, req, f.Now)
+	if failed := (*readError)(nil); errors.As(err, &failed) {
+		ev, err := f.New(req.Target, "", events.ScanFailed{Application: req.Application, Target: req.Target, Reason: failed.Reason, Detail: cleanText(failed.Detail)})
+		return []events.Event{ev}, err
+	}
+	if err != nil {
+		return nil, fmt.Errorf("scan %s: %w", req.Target, err)
+	}
+	previous, err := previousInventory(ctx, f, req.Target)
+	if err != nil {
+		return nil, err
+	}
+	for _, m := range result.files {
+		if _, err := f.Evidence.Put(ctx, m); err != nil {
+			return nil, fmt.Errorf("keep a manifest of %s: %w", req.Target, err)
+		}
+	}
+	v := decide(f.App.Findings, seen{app: f.App.App, inventory: result.inventory, previous: previous, findings: result.report.Findings, incomplete: result.incomplete})
+	done := events.ScanCompleted{Application: req.Application, Trigger: events.TriggerRequest, Target: req.Target, Environment: req.Environment,
+		Revision: result.report.Revision, Confinement: result.report.Confinement, Engine: engineName(req.Engine), PlanOptions: req.PlanOptions}
+	return emit(ctx, f, v, result, done)
+}
+
+// rematch judges the stored inventory of each target by the databases now in use. The targets are not read.
+func (s *Service) rematch(ctx context.Context, f worker.Facts) ([]events.Event, error) {
+	var out []events.Event
+	targets := make([]string, 0, len(f.App.Scans))
+	for t := range f.App.Scans {
+		targets = append(targets, t)
+	}
+	slices.Sort(targets)
+	findings := f.App.Findings
+	for _, target := range targets {
+		last := f.App.Scans[target].Scan
+		inv, err := previousInventory(ctx, f, target)
+		if err != nil {
+			return nil, err
+		}
+		var before report.Scan
+		if err := load(ctx, f.Evidence, last.Report, &before); err != nil {
+			return nil, err
+		}
+		result := s.again(inv, before, f.Now)
+		v := decide(findings, seen{app: f.App.App, inventory: inv, previous: inv, findings: result.report.Findings, incomplete: result.incomplete})
+		if v.empty() && sameAnswer(before, result.report) {
+			continue
+		}
+		done := last
+		done.Trigger, done.Engine = events.TriggerDatabase, engineName("")
+		evs, err := emit(ctx, f, v, result, done)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, evs...)
+	}
+	return out, nil
+}
+
+// sameAnswer reports whether two reports tell a reader the same, whichever database they come from.
+func sameAnswer(a, b report.Scan) bool {
+	x, e1 := json.Marshal([]any{a.Findings, a.Incomplete, a.Complete})
+	y, e2 := json.Marshal([]any{b.Findings, b.Incomplete, b.Complete})
+	return e1 == nil && e2 == nil && string(x) == string(y)
+}
+
+// emit stores the documents and makes the events, scan.completed last.
+func emit(ctx context.Context, f worker.Facts, v verdict, result *result, done events.ScanCompleted) ([]events.Event, error) {
+	data, digest, err := result.inventory.Encode()
+	if err != nil {
+		return nil, fmt.Errorf("encode the inventory: %w", err)
+	}
+	if _, err := f.Evidence.Put(ctx, data); err != nil {
+		return nil, fmt.Errorf("keep the inventory: %w", err)
+	}
+	text, err := json.Marshal(result.report)
+	if err != nil {
+		return nil, fmt.Errorf("encode the report: %w", err)
+	}
+	kept, err := f.Evidence.Put(ctx, text)
+	if err != nil {
+		return nil, fmt.Errorf("keep the report: %w", err)
+	}
+	var out []events.Event
+	add := func(key string, payload any) {
+		ev, e := f.New(key, "", payload)
+		err = errors.Join(err, e)
+		out = append(out, ev)
+	}
+	for _, p := range v.closed {
+		add(p.Finding, p)
+	}
+	for _, p := range v.opened {
+		add(p.Finding, p)
+	}
+	for _, p := range v.reprioritized {
+		add(p.Finding, p)
+	}
+	r := result.report
+	done.Inventory, done.Report = string(digest), string(kept)
+	done.Databases, done.Complete, done.Incomplete, done.Packages = usedDatabases(result.databases), r.Complete, len(r.Incomplete), r.Summary.Packages
+	done.Summary = events.Summary{Findings: r.Summary.Findings, Critical: r.Summary.Critical, High: r.Summary.High, Medium: r.Summary.Medium,
+		Low: r.Summary.Low, Unknown: r.Summary.Unknown, Malicious: r.Summary.Malicious, Suppressed: r.Summary.Suppressed}
+	add(done.Target, done)
+	return out, err
+}
+
+// previousInventory is what the last scan of target read; nil when there was none.
+func previousInventory(ctx context.Context, f worker.Facts, target string) (*inventory.Inventory, error) {
+	last, ok := f.App.Scans[target]
+	if !ok {
+		return nil, nil
+	}
+	inv := &inventory.Inventory{}
+	if err := load(ctx, f.Evidence, last.Scan.Inventory, inv); err != nil {
+		return nil, err
+	}
+	return inv, nil
+}
+
+func load(ctx context.Context, store evidence.Store, digest string, into any) error {
+	d, err := evidence.Parse(digest)
+	if err != nil {
+		return worker.Permanent(err)
+	}
+	data, err := store.Get(ctx, d)
+	if err != nil {
+		return fmt.Errorf("read evidence %s: %w", digest, err)
+	}
+	if err := json.Unmarshal(data, into); err != nil {
+		return worker.Permanent(fmt.Errorf("decode evidence %s: %w", digest, err))
+	}
+	return nil
+}
+
+// missing tells a target that is not there from one that can't be looked at.
+func missing(target string, err error) *readError {
+	if errors.Is(err, fs.ErrNotExist) {
+		return &readError{Reason: "no_such_path", Detail: fmt.Sprintf("%s does not exist; check the path", target)}
+	}
+	return &readError{Reason: "unreadable", Detail: fmt.Sprintf("%s can't be opened: %v; check its permissions", target, cause(err))}
+}
+
+func engineName(asked string) string {
+	if asked == engineOSV {
+		return engineOSV
+	}
+	return engineNative
+}
+
+// hours rounds an age for people.
+func hours(d time.Duration) float64 { return float64(int64(d.Hours()*10)) / 10 }
