@@ -24,12 +24,13 @@ import (
 const (
 	archiveName = "all.zip"
 	scalibrDir  = "osv-scalibr"
-	metaName    = "drydock.json"
+	temporary   = ".tmp-*" // pattern of files being written
 	metaSchema  = "drydock.database/v1"
 )
 
-// meta is what Drydock notes beside an archive. It holds only while the archive has this digest: one that was
-// replaced by hand has neither age nor origin.
+// meta is what Drydock notes beside an archive, in a file named by the archive's digest and written before the
+// archive takes its place: after a crash either both are there or neither counts, and an archive replaced by
+// hand has neither age nor origin.
 type meta struct {
 	Schema       string     `json:"schema"`
 	Ecosystem    string     `json:"ecosystem"`
@@ -51,6 +52,10 @@ type place struct {
 }
 
 func (p place) dir() string { return filepath.Dir(p.archive) }
+
+func (p place) meta(digest string) string {
+	return filepath.Join(p.dir(), fmt.Sprintf("drydock-%.16s.json", strings.TrimPrefix(digest, "sha256:")))
+}
 
 // places lists the archives beneath dir, by ecosystem.
 func places(dir string) ([]place, error) {
@@ -80,7 +85,7 @@ func places(dir string) ([]place, error) {
 // readMeta returns the note beside an archive of that digest; the zero meta when there is none that holds.
 func readMeta(p place, digest string) meta {
 	var m meta
-	data, err := os.ReadFile(filepath.Join(p.dir(), metaName))
+	data, err := os.ReadFile(p.meta(digest))
 	if err != nil || json.Unmarshal(data, &m) != nil || m.Digest != digest || m.Schema != metaSchema {
 		m = meta{}
 	}
@@ -96,12 +101,12 @@ func writeMeta(p place, m meta) error {
 	if err != nil {
 		return err
 	}
-	return writeFile(filepath.Join(p.dir(), metaName), append(data, '\n'), true)
+	return writeFile(p.meta(m.Digest), append(data, '\n'), true)
 }
 
 // writeFile puts a file there whole or not at all; durable says whether it must outlive a power cut.
 func writeFile(path string, data []byte, durable bool) (err error) {
-	f, err := os.CreateTemp(filepath.Dir(path), ".tmp-*")
+	f, err := os.CreateTemp(filepath.Dir(path), temporary)
 	if err != nil {
 		return err
 	}
