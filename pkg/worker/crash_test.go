@@ -43,7 +43,7 @@ func TestCrashProofTwice(t *testing.T) {
 // over would answer otherwise.
 func TestCrashProofSplit(t *testing.T) {
 	runs := workertest.CrashProof(t, workertest.Case{
-		Stages: toysOf(2*bus.MaxBatch + 10),
+		Stages: toysOf(bus.MaxBatch + 10),
 		Given:  []events.Event{workertest.Request("payments", "a", events.Routine, start)},
 	})
 	t.Logf("%d runs", runs)

@@ -125,6 +125,7 @@ func TestStaleWorker(t *testing.T) {
 			time.Sleep(2 * time.Minute)
 			return complete(ctx, e, f)
 		}))
+		slow.Workers = 1
 		r.add(request("payments"))
 		r.seen = &mute{r.bus}
 		stop := r.run(worker.Options{}, slow)

@@ -24,7 +24,7 @@ func Toy(findings int, deadline time.Duration) []worker.Stage {
 
 // Request is a scan request of app by its key.
 func Request(app, key string, lane events.Lane, now time.Time) events.Event {
-	e, err := events.New(events.Meta{App: app, Lane: lane, Cause: "request-" + key, Key: key, Time: now},
+	e, err := events.New(events.Meta{App: app, Lane: lane, Cause: "request-" + app + "-" + key, Key: key, Time: now},
 		events.ScanRequested{Application: app, Target: "/srv/" + app})
 	if err != nil {
 		panic(err) // a name outside the rules in a test
