@@ -1,0 +1,100 @@
+package planner
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/drydock-dev/drydock/pkg/events"
+	"github.com/drydock-dev/drydock/pkg/report"
+)
+
+// said is an event before it is made.
+type said struct {
+	key, change string
+	payload     any
+}
+
+// announce says what a newly made plan changes: nothing when the plan in force says the same; else the old
+// plan and its open changes end, the new changes open, and plan.generated closes the batch. g names the plan.
+func announce(s *events.State, in *situation, ps []phase, g events.PlanGenerated) []said {
+	if s.Plan != nil && s.Plan.Plan == g.Plan {
+		return nil
+	}
+	opened := make([]events.ChangeOpened, len(ps))
+	byPhase := map[string]string{}
+	for i, p := range ps {
+		opened[i] = openChange(s, in, p, g.Plan)
+		byPhase[p.Phase.Phase] = opened[i].Change
+		g.Phases = append(g.Phases, events.PhaseRef{Phase: p.Phase.Phase, Class: p.Class, Change: opened[i].Change, Updates: len(p.Updates), Deadline: p.Deadline})
+	}
+	var out []said
+	if s.Plan != nil {
+		out = append(out, said{key: s.Plan.Plan, payload: events.PlanSuperseded{Plan: s.Plan.Plan, By: g.Plan, Reason: "a newer plan answers the findings"}})
+	}
+	for _, id := range slices.Sorted(maps.Keys(s.Changes)) {
+		c := s.Changes[id]
+		if c.Terminal != "" {
+			continue
+		}
+		by := byPhase[c.Phase]
+		reason := "carried on by the newer plan"
+		if by == "" {
+			reason = fmt.Sprintf("the newer plan has no %s phase", c.Phase)
+		}
+		out = append(out, said{key: id, change: id, payload: events.ChangeSuperseded{Change: id, By: by, Reason: reason}})
+	}
+	for _, o := range opened {
+		out = append(out, said{key: o.Change, change: o.Change, payload: o})
+	}
+	return append(out, said{key: g.Plan, payload: g})
+}
+
+// openChange makes the change of a phase. A plan that comes back after another one had taken its place has
+// the digest it had; its changes, which ended, do not come back with it and get new names.
+func openChange(s *events.State, in *situation, p phase, plan string) events.ChangeOpened {
+	id := events.ChangeID(in.App, plan, p.Phase.Phase)
+	for n := 2; s.Changes[id].Change != ""; n++ {
+		id = events.ChangeID(in.App, fmt.Sprintf("%s#%d", plan, n), p.Phase.Phase)
+	}
+	c := events.ChangeOpened{Change: id, Plan: plan, Phase: p.Phase.Phase, Class: p.Class, Branch: p.Branch, DeadlineRule: p.DeadlineRule}
+	if p.Deadline != nil {
+		c.Deadline = *p.Deadline
+	}
+	for _, u := range p.Updates {
+		c.Updates = append(c.Updates, events.Update{Package: u.Package, Ecosystem: u.Ecosystem, From: u.From, To: u.To, Source: u.Source})
+	}
+	for _, f := range p.findings {
+		c.Findings = append(c.Findings, f.ID)
+		if c.Opened.IsZero() || f.Detected.Before(c.Opened) {
+			c.Opened = f.Detected
+		}
+	}
+	slices.Sort(c.Findings)
+	c.Findings = slices.Compact(c.Findings)
+	return c
+}
+
+// tally counts outcomes.
+func tally(outcomes []report.Outcome) map[string]int {
+	n := map[string]int{}
+	for _, o := range outcomes {
+		n[o.Outcome]++
+	}
+	return n
+}
+
+// retryAt is when to plan again because something outside did not answer; nil when everything did. The pause
+// doubles from plan to plan while that goes on.
+func retryAt(s *events.State, vs []verdict, now time.Time) *time.Time {
+	if !slices.ContainsFunc(vs, func(v verdict) bool { return v.answer.Unreachable }) {
+		return nil
+	}
+	pause := firstRetry
+	if s.Plan != nil && s.Plan.Retry != nil {
+		pause = min(max(firstRetry, 2*s.Plan.Retry.Sub(s.Plan.Time)), lastRetry)
+	}
+	at := now.Add(pause).UTC().Truncate(time.Second)
+	return &at
+}

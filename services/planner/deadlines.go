@@ -1,0 +1,120 @@
+package planner
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/drydock-dev/drydock/pkg/bus"
+	"github.com/drydock-dev/drydock/pkg/events"
+	"github.com/drydock-dev/drydock/pkg/worker"
+)
+
+// retryKey is the timer that plans again after the index did not answer; every other key is a change.
+const retryKey = "retry"
+
+// breach stands for the deadline itself among the warnings.
+const breach = 100
+
+// timers is the one next thing due for each open change, and the next try of a plan that lacks an answer.
+// Without a log that outlives the run there is nobody to wait.
+func (s *Service) timers(st *events.State) []bus.Timer {
+	if s.cfg.Provisional {
+		return nil
+	}
+	var out []bus.Timer
+	add := func(key string, at time.Time) {
+		out = append(out, bus.Timer{Service: string(events.Planner), App: st.App, Key: key, At: at})
+	}
+	for _, id := range slices.Sorted(maps.Keys(st.Changes)) {
+		if percent, ok := nextDue(st.Changes[id], s.policy().WarnAt); ok {
+			add(id, dueAt(st.Changes[id], percent))
+		}
+	}
+	if st.Plan != nil && st.Plan.Retry != nil {
+		add(retryKey, *st.Plan.Retry)
+	}
+	return out
+}
+
+// nextDue is the next share of the time to be told of a change: a warning, or the breach.
+func nextDue(c events.Change, warnAt []int) (percent int, ok bool) {
+	if c.Terminal != "" || c.Breached || c.Deadline.IsZero() {
+		return 0, false
+	}
+	for _, p := range warnAt {
+		if p > c.Warned {
+			return p, true
+		}
+	}
+	return breach, true
+}
+
+// dueAt is when a share of a change's time has gone by. The time runs from first detection, or where the
+// deadline was short or past by then, ends at once.
+func dueAt(c events.Change, percent int) time.Time {
+	span := c.Deadline.Sub(c.Opened)
+	if span <= 0 {
+		return c.Deadline
+	}
+	return c.Opened.Add(span / 100 * time.Duration(percent))
+}
+
+// lastDue is the furthest share that has gone by at now and was not told; several at once (after a stop) are
+// told as the furthest.
+func lastDue(c events.Change, warnAt []int, now time.Time) (percent int, ok bool) {
+	first, ok := nextDue(c, warnAt)
+	if !ok || now.Before(dueAt(c, first)) {
+		return 0, false
+	}
+	if !now.Before(c.Deadline) {
+		return breach, true
+	}
+	for _, p := range warnAt {
+		if p > c.Warned && !now.Before(dueAt(c, p)) {
+			percent = p
+		}
+	}
+	return percent, true
+}
+
+// onDue answers a timer. It may come early, late, twice, or for a change that ended: the state decides.
+func (s *Service) onDue(ctx context.Context, d bus.Due, f worker.Facts) ([]events.Event, error) {
+	if d.Key == retryKey {
+		return s.retry(ctx, f)
+	}
+	c, ok := f.App.Changes[d.Key]
+	if !ok {
+		return nil, nil
+	}
+	percent, ok := lastDue(c, s.policy().WarnAt, f.Now)
+	if !ok {
+		if next, open := nextDue(c, s.policy().WarnAt); open && d.At.Equal(dueAt(c, next)) {
+			return nil, fmt.Errorf("timer of change %s fired %s early", d.Key, d.At.Sub(f.Now)) // transient: comes again
+		}
+		return nil, nil
+	}
+	var payload any = events.DeadlineApproaching{Change: c.Change, Percent: percent, Deadline: c.Deadline, Rule: c.DeadlineRule}
+	if percent == breach {
+		payload = events.DeadlineBreached{Change: c.Change, Deadline: c.Deadline, Rule: c.DeadlineRule}
+	}
+	e, err := f.New(fmt.Sprintf("%s/%d", c.Change, percent), c.Change, payload)
+	if err != nil {
+		return nil, worker.Permanent(err)
+	}
+	return []events.Event{e}, nil
+}
+
+// retry plans again. When the index still does not answer the plan in force is said once more with the next
+// time to try, so that the waiting itself stands in the log.
+func (s *Service) retry(ctx context.Context, f worker.Facts) ([]events.Event, error) {
+	if f.App.Plan == nil || f.App.Plan.Retry == nil {
+		return nil, nil
+	}
+	if f.Now.Before(*f.App.Plan.Retry) {
+		return nil, nil // planned again meanwhile; the timer for that is set
+	}
+	return s.plan(ctx, f, true)
+}

@@ -1,0 +1,248 @@
+package planner
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/drydock-dev/drydock/pkg/evidence"
+	"github.com/drydock-dev/drydock/pkg/inventory"
+	"github.com/drydock-dev/drydock/pkg/pep440"
+	"github.com/drydock-dev/drydock/pkg/report"
+)
+
+// updatedDir holds the changed manifests.
+const updatedDir = "updated"
+
+// ledgerName remembers what an earlier plan wrote below updated/, so that a file of it that is no longer
+// changed goes away, and a file somebody else put there never does.
+const ledgerName = ".drydock-updated.json"
+
+// WriteFiles writes the files of `drydock plan --out-dir` (cli.md) and returns their names relative to dir,
+// sorted: the plan as JSON, plan.md, the requirements files of the urgent phases and of all, and under
+// updated/ each manifest that changes. inv is the plan's inventory and ev holds the manifests it was read
+// from. dir is made when missing. All files are written whole or none is: they are put aside first and
+// renamed at the end, and nothing is left behind on an error.
+func WriteFiles(ctx context.Context, dir string, p *report.Plan, inv *inventory.Inventory, ev evidence.Store) ([]string, error) {
+	files, err := render(p, inv)
+	if err != nil {
+		return nil, err
+	}
+	changed, err := manifests(ctx, p, inv, ev)
+	if err != nil {
+		return nil, err
+	}
+	maps.Copy(files, changed)
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return nil, fmt.Errorf("write the plan's files: make the output directory: %w", err)
+	}
+	ledger := readLedger(dir)
+	if err := writeAll(dir, files); err != nil {
+		return nil, fmt.Errorf("write the plan's files to %s: %w", dir, err)
+	}
+	if err := settleUpdated(dir, ledger, changed); err != nil {
+		return nil, fmt.Errorf("write the plan's files to %s: %w", dir, err)
+	}
+	return slices.Sorted(maps.Keys(files)), nil
+}
+
+// render makes the documents, by name.
+func render(p *report.Plan, inv *inventory.Inventory) (map[string][]byte, error) {
+	stamp := p.Timestamp.UTC().Format("20060102_150405")
+	doc, err := json.MarshalIndent(p, "", "  ")
+	if err != nil {
+		return nil, fmt.Errorf("write the plan as JSON: %w", err)
+	}
+	files := map[string][]byte{
+		"deployment_plan_" + stamp + ".json": append(doc, '\n'),
+		"plan.md":                            []byte(Markdown(p)),
+		"requirements_updated.txt":           requirements(p, inv, "Requirements", anyPhase),
+	}
+	if slices.ContainsFunc(p.Phases, emergencyPhase) {
+		files["requirements_critical_"+stamp+".txt"] = requirements(p, inv, "Critical requirements", emergencyPhase)
+	}
+	if slices.ContainsFunc(p.Phases, func(ph report.Phase) bool { return urgentPhases(ph) && !emergencyPhase(ph) }) {
+		files["requirements_high_priority_"+stamp+".txt"] = requirements(p, inv, "High priority requirements", urgentPhases)
+	}
+	return files, nil
+}
+
+// manifests writes the changed manifests back, by their name below the output directory.
+func manifests(ctx context.Context, p *report.Plan, inv *inventory.Inventory, ev evidence.Store) (map[string][]byte, error) {
+	own := map[[2]string]bool{} // file and package: the file names the package itself
+	for _, q := range inv.Packages {
+		own[[2]string{q.Source, q.Package}] = true
+	}
+	paths := map[string]bool{}
+	for _, f := range inv.Files {
+		paths[f.Path] = true
+	}
+	var all, here []report.Update
+	for _, ph := range p.Phases {
+		for _, u := range ph.Updates {
+			all = append(all, u)
+			if paths[u.Source] {
+				here = append(here, u)
+			}
+		}
+	}
+	out := map[string][]byte{}
+	did := map[moveKey]bool{}
+	t := target{Python: p.Inputs.Python, Platform: p.Inputs.Platform}
+	for _, f := range inv.Files {
+		moves := movesFor(f.Path, all, own)
+		if len(moves) == 0 {
+			continue
+		}
+		if f.Size > maxManifest {
+			return nil, fmt.Errorf("write %s back: %d bytes are more than %d", f.Path, f.Size, maxManifest)
+		}
+		if !filepath.IsLocal(filepath.FromSlash(f.Path)) {
+			return nil, fmt.Errorf("write %q back: its path leads out of the application", printable(f.Path))
+		}
+		old, err := ev.Get(ctx, f.Digest)
+		if err != nil {
+			return nil, fmt.Errorf("write %s back: read what it was: %w", f.Path, err)
+		}
+		text := rewrite(old, moves, t, func(u report.Update) { mark(did, all, u) })
+		if string(text) != string(old) {
+			out[path.Join(updatedDir, f.Path)] = text
+		}
+	}
+	return out, checkMoves(here, did)
+}
+
+// movesFor are the updates that may change a file: its own, and those of packages it pins for others without
+// requiring them, as a constraints file does.
+func movesFor(file string, all []report.Update, own map[[2]string]bool) map[string][]report.Update {
+	moves := map[string][]report.Update{}
+	for _, u := range all {
+		if u.Source == file || !own[[2]string{file, u.Package}] {
+			name := pep440.Normalize(u.Package)
+			moves[name] = append(moves[name], u)
+		}
+	}
+	return moves
+}
+
+// mark notes that a move was made, wherever the package is required: a constraint moves it for all.
+func mark(did map[moveKey]bool, all []report.Update, u report.Update) {
+	for _, v := range all {
+		if v.Package == u.Package && v.To == u.To && sameVersion(v.From, u.From) {
+			did[moveKey{v.Package, v.From, v.Source}] = true
+		}
+	}
+}
+
+// writeAll puts every file aside in a folder of its own beside its place, then renames them all. A full disk
+// shows while they are put aside, when nothing has its name yet.
+func writeAll(dir string, files map[string][]byte) (err error) {
+	aside, err := os.MkdirTemp(dir, ".drydock-")
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if rerr := os.RemoveAll(aside); err == nil {
+			err = rerr
+		}
+	}()
+	names := slices.Sorted(maps.Keys(files))
+	for i, name := range names {
+		if err := writeFile(filepath.Join(aside, fmt.Sprint(i)), files[name]); err != nil {
+			return noPath(err, name)
+		}
+		target := filepath.Join(dir, filepath.FromSlash(name))
+		if err := os.MkdirAll(filepath.Dir(target), 0o755); err != nil {
+			return err
+		}
+		if info, err := os.Lstat(target); err == nil && info.IsDir() {
+			return fmt.Errorf("%s: a directory is in its place", name)
+		}
+	}
+	for i, name := range names {
+		if err := os.Rename(filepath.Join(aside, fmt.Sprint(i)), filepath.Join(dir, filepath.FromSlash(name))); err != nil {
+			return noPath(err, name)
+		}
+	}
+	return nil
+}
+
+// noPath names the file as the reader knows it, not the one put aside.
+func noPath(err error, name string) error {
+	var pe *fs.PathError
+	if errors.As(err, &pe) {
+		err = pe.Err
+	}
+	return fmt.Errorf("%s: %w", name, err)
+}
+
+func writeFile(name string, data []byte) error {
+	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(data)
+	if serr := f.Sync(); err == nil {
+		err = serr
+	}
+	if cerr := f.Close(); err == nil {
+		err = cerr
+	}
+	return err
+}
+
+// settleUpdated removes the manifests an earlier plan wrote below updated/ that this one does not change,
+// where nobody touched them since, and remembers those of this plan.
+func settleUpdated(dir string, ledger map[string]evidence.Digest, changed map[string][]byte) error {
+	for name, digest := range ledger {
+		if _, again := changed[name]; again || !filepath.IsLocal(filepath.FromSlash(name)) || !strings.HasPrefix(name, updatedDir+"/") {
+			continue
+		}
+		full := filepath.Join(dir, filepath.FromSlash(name))
+		if data, err := os.ReadFile(full); err == nil && evidence.Of(data) == digest {
+			if err := os.Remove(full); err != nil {
+				return err
+			}
+			removeEmpty(filepath.Dir(full), dir)
+		}
+	}
+	if len(changed) == 0 {
+		if err := os.Remove(filepath.Join(dir, ledgerName)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+		return nil
+	}
+	next := map[string]evidence.Digest{}
+	for name, data := range changed {
+		next[name] = evidence.Of(data)
+	}
+	data, err := json.Marshal(next)
+	if err != nil {
+		return err
+	}
+	return writeAll(dir, map[string][]byte{ledgerName: data})
+}
+
+// removeEmpty removes empty folders upwards, up to stop.
+func removeEmpty(dir, stop string) {
+	for dir != stop && os.Remove(dir) == nil {
+		dir = filepath.Dir(dir)
+	}
+}
+
+func readLedger(dir string) map[string]evidence.Digest {
+	var m map[string]evidence.Digest
+	data, err := os.ReadFile(filepath.Join(dir, ledgerName))
+	if err != nil || json.Unmarshal(data, &m) != nil {
+		return nil
+	}
+	return m
+}

@@ -1,0 +1,279 @@
+package planner
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/drydock-dev/drydock/pkg/events"
+	"github.com/drydock-dev/drydock/pkg/evidence"
+	"github.com/drydock-dev/drydock/pkg/inventory"
+	"github.com/drydock-dev/drydock/pkg/pep440"
+	"github.com/drydock-dev/drydock/pkg/policy"
+	"github.com/drydock-dev/drydock/pkg/report"
+	"github.com/drydock-dev/drydock/pkg/worker"
+)
+
+// finding is a finding with all that is known of it.
+type finding struct {
+	report.Finding
+	ID       string    // events.FindingID
+	Detected time.Time // first detection
+	Seen     bool      // by the newest scans; false: still open, but they could not tell
+	Active   truth     // whether its pin holds on the target
+	Marker   string    // the marker that excludes it, where Active is untrue
+	Pin      inventory.Pin
+	Ref      string // URL, VCS or path requirement
+	Direct   bool
+	Hashed   bool
+}
+
+// situation is everything a plan is decided on.
+type situation struct {
+	App         string
+	Now         time.Time
+	Scan        events.ScanCompleted // the newest
+	Inventory   *inventory.Inventory // of all targets together
+	Digest      string               // of Inventory
+	Inventories []string             // digests of the inventories answered, sorted
+	Incomplete  []inventory.Incomplete
+	Complete    bool
+	Findings    []finding        // open ones
+	Gone        []events.Finding // closed ones
+	Wishes      wishes
+	Policy      *policy.Policy
+	Told        map[outcomeKey]report.Outcome // of the plan in force, when it was made under the same policy
+	Provisional bool
+}
+
+// gather reads what is known of the application; nil when nothing was scanned yet.
+func (s *Service) gather(ctx context.Context, f worker.Facts) (*situation, error) {
+	scans := newestScans(f.App)
+	if len(scans) == 0 {
+		return nil, nil
+	}
+	in := &situation{App: f.App.App, Now: f.Now, Scan: scans[len(scans)-1].Scan, Complete: true, Provisional: s.cfg.Provisional}
+	if !s.cfg.Now.IsZero() {
+		in.Now = s.cfg.Now.UTC()
+	}
+	var err error
+	if in.Policy, err = s.policyInForce(ctx, f); err != nil {
+		return nil, err
+	}
+	var reports []report.Scan
+	var inventories []*inventory.Inventory
+	for _, sc := range scans {
+		var rep report.Scan
+		if err := read(ctx, f.Evidence, sc.Scan.Report, &rep); err != nil {
+			return nil, fmt.Errorf("read the scan of %s: %w", sc.Scan.Target, err)
+		}
+		inv := &inventory.Inventory{}
+		if err := read(ctx, f.Evidence, sc.Scan.Inventory, inv); err != nil {
+			return nil, fmt.Errorf("read the inventory of %s: %w", sc.Scan.Target, err)
+		}
+		reports, inventories = append(reports, rep), append(inventories, inv)
+		in.Inventories = append(in.Inventories, sc.Scan.Inventory)
+		in.Complete = in.Complete && sc.Scan.Complete
+		in.Incomplete = append(in.Incomplete, rep.Incomplete...)
+	}
+	slices.Sort(in.Inventories)
+	if err := in.merge(ctx, f.Evidence, inventories, in.Scan.Inventory); err != nil {
+		return nil, err
+	}
+	if in.Wishes, err = s.wishes(in); err != nil {
+		return nil, err
+	}
+	in.collect(f.App, reports)
+	in.Told, err = told(ctx, f, in.Policy)
+	return in, err
+}
+
+// newestScans are the scans a plan answers: the newest of the repository, wherever it was checked out, and
+// the newest of each live environment; in log order.
+func newestScans(s *events.State) []events.Scanned {
+	newest := map[string]events.Scanned{}
+	for target, sc := range s.Scans {
+		key := ""
+		if sc.Scan.Environment {
+			key = "environment " + target
+		}
+		if old, ok := newest[key]; !ok || sc.Sequence > old.Sequence {
+			newest[key] = sc
+		}
+	}
+	return slices.SortedFunc(maps.Values(newest), func(a, b events.Scanned) int { return int(a.Sequence) - int(b.Sequence) })
+}
+
+// policyInForce is the policy the log names; where it names none, that of the configuration.
+func (s *Service) policyInForce(ctx context.Context, f worker.Facts) (*policy.Policy, error) {
+	configured := s.policy()
+	if f.Org == nil || f.Org.Policy == "" || f.Org.Policy == configured.Digest() {
+		return configured, nil
+	}
+	text, err := f.Evidence.Get(ctx, evidence.Digest(f.Org.Policy))
+	if err != nil {
+		return nil, storeError(fmt.Errorf("read the policy in force: %w", err))
+	}
+	p, err := policy.Parse(f.Org.Policy, text)
+	if err != nil {
+		return nil, worker.NeedsHuman(fmt.Errorf("read the policy in force: %w", err))
+	}
+	return p, nil
+}
+
+func read(ctx context.Context, store evidence.Store, digest string, into any) error {
+	data, err := store.Get(ctx, evidence.Digest(digest))
+	if err != nil {
+		return storeError(err)
+	}
+	if err := json.Unmarshal(data, into); err != nil {
+		return worker.Permanent(fmt.Errorf("decode evidence %s: %w", digest, err))
+	}
+	return nil
+}
+
+// storeError tells what no retry mends from what passes.
+func storeError(err error) error {
+	if errors.Is(err, evidence.ErrNotFound) || errors.Is(err, evidence.ErrCorrupt) {
+		return worker.Permanent(err)
+	}
+	return err
+}
+
+// merge puts the inventories of all targets into one, which is kept as evidence when there are several.
+func (in *situation) merge(ctx context.Context, store evidence.Store, all []*inventory.Inventory, digest string) error {
+	in.Inventory, in.Digest = all[0], digest
+	if len(all) == 1 {
+		return nil
+	}
+	sum := &inventory.Inventory{Incomplete: []inventory.Incomplete{}}
+	for _, inv := range all {
+		sum.Sources = append(sum.Sources, inv.Sources...)
+		sum.Packages = append(sum.Packages, inv.Packages...)
+		sum.Incomplete = append(sum.Incomplete, inv.Incomplete...)
+		sum.Files = append(sum.Files, inv.Files...)
+		if sum.Python == "" {
+			sum.Python = inv.Python
+		}
+	}
+	data, d, err := sum.Encode()
+	if err != nil {
+		return worker.Permanent(fmt.Errorf("write the inventories together: %w", err))
+	}
+	if _, err := store.Put(ctx, data); err != nil {
+		return fmt.Errorf("store the inventories together: %w", err)
+	}
+	in.Inventory, in.Digest = sum, string(d)
+	return nil
+}
+
+// wishes are those of the newest scan; the target Python is the one asked for, else what the application
+// declares, else the configured one.
+func (s *Service) wishes(in *situation) (wishes, error) {
+	asked := in.Scan.PlanOptions
+	w := wishes{Target: target{Platform: s.cfg.Platform}, ExcludeNewer: asked.ExcludeNewer}
+	if asked.Python != "" {
+		if _, err := pep440.Parse(asked.Python); err != nil {
+			return w, worker.Permanent(fmt.Errorf("plan for Python %q: not a version such as 3.11 or 3.11.7", printable(asked.Python)))
+		}
+	}
+	for _, v := range []string{asked.Python, in.Inventory.Python, s.cfg.Python} {
+		if _, err := pep440.Parse(v); err == nil {
+			w.Target.Python = v
+			break
+		}
+	}
+	return w, nil
+}
+
+type pinKey struct{ pkg, version, source string }
+
+// collect joins the reports with what the log knows: urgency as last told, first detection, and findings
+// that are open although the newest scans do not show them.
+func (in *situation) collect(s *events.State, reports []report.Scan) {
+	pins := map[pinKey][]inventory.Package{}
+	for _, p := range in.Inventory.Packages {
+		k := pinKey{p.Package, p.Version, p.Source}
+		pins[k] = append(pins[k], p)
+	}
+	seen := map[string]bool{}
+	for _, rep := range reports {
+		for _, r := range rep.Findings {
+			f := finding{Finding: r, Seen: true, Detected: in.Now, ID: events.FindingID(in.App, r.Scope, r.Ecosystem, r.Package, r.Vulnerability)}
+			if known, ok := s.Findings[f.ID]; ok {
+				f.apply(known)
+				if !in.Provisional {
+					f.Detected = known.FirstDetected
+				}
+			}
+			f.pin(pins[pinKey{r.Package, r.Version, r.Source}], in.Wishes.Target)
+			seen[f.ID] = true
+			in.Findings = append(in.Findings, f)
+		}
+	}
+	for _, id := range slices.Sorted(maps.Keys(s.Findings)) {
+		known := s.Findings[id]
+		switch {
+		case seen[id]:
+		case !known.Open:
+			in.Gone = append(in.Gone, known)
+		default:
+			f := finding{ID: id, Detected: known.FirstDetected, Finding: report.Finding{Package: known.Package, Ecosystem: known.Ecosystem,
+				Version: known.Version, Source: known.Source, Scope: known.Scope, Kind: known.Kind, Vulnerability: known.Vulnerability, IDs: known.IDs}}
+			f.apply(known)
+			in.Findings = append(in.Findings, f)
+		}
+	}
+}
+
+// apply takes the urgency from the log, which hears of changes without a new scan.
+func (f *finding) apply(known events.Finding) {
+	if known.Open {
+		f.Severity, f.Score, f.KEV, f.EPSS = known.Severity, known.Score, known.KEV, known.EPSS
+	}
+}
+
+// pin looks at the lines the package stands on. One that holds on the target is enough.
+func (f *finding) pin(lines []inventory.Package, t target) {
+	f.Active, f.Pin = unknown, inventory.Exact
+	if f.Version == "" {
+		f.Pin = inventory.None
+	}
+	if len(lines) > 0 {
+		f.Active = untrue
+	}
+	for _, p := range lines {
+		v, err := t.evaluate(p.Marker)
+		if err != nil {
+			v = unknown
+		}
+		if v == untrue {
+			f.Marker = p.Marker
+		}
+		f.Active = max(f.Active, v)
+		f.Direct, f.Hashed, f.Pin, f.Ref = f.Direct || p.Direct, f.Hashed || len(p.Hashes) > 0, p.Pin, p.Reference
+	}
+}
+
+// told reads the plan in force, for the deadlines it told. Under another policy they do not bind: that
+// change was itself told.
+func told(ctx context.Context, f worker.Facts, p *policy.Policy) (map[outcomeKey]report.Outcome, error) {
+	out := map[outcomeKey]report.Outcome{}
+	if f.App.Plan == nil || f.App.Plan.Policy != p.Digest() {
+		return out, nil
+	}
+	var doc report.Plan
+	if err := read(ctx, f.Evidence, f.App.Plan.Document, &doc); err != nil {
+		return nil, fmt.Errorf("read the plan in force: %w", err)
+	}
+	for _, o := range doc.Outcomes {
+		if o.Deadline != nil {
+			out[keyOf(o)] = o
+		}
+	}
+	return out, nil
+}

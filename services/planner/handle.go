@@ -1,0 +1,83 @@
+package planner
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/drydock-dev/drydock/pkg/events"
+	"github.com/drydock-dev/drydock/pkg/pep440"
+	"github.com/drydock-dev/drydock/pkg/report"
+	"github.com/drydock-dev/drydock/pkg/worker"
+)
+
+// handle plans an application anew: after a scan, or after the policy changed. It plans on the newest facts,
+// whichever event woke it, so a burst of events makes one plan.
+func (s *Service) handle(ctx context.Context, _ events.Event, f worker.Facts) ([]events.Event, error) {
+	return s.plan(ctx, f, false)
+}
+
+// plan makes the plan and the events that say what it changes. again says the plan in force once more, with
+// the next time to try, when it is still the answer.
+func (s *Service) plan(ctx context.Context, f worker.Facts, again bool) ([]events.Event, error) {
+	p, in, ps, vs, err := s.make(ctx, f)
+	if err != nil || in == nil {
+		return nil, err
+	}
+	data, err := json.Marshal(p)
+	if err != nil {
+		return nil, worker.Permanent(fmt.Errorf("write the plan of %s: %w", in.App, err))
+	}
+	g := events.PlanGenerated{Plan: p.Plan, Scan: in.Scan.Report, Inventory: in.Digest, Policy: in.Policy.Digest(), Resolution: p.Resolution,
+		Outcomes: tally(p.Outcomes), ExitCode: p.ExitCode, Retry: retryAt(f.App, vs, f.Now)}
+	news := announce(f.App, in, ps, g)
+	if len(news) == 0 && again && g.Retry != nil {
+		old := f.App.Plan.PlanGenerated
+		old.Retry = g.Retry
+		news = []said{{key: old.Plan, payload: old}}
+	}
+	if len(news) == 0 {
+		return nil, nil
+	}
+	document, err := f.Evidence.Put(ctx, data)
+	if err != nil {
+		return nil, fmt.Errorf("store the plan of %s: %w", in.App, err)
+	}
+	out := make([]events.Event, len(news))
+	for i, n := range news {
+		if g, ok := n.payload.(events.PlanGenerated); ok && g.Document == "" {
+			g.Document = string(document)
+			n.payload = g
+		}
+		if out[i], err = f.New(n.key, n.change, n.payload); err != nil {
+			return nil, worker.Permanent(fmt.Errorf("plan %s: %w", in.App, err))
+		}
+	}
+	return out, nil
+}
+
+// make gathers, resolves and decides; a nil situation means that there is nothing to plan for yet.
+func (s *Service) make(ctx context.Context, f worker.Facts) (*report.Plan, *situation, []phase, []verdict, error) {
+	in, err := s.gather(ctx, f)
+	if err != nil || in == nil {
+		return nil, nil, nil, nil, err
+	}
+	res := s.resolver.Resolve(ctx, in.subjects(), in.Wishes)
+	if ctx.Err() != nil {
+		return nil, nil, nil, nil, fmt.Errorf("plan %s: %w", in.App, context.Cause(ctx))
+	}
+	vs := decide(in, res)
+	ps := phases(in, vs)
+	advisories := ""
+	if m := s.matcher(); m != nil {
+		advisories = m.Digest()
+	}
+	p, err := document(in, res, vs, ps, s.deps.Tool, advisories)
+	if err != nil {
+		return nil, nil, nil, nil, worker.Permanent(err)
+	}
+	return p, in, ps, vs, nil
+}
+
+func isVersionError(err error) bool { return errors.Is(err, pep440.ErrVersion) }

@@ -1,0 +1,162 @@
+package planner
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/drydock-dev/drydock/pkg/inventory"
+	"github.com/drydock-dev/drydock/pkg/report"
+)
+
+// Markdown renders a plan for people: what to do by when, what stays open and why, and what it was made from.
+// It is a function of the document alone.
+func Markdown(p *report.Plan) string {
+	b := &strings.Builder{}
+	fmt.Fprintf(b, "# Update plan for %s\n\n", cell(p.Application))
+	fmt.Fprintf(b, "%s. Made %s, read-only.\n\n", headline(p), minute(p.Timestamp))
+	if p.Resolution != "joint" {
+		fmt.Fprintf(b, "> **Not proved to install together.** Each version was chosen by itself (resolution `%s`); only the tests in an isolated environment tell whether the set installs.\n\n", cell(p.Resolution))
+	}
+	if len(p.Incomplete) > 0 {
+		writeGaps(b, p.Incomplete)
+	}
+	if p.Inputs.Python == "" {
+		b.WriteString("> The target's version of Python is not known: `requires-python` was not checked.\n\n")
+	}
+	if len(p.Phases) > 0 {
+		writeSummary(b, p)
+	}
+	for _, ph := range p.Phases {
+		writePhase(b, ph)
+	}
+	writeOutcomes(b, p.Outcomes)
+	b.WriteString("## Never\n\n")
+	for _, rule := range p.Recommendations.NeverDo {
+		fmt.Fprintf(b, "- %s\n", cell(rule))
+	}
+	writeInputs(b, p)
+	return b.String()
+}
+
+func headline(p *report.Plan) string {
+	n := tally(p.Outcomes)
+	s := count(p.Vulnerabilities, "finding", "findings")
+	var parts []string
+	for _, o := range []string{report.Planned, report.Fixed, report.Blocked, report.NoFixPublished, report.CoolingDown, report.Frozen,
+		report.AcceptedUntil, report.NotAffected, report.Unsupported, report.OutcomeError} {
+		if n[o] > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s", n[o], o))
+		}
+	}
+	if len(parts) == 0 {
+		return s
+	}
+	return s + ": " + strings.Join(parts, ", ")
+}
+
+func writeGaps(b *strings.Builder, gaps []inventory.Incomplete) {
+	fmt.Fprintf(b, "> **The scan was incomplete**, so this plan may be too:\n")
+	for i, g := range gaps {
+		if i == 20 {
+			fmt.Fprintf(b, "> - and %d more\n", len(gaps)-i)
+			break
+		}
+		where := ""
+		if g.Source != "" {
+			where = " " + cell(g.Source)
+			if g.Line > 0 {
+				where += fmt.Sprintf(":%d", g.Line)
+			}
+		}
+		fmt.Fprintf(b, "> - %s%s: %s\n", cell(g.Reason), where, cell(g.Detail))
+	}
+	b.WriteString("\n")
+}
+
+func writeSummary(b *strings.Builder, p *report.Plan) {
+	b.WriteString("| phase | by | updates | fixes | pipeline |\n|---|---|---|---|---|\n")
+	for _, ph := range p.Phases {
+		fixes := 0
+		for _, u := range ph.Updates {
+			fixes += len(u.Fixes)
+		}
+		fmt.Fprintf(b, "| %s | %s | %d | %d | %s |\n", cell(ph.Phase), deadlineText(ph), len(ph.Updates), fixes, cell(ph.Method))
+	}
+	b.WriteString("\n")
+}
+
+func deadlineText(ph report.Phase) string {
+	if ph.Deadline == nil {
+		return cell(ph.Timeline)
+	}
+	if ph.Provisional {
+		return minute(*ph.Deadline) + " (provisional)"
+	}
+	return minute(*ph.Deadline)
+}
+
+func writePhase(b *strings.Builder, ph report.Phase) {
+	fmt.Fprintf(b, "## %s: %s\n\n", cell(ph.Phase), cell(ph.Timeline))
+	fmt.Fprintf(b, "Due %s. Rule: %s. Branch `%s`.\n", deadlineText(ph), cell(ph.DeadlineRule), cell(ph.Branch))
+	if ph.Provisional {
+		b.WriteString("Without a log nobody knows when a finding was first detected: the deadline counts from this scan.\n")
+	}
+	b.WriteString("\n| package | from | to | step | released | source | fixes |\n|---|---|---|---|---|---|---|\n")
+	for _, u := range ph.Updates {
+		fmt.Fprintf(b, "| %s | %s | %s | %s | %s | %s | %s |\n", cell(u.Package), cell(u.From), cell(u.To), u.Step, day(u.Released), cell(u.Source), cell(strings.Join(u.Fixes, ", ")))
+	}
+	b.WriteString("\n")
+	for _, u := range ph.Updates {
+		fmt.Fprintf(b, "- %s %s: %s\n", cell(u.Package), cell(u.To), cell(u.Reason))
+	}
+	b.WriteString("\n")
+}
+
+// writeOutcomes lists what this plan does not fix; what it does stands with the updates.
+func writeOutcomes(b *strings.Builder, outcomes []report.Outcome) {
+	var rest []report.Outcome
+	for _, o := range outcomes {
+		if o.Outcome != report.Planned {
+			rest = append(rest, o)
+		}
+	}
+	if len(rest) == 0 {
+		return
+	}
+	b.WriteString("## Not in this plan\n\n| package | version | source | vulnerability | outcome | why |\n|---|---|---|---|---|---|\n")
+	for _, o := range rest {
+		why := o.Detail
+		if len(o.Chain) > 0 {
+			why += ": " + strings.Join(o.Chain, "; ")
+		}
+		fmt.Fprintf(b, "| %s | %s | %s | %s | %s | %s |\n", cell(o.Package), cell(o.Version), cell(o.Source), cell(o.Vulnerability), o.Outcome, cell(why))
+	}
+	b.WriteString("\n")
+}
+
+func writeInputs(b *strings.Builder, p *report.Plan) {
+	b.WriteString("\n## Made from\n\n")
+	row := func(name, value string) {
+		if value != "" {
+			fmt.Fprintf(b, "- %s: `%s`\n", name, cell(value))
+		}
+	}
+	in := p.Inputs
+	row("plan", p.Plan)
+	row("inventory", in.Inventory)
+	row("advisories", in.Advisories)
+	row("index", in.Index)
+	row("policy", in.Policy)
+	row("python", in.Python)
+	row("platform", in.Platform)
+	row("resolver", in.Resolver)
+	if in.ExcludeNewer != nil {
+		row("nothing published after", minute(*in.ExcludeNewer))
+	}
+}
+
+// cell makes a text safe inside a table or line: what a repository or an index wrote can neither break the
+// table nor add markup.
+func cell(s string) string {
+	return strings.NewReplacer("|", `\|`, "`", "'", "<", "&lt;", ">", "&gt;", "[", `\[`, "]", `\]`, "*", `\*`).Replace(printable(s))
+}

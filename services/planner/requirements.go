@@ -1,0 +1,163 @@
+package planner
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/drydock-dev/drydock/pkg/inventory"
+	"github.com/drydock-dev/drydock/pkg/policy"
+	"github.com/drydock-dev/drydock/pkg/report"
+)
+
+// requirements renders one installable file: everything the application requires, with the updates of the
+// phases given. All sources are put into one; where they contradict each other the first one counts (the
+// shallowest requirements.txt, then by path) and the other stands in a comment.
+func requirements(p *report.Plan, inv *inventory.Inventory, what string, use func(report.Phase) bool) []byte {
+	moved := map[moveKey]report.Update{}
+	var names []string
+	for _, ph := range p.Phases {
+		if !use(ph) {
+			continue
+		}
+		names = append(names, ph.Phase)
+		for _, u := range ph.Updates {
+			moved[moveKey{u.Package, u.From, u.Source}] = u
+		}
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, "# %s of %s: %s\n", what, p.Application, phaseList(names))
+	fmt.Fprintf(&b, "# Written by drydock for plan %s\n", p.Plan)
+	if p.Resolution != "joint" {
+		fmt.Fprintf(&b, "# Resolution %s: not proved to install together.\n", p.Resolution)
+	}
+	if slices.ContainsFunc(inv.Packages, func(q inventory.Package) bool { return len(q.Hashes) > 0 }) {
+		b.WriteString("# Install with --require-hashes.\n")
+	}
+	b.WriteString("\n")
+	target := target{Python: p.Inputs.Python, Platform: p.Inputs.Platform}
+	for _, line := range requirementLines(inv, moved, target) {
+		b.WriteString(line + "\n")
+	}
+	return []byte(b.String())
+}
+
+func phaseList(names []string) string {
+	if len(names) == 0 {
+		return "no updates"
+	}
+	return "with the updates of " + strings.Join(names, ", ")
+}
+
+// requirementLines keeps the order of the sources and of the lines in them.
+func requirementLines(inv *inventory.Inventory, moved map[moveKey]report.Update, t target) []string {
+	var out []string
+	taken := map[string]string{} // name and marker → the line's version
+	hashed := hashedScopes(inv)
+	primary := ""
+	for _, p := range inOrder(inv.Packages) {
+		if p.Ecosystem != pypi {
+			continue
+		}
+		if primary == "" {
+			primary = p.Scope
+		}
+		if hashed[p.Scope] != hashed[primary] {
+			out = append(out, fmt.Sprintf("# left out: %s of %s, because hashes stand in some sources and not in others", printable(p.Package), printable(p.Source)))
+			continue
+		}
+		version, hashes := p.Version, p.Hashes
+		u, ok := moved[moveKey{p.Package, p.Version, p.Source}]
+		if v, err := t.evaluate(p.Marker); ok && (err != nil || v != untrue) {
+			version, hashes = u.To, u.Hashes
+		}
+		text := requirement(p, version, hashes)
+		key := p.Package + ";" + p.Marker
+		switch old, seen := taken[key]; {
+		case seen && old == text:
+		case seen:
+			out = append(out, fmt.Sprintf("# left out: %s%s of %s, another stands above", printable(p.Package), printable(versionText(p, version)), printable(p.Source)))
+		default:
+			taken[key] = text
+			out = append(out, text)
+		}
+	}
+	return out
+}
+
+// inOrder puts the sources that an installation starts from first: requirements.txt before others, the
+// shallower first.
+func inOrder(all []inventory.Package) []inventory.Package {
+	out := slices.Clone(all)
+	rank := func(p inventory.Package) (dev, other, depth int) {
+		if p.Dev {
+			dev = 1
+		}
+		file := strings.TrimPrefix(p.Scope, "repository:")
+		if file != "requirements.txt" && !strings.HasSuffix(file, "/requirements.txt") {
+			other = 1
+		}
+		return dev, other, strings.Count(file, "/")
+	}
+	slices.SortStableFunc(out, func(a, b inventory.Package) int {
+		ad, ao, an := rank(a)
+		bd, bo, bn := rank(b)
+		return cmp.Or(cmp.Compare(ad, bd), cmp.Compare(ao, bo), cmp.Compare(an, bn), cmp.Compare(a.Scope, b.Scope), cmp.Compare(a.Source, b.Source), cmp.Compare(a.Line, b.Line))
+	})
+	return out
+}
+
+func hashedScopes(inv *inventory.Inventory) map[string]bool {
+	out := map[string]bool{}
+	for _, p := range inv.Packages {
+		out[p.Scope] = out[p.Scope] || len(p.Hashes) > 0
+	}
+	return out
+}
+
+// requirement writes one package as pip reads it.
+func requirement(p inventory.Package, version string, hashes []string) string {
+	if p.Reference != "" && !strings.Contains(p.Reference, "://") {
+		return fmt.Sprintf("# left out: %s, a path on the machine it was written for", printable(p.Reference))
+	}
+	var b strings.Builder
+	b.WriteString(p.Package)
+	if len(p.Extras) > 0 {
+		b.WriteString("[" + strings.Join(p.Extras, ",") + "]")
+	}
+	b.WriteString(versionText(p, version))
+	if p.Marker != "" {
+		b.WriteString(" ; " + printable(p.Marker))
+	}
+	for _, h := range hashes {
+		b.WriteString(" \\\n    --hash=" + h)
+	}
+	if p.Package == "" {
+		return printable(p.Reference)
+	}
+	return b.String()
+}
+
+func versionText(p inventory.Package, version string) string {
+	switch {
+	case p.Reference != "":
+		return " @ " + printable(p.Reference)
+	case p.Pin == inventory.Exact && version != "":
+		if strings.HasPrefix(strings.TrimSpace(p.Specifier), "===") && version == p.Version {
+			return "===" + version
+		}
+		return "==" + version
+	}
+	return p.Specifier
+}
+
+// urgentPhases are those of requirements_high_priority_….txt; the emergency ones come with them, because
+// phases build on one another: without them the file would take an emergency fix back.
+func urgentPhases(ph report.Phase) bool {
+	return policy.Rank(policy.ClassName(ph.Class)) <= policy.Rank(policy.High)
+}
+
+func emergencyPhase(ph report.Phase) bool { return ph.Class == string(policy.Emergency) }
+
+func anyPhase(report.Phase) bool { return true }
