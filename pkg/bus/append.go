@@ -67,7 +67,7 @@ func (b *jsBus) Append(ctx context.Context, app string, evs []events.Event, afte
 			return 0, fmt.Errorf("append to %s: %w", app, err)
 		}
 		msgs[i] = &nats.Msg{Subject: m.subject, Header: m.header, Data: m.data}
-		msgs[i].Header[headerID] = []string{e.ID()}
+		msgs[i].Header[headerID] = []string{messageID(e)}
 		size += events.Size(e)
 	}
 	msgs[0].Header[headerExpected] = []string{strconv.FormatUint(after, 10)}
@@ -82,6 +82,11 @@ func (b *jsBus) Append(ctx context.Context, app string, evs []events.Event, afte
 	b.room.used.Add(int64(size))
 	return last, nil
 }
+
+// messageID is what the dedupe window compares: the event's id within its application. An event of the
+// organisation is answered application by application, and two of those answers may well have the same cause,
+// type and key, and so the same id; the window, which spans the stream, must not swallow the second.
+func messageID(e events.Event) string { return events.App(e) + "/" + e.ID() }
 
 func (b *jsBus) publish(ctx context.Context, msgs []*nats.Msg) (uint64, error) {
 	if len(msgs) > 1 {

@@ -38,7 +38,8 @@ type Log interface {
 	// plain publish), provided that no event of app was stored after sequence `after`; it returns the
 	// sequence of the last one. Durable once it returned. It refuses (ErrInvalid) events that fail
 	// events.Check or are of another application. ErrConflict: someone else appended; reload and decide
-	// again. ErrRepeated: this very batch was stored before. Transient failures wrap ErrUnavailable; the
+	// again. ErrRepeated: this very batch, or an event of it, was stored before; where both hold either may be
+	// answered, and both mean: look. Transient failures wrap ErrUnavailable; the
 	// append may then have happened or not: look before repeating. ErrFull: no room, nothing stored.
 	Append(ctx context.Context, app string, evs []events.Event, after uint64) (uint64, error)
 	// Replay calls fn for each stored record of q, in order, from q.From up to the last one stored when it

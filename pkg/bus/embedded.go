@@ -80,7 +80,7 @@ type embedded struct {
 	lock *dirLock
 
 	srv     atomic.Pointer[server.Server]
-	silent  atomic.Int32 // unanswered operations since the last answered look
+	silent  atomic.Int32 // unanswered operations since the last answered one
 	noSpace atomic.Bool  // the server said so
 	wedged  atomic.Bool  // it will not answer until it is started anew
 
@@ -176,6 +176,13 @@ func (h *embedded) trouble(timedOut bool) error {
 		return fmt.Errorf("%w: the disk was full and the server is being started anew", ErrUnavailable)
 	}
 	return nil
+}
+
+// answered implements [host].
+func (h *embedded) answered() {
+	if h.silent.Load() != 0 {
+		h.silent.Store(0)
+	}
 }
 
 // watch starts the server anew once there is room again: after a full disk it stays wedged for good, while

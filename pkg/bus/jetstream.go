@@ -46,8 +46,10 @@ type jsBus struct {
 // host is the server's machine as far as this process can see it.
 type host interface {
 	// trouble says why the server would not store anything now (nil: it would). timedOut tells that an
-	// operation got no answer, so that it looks closer.
+	// operation got no answer within its whole time limit, so that it looks closer.
 	trouble(timedOut bool) error
+	// answered tells that the server gave a sign of life.
+	answered()
 }
 
 // connectOptions are those of every connection to a server.
@@ -138,6 +140,9 @@ func (b *jsBus) request(ctx context.Context, msg *nats.Msg) (*nats.Msg, error) {
 	if err != nil {
 		return nil, b.explain(ctx, err)
 	}
+	if b.host != nil {
+		b.host.answered()
+	}
 	return answer, nil
 }
 
@@ -196,7 +201,7 @@ func (b *jsBus) explain(ctx context.Context, err error) error {
 	}
 	silent := errors.Is(err, context.DeadlineExceeded) || errors.Is(err, nats.ErrTimeout) || errors.Is(err, context.Canceled)
 	if b.host != nil {
-		if trouble := b.host.trouble(silent); trouble != nil {
+		if trouble := b.host.trouble(silent && ctx.Err() == nil); trouble != nil {
 			return trouble
 		}
 	}

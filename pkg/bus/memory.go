@@ -27,7 +27,7 @@ type Memory struct {
 	broker    memStream
 	bytes     int64
 	last      map[string]uint64 // last sequence by application
-	ids       map[string]memID  // event ids inside the dedupe window
+	ids       map[string]memID  // message ids inside the dedupe window
 	consumers map[string]*memConsumer
 	timers    map[string]*memTimer // by subject
 	buckets   map[string]*memKV
@@ -124,6 +124,7 @@ func (m *Memory) Append(ctx context.Context, app string, evs []events.Event, aft
 		if err != nil {
 			return 0, fmt.Errorf("append to %s: %w", app, err)
 		}
+		msg.data = slices.Clone(msg.data) // the event's own, which its maker may still change
 		msgs[i] = msg
 		size += int64(len(msg.data)) + int64(events.Size(e)-len(e.Data()))
 	}
@@ -132,13 +133,8 @@ func (m *Memory) Append(ctx context.Context, app string, evs []events.Event, aft
 	}
 	defer m.mu.Unlock()
 	now := time.Now()
-	for _, e := range evs {
-		if id, ok := m.ids[e.ID()]; ok && now.Sub(id.at) < m.window {
-			return 0, fmt.Errorf("append to %s: %w: event %q at %d", app, ErrRepeated, e.ID(), id.seq)
-		}
-	}
-	if m.last[app] != after {
-		return 0, fmt.Errorf("append to %s after %d: %w: last is %d", app, after, ErrConflict, m.last[app])
+	if err := m.base(app, evs, after, now); err != nil {
+		return 0, fmt.Errorf("append to %s after %d: %w", app, after, err)
 	}
 	if err := checkRoom(evs, m.bytes+size, m.maxBytes); err != nil {
 		return 0, fmt.Errorf("append to %s: %w", app, err)
@@ -146,11 +142,27 @@ func (m *Memory) Append(ctx context.Context, app string, evs []events.Event, aft
 	m.bytes += size
 	for i, msg := range msgs {
 		m.last[app] = m.log.add(msg, now)
-		m.ids[evs[i].ID()] = memID{m.last[app], now}
+		m.ids[messageID(evs[i])] = memID{m.last[app], now}
 	}
 	m.forget(now)
 	m.wake()
 	return m.last[app], nil
+}
+
+// base compares ids and the last sequence, in the order the server does: for a single event the sequence first;
+// in a batch the first event's id, the sequence, the other ids.
+func (m *Memory) base(app string, evs []events.Event, after uint64, now time.Time) error {
+	for i, e := range evs {
+		id, known := m.ids[messageID(e)]
+		repeated := known && now.Sub(id.at) < m.window
+		if i == 0 && m.last[app] != after && (len(evs) == 1 || !repeated) {
+			return fmt.Errorf("%w: last is %d", ErrConflict, m.last[app])
+		}
+		if repeated {
+			return fmt.Errorf("%w: event %q at %d", ErrRepeated, e.ID(), id.seq)
+		}
+	}
+	return nil
 }
 
 // forget drops ids older than the window now and then, so that a long-lived bus does not keep them all.
@@ -195,7 +207,7 @@ func (s *memStream) add(msg *memMsg, now time.Time) uint64 {
 func (s *memStream) last() uint64 { return uint64(len(s.msgs)) }
 
 func (msg *memMsg) record() Record {
-	return decodeRecord(msg.subject, msg.header, msg.data, msg.seq, msg.stored)
+	return decodeRecord(msg.subject, msg.header, slices.Clone(msg.data), msg.seq, msg.stored)
 }
 
 // Replay implements [Log].
