@@ -11,7 +11,7 @@ import (
 )
 
 // root is the top of the checkout.
-func root(t *testing.T) string {
+func root(t testing.TB) string {
 	t.Helper()
 	dir, err := os.Getwd()
 	if err != nil {

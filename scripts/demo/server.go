@@ -4,15 +4,16 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"net"
-	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"sync"
 	"syscall"
 	"time"
+
+	"github.com/drydock-dev/drydock/deploy/demo/frozen"
 )
 
 // patience is how long a start or an end may take before the demo gives up.
@@ -28,12 +29,10 @@ type up struct {
 
 // start starts drydock on a free loopback port and waits until it is ready.
 func (d *demo) start(ctx context.Context) (*up, error) {
-	port, err := freePort()
-	if err != nil {
-		return nil, fmt.Errorf("find a free port: %w", err)
+	args := []string{"up", "--data", filepath.Join(d.dir, "data"), "--listen", "127.0.0.1:0"}
+	if !d.live {
+		args = append(args, "--now", frozen.Now)
 	}
-	d.server = "http://" + port
-	args := []string{"up", "--data", filepath.Join(d.dir, "data"), "--listen", port}
 	u := &up{cmd: exec.Command(d.drydock, args...), log: &logTail{}, ended: make(chan struct{})}
 	u.cmd.Env = d.environ()
 	u.cmd.Stderr, u.cmd.Stdout = u.log, u.log
@@ -46,31 +45,31 @@ func (d *demo) start(ctx context.Context) (*up, error) {
 		u.err = u.cmd.Wait()
 		close(u.ended)
 	}()
-	if err := u.ready(ctx, d.server); err != nil {
+	var err error
+	if d.server, err = u.ready(ctx); err != nil {
 		_ = u.stop() // the error that counts is why it did not start
 		return nil, err
 	}
 	return u, nil
 }
 
-func (u *up) ready(ctx context.Context, server string) error {
+var readyLine = regexp.MustCompile(`is ready: (http://\S+)`)
+
+// ready waits for the line that says where it answers.
+func (u *up) ready(ctx context.Context) (string, error) {
 	late := time.After(patience)
 	for {
-		res, err := http.Get(server + "/readyz")
-		if err == nil {
-			_ = res.Body.Close()
-			if res.StatusCode == http.StatusOK {
-				return nil
-			}
+		if m := readyLine.FindStringSubmatch(u.log.last()); m != nil {
+			return m[1], nil
 		}
 		select {
 		case <-ctx.Done():
-			return ctx.Err()
+			return "", ctx.Err()
 		case <-u.ended:
-			return fmt.Errorf("drydock up ended before it was ready: %w", u.complaint())
+			return "", fmt.Errorf("drydock up ended before it was ready: %w", u.complaint())
 		case <-late:
-			return fmt.Errorf("drydock up is not ready after %s: %w", patience, u.complaint())
-		case <-time.After(20 * time.Millisecond):
+			return "", fmt.Errorf("drydock up is not ready after %s: %w", patience, u.complaint())
+		case <-time.After(10 * time.Millisecond):
 		}
 	}
 }
@@ -111,15 +110,6 @@ func (d *demo) environ() []string {
 	}
 	home := filepath.Join(d.dir, "home")
 	return append(env, "XDG_CACHE_HOME="+filepath.Join(home, "cache"), "XDG_CONFIG_HOME="+filepath.Join(home, "config"), "XDG_DATA_HOME="+filepath.Join(home, "share"))
-}
-
-func freePort() (string, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", err
-	}
-	addr := l.Addr().String()
-	return addr, l.Close()
 }
 
 // logTail keeps the last part of what is written to it.

@@ -1,0 +1,66 @@
+package test
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+)
+
+var built struct {
+	once sync.Once
+	dir  string
+	err  error
+}
+
+// TestMain removes what the tests built.
+func TestMain(m *testing.M) {
+	code := m.Run()
+	if built.dir != "" {
+		_ = os.RemoveAll(built.dir) // a temporary folder that stays is no failure of the tests
+	}
+	os.Exit(code)
+}
+
+// programs builds drydock and the demo's player once, as make build does.
+func programs(t testing.TB) string {
+	t.Helper()
+	built.once.Do(func() {
+		if built.dir, built.err = os.MkdirTemp("", "drydock-test-"); built.err != nil {
+			return
+		}
+		for _, p := range []string{"./cmd/drydock", "./scripts/demo"} {
+			cmd := exec.Command("go", "build", "-o", filepath.Join(built.dir, filepath.Base(p)), p)
+			cmd.Dir, cmd.Env = root(t), append(os.Environ(), "CGO_ENABLED=0")
+			if out, err := cmd.CombinedOutput(); err != nil {
+				built.err = fmt.Errorf("build %s: %w\n%s", p, err, out)
+				return
+			}
+		}
+	})
+	if built.err != nil {
+		t.Fatal(built.err)
+	}
+	return built.dir
+}
+
+func binary(t testing.TB) string {
+	t.Helper()
+	return filepath.Join(programs(t), "drydock")
+}
+
+// cleanEnv keeps the person's settings and folders out of the tests.
+func cleanEnv(t testing.TB) []string {
+	t.Helper()
+	var env []string
+	for _, kv := range os.Environ() {
+		if !strings.HasPrefix(kv, "DRYDOCK_") && !strings.HasPrefix(kv, "XDG_") {
+			env = append(env, kv)
+		}
+	}
+	home := t.TempDir()
+	return append(env, "XDG_CACHE_HOME="+home, "XDG_CONFIG_HOME="+home, "XDG_DATA_HOME="+home)
+}
