@@ -69,6 +69,8 @@ func checkEntry(f *zip.File) error {
 	switch {
 	case f.UncompressedSize64 > maxRecord:
 		return fmt.Errorf("%w: %q unpacks to %d bytes, at most %d are read", ErrArchive, name, f.UncompressedSize64, maxRecord)
+	case f.CompressedSize64 > 2*maxRecord:
+		return fmt.Errorf("%w: %q is said to take %d packed bytes for %d", ErrArchive, name, f.CompressedSize64, f.UncompressedSize64)
 	case f.UncompressedSize64 > ratioFrom && f.UncompressedSize64/max(f.CompressedSize64, 1) > maxRatio:
 		return fmt.Errorf("%w: %q is packed %d times, at most %d are read: a zip bomb", ErrArchive, name, f.UncompressedSize64/max(f.CompressedSize64, 1), maxRatio)
 	case f.Method != zip.Deflate && f.Method != zip.Store:
@@ -114,41 +116,58 @@ func (a *archive) workers() int { return max(1, min(runtime.GOMAXPROCS(0), len(a
 // unpacker reuses its buffers from entry to entry.
 type unpacker struct {
 	inflate io.ReadCloser
+	packed  bytes.Reader
+	raw     []byte
 	buf     []byte
 }
 
 // unpack returns the content of an entry, valid until the next call. Neither a false size nor a false
 // checksum in the zip's directory gets past it.
 func (u *unpacker) unpack(f *zip.File) ([]byte, error) {
-	raw, err := f.OpenRaw()
-	if err != nil {
-		return nil, fmt.Errorf("%w: open %q: %w", ErrArchive, clip(f.Name, 100), err)
-	}
-	if f.Method == zip.Deflate {
-		if u.inflate == nil {
-			u.inflate = flate.NewReader(raw)
-		} else if err := u.inflate.(flate.Resetter).Reset(raw, nil); err != nil {
-			return nil, fmt.Errorf("%w: unpack %q: %w", ErrArchive, clip(f.Name, 100), err)
-		}
-		raw = u.inflate
-	}
-	size := int(f.UncompressedSize64) // at most maxRecord: checkEntry
-	if cap(u.buf) < size+1 {
-		u.buf = make([]byte, size+1, 2*(size+1))
-	}
-	n, err := io.ReadFull(raw, u.buf[:size+1]) // one more byte than announced
-	switch {
-	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF) && size == 0:
-	case err != nil:
+	fail := func(err error) ([]byte, error) {
 		return nil, fmt.Errorf("%w: unpack %q: %w", ErrArchive, clip(f.Name, 100), err)
-	default:
-		return nil, fmt.Errorf("%w: %q is longer than the %d bytes it announces", ErrArchive, clip(f.Name, 100), size)
 	}
-	data := u.buf[:n]
-	if n != size || crc32.ChecksumIEEE(data) != f.CRC32 {
-		return nil, fmt.Errorf("%w: %q does not have the checksum it announces", ErrArchive, clip(f.Name, 100))
+	r, err := f.OpenRaw()
+	if err != nil {
+		return fail(err)
+	}
+	u.raw = grow(u.raw, int(f.CompressedSize64)) // within limits: checkEntry
+	if _, err := io.ReadFull(r, u.raw); err != nil {
+		return fail(err)
+	}
+	data := u.raw
+	if f.Method == zip.Deflate {
+		if data, err = u.expand(int(f.UncompressedSize64)); err != nil {
+			return fail(err)
+		}
+	}
+	if uint64(len(data)) != f.UncompressedSize64 || crc32.ChecksumIEEE(data) != f.CRC32 {
+		return fail(errors.New("it has not the length and checksum that are stated"))
 	}
 	return data, nil
+}
+
+// expand inflates u.raw to size bytes, and one more if there is one.
+func (u *unpacker) expand(size int) ([]byte, error) {
+	u.packed.Reset(u.raw)
+	if u.inflate == nil {
+		u.inflate = flate.NewReader(&u.packed)
+	} else if err := u.inflate.(flate.Resetter).Reset(&u.packed, nil); err != nil {
+		return nil, err
+	}
+	u.buf = grow(u.buf, size+1)
+	n, err := io.ReadFull(u.inflate, u.buf)
+	if err != nil && !errors.Is(err, io.ErrUnexpectedEOF) && !errors.Is(err, io.EOF) {
+		return nil, err
+	}
+	return u.buf[:n], nil
+}
+
+func grow(b []byte, size int) []byte {
+	if cap(b) < size {
+		return make([]byte, size, size+size/2)
+	}
+	return b[:size]
 }
 
 // compile turns an archive of one ecosystem into a snapshot. Records that can't be read are counted and the
