@@ -1,9 +1,8 @@
 package events
 
 import (
-	"fmt"
 	"reflect"
-	"strings"
+	"strconv"
 )
 
 // Service names a worker that produces or consumes events.
@@ -58,16 +57,16 @@ func (r Row) Name() string { return r.Entity + "." + r.Verb }
 
 // Type is the CloudEvents type.
 func (r Row) Type() string {
-	return fmt.Sprintf("dev.drydock.%s.%s.v%d", r.Entity, r.Verb, r.Version)
+	return "dev.drydock." + r.Entity + "." + r.Verb + ".v" + strconv.Itoa(r.Version)
 }
 
 var (
-	byType    = indexBy(func(r Row) string { return r.Type() })
-	byPayload = indexBy(func(r Row) string { return reflect.TypeOf(r.Payload).String() })
+	byType    = indexBy(Row.Type)
+	byPayload = indexBy(func(r Row) reflect.Type { return reflect.TypeOf(r.Payload) })
 )
 
-func indexBy(key func(Row) string) map[string]Row {
-	m := make(map[string]Row, len(Catalog))
+func indexBy[K comparable](key func(Row) K) map[K]Row {
+	m := make(map[K]Row, len(Catalog))
 	for _, r := range Catalog {
 		m[key(r)] = r
 	}
@@ -96,6 +95,10 @@ func RowOf(p any) (Row, bool) {
 	if p == nil {
 		return Row{}, false
 	}
-	r, ok := byPayload[strings.TrimPrefix(reflect.TypeOf(p).String(), "*")]
+	t := reflect.TypeOf(p)
+	if t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	r, ok := byPayload[t]
 	return r, ok
 }

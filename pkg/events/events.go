@@ -8,13 +8,11 @@
 package events
 
 import (
-	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"fmt"
 	"regexp"
-	"strings"
 	"time"
 
 	cloudevents "github.com/cloudevents/sdk-go/v2/event"
@@ -37,6 +35,9 @@ const (
 	Urgent  Lane = "urgent"
 	Routine Lane = "routine"
 )
+
+// sourcePrefix goes before the producer in `source`.
+const sourcePrefix = "/drydock/"
 
 // Org stands where an application's name stands when an event concerns every application.
 const Org = "_"
@@ -91,6 +92,13 @@ func New(m Meta, payload any) (Event, error) {
 	if m.Time.IsZero() {
 		return Event{}, fmt.Errorf("new event %s: no time", row.Name())
 	}
+	lane := m.Lane
+	if lane == "" {
+		lane = Routine
+	}
+	if err := checkLane(lane); err != nil {
+		return Event{}, fmt.Errorf("new event %s: %w", row.Name(), err)
+	}
 	data, err := encodePayload(payload)
 	if err != nil {
 		return Event{}, fmt.Errorf("new event %s: %w", row.Name(), err)
@@ -98,13 +106,9 @@ func New(m Meta, payload any) (Event, error) {
 	e := cloudevents.New(cloudevents.CloudEventsVersionV1)
 	e.SetID(ID(m.Cause, row.Type(), m.Key))
 	e.SetType(row.Type())
-	e.SetSource("/drydock/" + string(row.Producer))
+	e.SetSource(sourcePrefix + string(row.Producer))
 	e.SetSubject(m.App)
 	e.SetTime(m.Time.UTC())
-	lane := m.Lane
-	if lane == "" {
-		lane = Routine
-	}
 	e.SetExtension(ExtLane, string(lane))
 	for k, v := range map[string]string{ExtCause: m.Cause, ExtChange: m.Change, ExtActor: m.Actor, ExtTraceparent: m.Traceparent} {
 		if v != "" {
@@ -163,40 +167,3 @@ func Ext(e Event, name string) string {
 
 // App returns the application an event speaks of.
 func App(e Event) string { return e.Subject() }
-
-// Check reports why e may not be appended: an unknown type, a bad application name, a missing attribute
-// or a size above [MaxSize].
-func Check(e Event) error {
-	if err := e.Validate(); err != nil {
-		return fmt.Errorf("event %q: %s", e.ID(), strings.TrimSpace(err.Error()))
-	}
-	row, ok := Lookup(e.Type())
-	if !ok {
-		return fmt.Errorf("event %q: type %q is not in the catalogue", e.ID(), e.Type())
-	}
-	if err := CheckApp(App(e)); err != nil {
-		return fmt.Errorf("event %s %q: %w", row.Name(), e.ID(), err)
-	}
-	if row.OrgOnly != (App(e) == Org) {
-		return fmt.Errorf("event %s %q: application is %q, but events of the organisation, and only they, carry %q", row.Name(), e.ID(), App(e), Org)
-	}
-	if l := Lane(Ext(e, ExtLane)); l != Urgent && l != Routine {
-		return fmt.Errorf("event %s %q: lane %q is neither urgent nor routine", row.Name(), e.ID(), l)
-	}
-	if !jsonv1.Valid(bytes.TrimSpace(e.Data())) {
-		return fmt.Errorf("event %s %q: payload is not JSON", row.Name(), e.ID())
-	}
-	if n := Size(e); n > MaxSize {
-		return fmt.Errorf("event %s %q: %d bytes are more than %d; store the payload as evidence", row.Name(), e.ID(), n, MaxSize)
-	}
-	return nil
-}
-
-// Size estimates the encoded size of e in bytes: payload plus attributes.
-func Size(e Event) int {
-	n := len(e.Data()) + len(e.ID()) + len(e.Type()) + len(e.Source()) + len(e.Subject()) + 128
-	for k, v := range e.Extensions() {
-		n += len(k) + len(fmt.Sprint(v)) + 8
-	}
-	return n
-}

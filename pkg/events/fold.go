@@ -1,8 +1,11 @@
 package events
 
 import (
+	"cmp"
+	"errors"
 	"fmt"
 	"maps"
+	"slices"
 	"time"
 )
 
@@ -27,9 +30,9 @@ type State struct {
 	Plans    map[string]PlanGenerated
 	Changes  map[string]Change
 
-	seen map[string]bool             // ids of folded events
-	done map[string]map[Service]bool // cause → producers that answered it
-	held map[string][]Record         // events of a split result whose closing event has not come
+	seen map[eventID]struct{} // ids of folded events, held ones too
+	done map[answer]struct{}
+	held map[string][]Record // by ExtBatch: events of a split result whose closing event has not come
 }
 
 // Requested is a scan asked for and not yet answered.
@@ -80,29 +83,39 @@ type Change struct {
 func NewState(app string) *State {
 	return &State{App: app, Pending: map[string]Requested{}, Scans: map[string]Scanned{}, Failed: map[string]ScanFailed{},
 		Findings: map[string]Finding{}, Plans: map[string]PlanGenerated{}, Changes: map[string]Change{},
-		seen: map[string]bool{}, done: map[string]map[Service]bool{}, held: map[string][]Record{}}
+		seen: map[eventID]struct{}{}, done: map[answer]struct{}{}, held: map[string][]Record{}}
 }
 
 // Fold is the pure fold of one application's events, in log order. An id seen before is ignored. Events
-// of a split result (ExtBatch) show only once its closing event has come.
+// of a split result (ExtBatch) show only once its closing event has come. Records that could not be folded
+// are named by the error; the state is that of all others.
 func Fold(app string, records []Record) (*State, error) {
 	s := NewState(app)
+	var errs []error
 	for _, r := range records {
 		if err := s.Apply(r); err != nil {
-			return s, err
+			errs = append(errs, err)
 		}
 	}
-	return s, nil
+	return s, errors.Join(errs...)
 }
 
 // Done reports whether producer has answered the event with id cause: the question a runner asks before
-// it handles a redelivered event (design §4).
-func (s *State) Done(cause string, producer Service) bool { return s.done[cause][producer] }
+// it handles a redelivered event (design §4). A split result is an answer once its closing event came.
+func (s *State) Done(cause string, producer Service) bool {
+	_, ok := s.done[answerOf(cause, producer)]
+	return ok
+}
 
-// Seen reports whether the event with this id was folded.
-func (s *State) Seen(id string) bool { return s.seen[id] }
+// Seen reports whether the event with this id was folded, or is held as part of a split result.
+func (s *State) Seen(id string) bool {
+	_, ok := s.seen[idOf(id)]
+	return ok
+}
 
-// Apply folds one more record. Records must come in log order; an event of another application is an error.
+// Apply folds one more record. Records must come in log order and be of this application, else nothing
+// changes. A payload that can't be read is an error, too, but the record then counts as folded, and whoever
+// keeps a state goes on with the next one.
 func (s *State) Apply(r Record) error {
 	e := r.Event
 	if App(e) != s.App {
@@ -111,39 +124,50 @@ func (s *State) Apply(r Record) error {
 	if r.Sequence != 0 && r.Sequence <= s.Sequence {
 		return fmt.Errorf("fold %s: event %d after %d", s.App, r.Sequence, s.Sequence)
 	}
-	s.Sequence = r.Sequence
-	if s.seen[e.ID()] {
+	s.Sequence = max(s.Sequence, r.Sequence)
+	id, batch := idOf(e.ID()), Ext(e, ExtBatch)
+	if _, ok := s.seen[id]; ok && !s.release(e.ID(), batch) {
 		return nil
 	}
-	s.seen[e.ID()] = true
-	batch := Ext(e, ExtBatch)
-	if batch != "" && Ext(e, ExtBatchFinal) != "true" {
-		s.held[batch] = append(s.held[batch], r)
+	s.seen[id] = struct{}{}
+	if batch == "" {
+		return s.show(r)
+	}
+	s.held[batch] = append(s.held[batch], r)
+	if Ext(e, ExtBatchFinal) != "true" {
 		return nil
 	}
+	var errs []error
 	for _, h := range s.held[batch] {
-		if err := s.show(h); err != nil {
-			return err
-		}
+		errs = append(errs, s.show(h))
 	}
 	delete(s.held, batch)
-	return s.show(r)
+	return errors.Join(errs...)
+}
+
+// release takes the event id out of the split result that holds it, unless that is batch itself. A result
+// that was left half stored and decided anew has the same ids (same cause, type and key): what counts is the
+// one that comes to its end.
+func (s *State) release(id, batch string) bool {
+	for b, records := range s.held {
+		if b == batch {
+			continue
+		}
+		if i := slices.IndexFunc(records, func(r Record) bool { return r.Event.ID() == id }); i >= 0 {
+			s.held[b] = slices.Concat(records[:i], records[i+1:])
+			return true
+		}
+	}
+	return false
 }
 
 func (s *State) show(r Record) error {
-	row, ok := Lookup(r.Event.Type())
+	if cause := Ext(r.Event, ExtCause); cause != "" {
+		s.done[answerOf(cause, producerOf(r.Event))] = struct{}{}
+	}
+	apply, ok := folds[r.Event.Type()]
 	if !ok {
 		return nil // of a newer Drydock: kept in the log, unknown here
-	}
-	if cause := Ext(r.Event, ExtCause); cause != "" {
-		if s.done[cause] == nil {
-			s.done[cause] = map[Service]bool{}
-		}
-		s.done[cause][row.Producer] = true
-	}
-	apply, ok := folds[row.Type()]
-	if !ok {
-		return nil
 	}
 	if err := apply(s, r); err != nil {
 		return fmt.Errorf("fold %s event %d: %w", s.App, r.Sequence, err)
@@ -162,15 +186,41 @@ func (s *State) OpenFindings() int {
 	return n
 }
 
-// Clone returns a copy that later calls of Apply on s do not change.
+// ListOpenFindings returns the open findings by scope, package, vulnerability and id.
+func (s *State) ListOpenFindings() []Finding {
+	var out []Finding
+	for _, f := range s.Findings {
+		if f.Open {
+			out = append(out, f)
+		}
+	}
+	slices.SortFunc(out, func(a, b Finding) int {
+		return cmp.Or(cmp.Compare(a.Scope, b.Scope), cmp.Compare(a.Package, b.Package), cmp.Compare(a.Vulnerability, b.Vulnerability), cmp.Compare(a.Finding, b.Finding))
+	})
+	return out
+}
+
+// OpenChanges returns the changes that have not ended, the most urgent first: by deadline, then id.
+func (s *State) OpenChanges() []Change {
+	var out []Change
+	for _, c := range s.Changes {
+		if c.Terminal == "" {
+			out = append(out, c)
+		}
+	}
+	slices.SortFunc(out, func(a, b Change) int { return cmp.Or(a.Deadline.Compare(b.Deadline), cmp.Compare(a.Change, b.Change)) })
+	return out
+}
+
+// Clone returns a copy; later calls of Apply on either do not change the other.
 func (s *State) Clone() *State {
 	c := *s
 	c.Pending, c.Scans, c.Failed = maps.Clone(s.Pending), maps.Clone(s.Scans), maps.Clone(s.Failed)
 	c.Findings, c.Plans, c.Changes = maps.Clone(s.Findings), maps.Clone(s.Plans), maps.Clone(s.Changes)
-	c.seen, c.held = maps.Clone(s.seen), maps.Clone(s.held)
-	c.done = make(map[string]map[Service]bool, len(s.done))
-	for k, v := range s.done {
-		c.done[k] = maps.Clone(v)
+	c.seen, c.done = maps.Clone(s.seen), maps.Clone(s.done)
+	c.held = make(map[string][]Record, len(s.held))
+	for batch, records := range s.held {
+		c.held[batch] = slices.Clone(records) // two states must not append into one array
 	}
 	return &c
 }

@@ -1,5 +1,11 @@
 package events
 
+import (
+	"fmt"
+	"maps"
+	"slices"
+)
+
 // folds says what each type of event does to the state; a type without a row changes nothing.
 var folds = map[string]func(*State, Record) error{
 	typeOf(ApplicationDeclared{}): fold(func(s *State, _ Record, p ApplicationDeclared) { s.Declared = &p }),
@@ -16,7 +22,7 @@ var folds = map[string]func(*State, Record) error{
 		s.Failed[p.Target] = p
 	}),
 	typeOf(FindingOpened{}): fold(func(s *State, r Record, p FindingOpened) {
-		f := Finding{FindingOpened: p, FirstDetected: r.Event.Time(), Sequence: r.Sequence, Open: true}
+		f := Finding{FindingOpened: p.shared(), FirstDetected: r.Event.Time(), Sequence: r.Sequence, Open: true}
 		if old, ok := s.Findings[p.Finding]; ok {
 			f.FirstDetected = old.FirstDetected
 		}
@@ -24,7 +30,7 @@ var folds = map[string]func(*State, Record) error{
 	}),
 	typeOf(FindingReprioritized{}): fold(func(s *State, _ Record, p FindingReprioritized) {
 		if f, ok := s.Findings[p.Finding]; ok {
-			f.Urgency = p.After
+			f.Urgency = p.After.shared()
 			s.Findings[p.Finding] = f
 		}
 	}),
@@ -45,10 +51,15 @@ var folds = map[string]func(*State, Record) error{
 		}
 	}),
 	typeOf(ChangeOpened{}): fold(func(s *State, r Record, p ChangeOpened) {
-		s.Changes[p.Change] = Change{ChangeOpened: p, Sequence: r.Sequence, Time: r.Event.Time()}
+		c := Change{ChangeOpened: p, Sequence: r.Sequence, Time: r.Event.Time()}
+		// A plan that comes back brings its changes back. What was said of a deadline stays said.
+		if old, ok := s.Changes[p.Change]; ok && old.Deadline.Equal(p.Deadline) {
+			c.Warned, c.Breached = old.Warned, old.Breached
+		}
+		s.Changes[p.Change] = c
 	}),
 	typeOf(ChangeSuperseded{}): fold(func(s *State, r Record, p ChangeSuperseded) {
-		if c, ok := s.Changes[p.Change]; ok {
+		if c, ok := s.Changes[p.Change]; ok && c.Terminal == "" { // a change ends once
 			c.Terminal, c.SupersededBy, c.Reason = "superseded", p.By, p.Reason
 			s.Changes[p.Change] = c
 		}
@@ -76,8 +87,8 @@ func typeOf(p any) string {
 }
 
 // fold decodes the payload for one row.
-func fold[T any](apply func(*State, Record, T)) func(*State, Record) error {
-	return func(s *State, r Record) error {
+func fold[S, T any](apply func(*S, Record, T)) func(*S, Record) error {
+	return func(s *S, r Record) error {
 		p, err := Decode[T](r.Event)
 		if err == nil {
 			apply(s, r, p)
@@ -86,46 +97,48 @@ func fold[T any](apply func(*State, Record, T)) func(*State, Record) error {
 	}
 }
 
-// OrgState is what the organisation's events add up to.
+// OrgState is what the organisation's events add up to. Its zero value is the state without events.
 type OrgState struct {
 	Sequence  uint64
 	Policy    string // sha256:… in force, empty before the first policy.changed
 	Databases []Database
-	seen      map[string]bool
+	seen      map[eventID]struct{}
 }
 
-// Apply folds one more record of the organisation.
+// Apply folds one more record of the organisation, by the rules of [State.Apply].
 func (o *OrgState) Apply(r Record) error {
-	o.Sequence = r.Sequence
-	if o.seen == nil {
-		o.seen = map[string]bool{}
+	if App(r.Event) != Org {
+		return fmt.Errorf("fold the organisation: event %d is of %q", r.Sequence, App(r.Event))
 	}
-	if o.seen[r.Event.ID()] {
+	if r.Sequence != 0 && r.Sequence <= o.Sequence {
+		return fmt.Errorf("fold the organisation: event %d after %d", r.Sequence, o.Sequence)
+	}
+	o.Sequence = max(o.Sequence, r.Sequence)
+	id := idOf(r.Event.ID())
+	if _, ok := o.seen[id]; ok {
 		return nil
 	}
-	o.seen[r.Event.ID()] = true
-	switch r.Event.Type() {
-	case typeOf(PolicyChanged{}):
-		p, err := Decode[PolicyChanged](r.Event)
-		if err != nil {
-			return err
+	if o.seen == nil {
+		o.seen = map[eventID]struct{}{}
+	}
+	o.seen[id] = struct{}{}
+	if apply, ok := orgFolds[r.Event.Type()]; ok {
+		if err := apply(o, r); err != nil {
+			return fmt.Errorf("fold the organisation: event %d: %w", r.Sequence, err)
 		}
-		o.Policy = p.Policy
-	case typeOf(DatabaseUpdated{}):
-		p, err := Decode[DatabaseUpdated](r.Event)
-		if err != nil {
-			return err
-		}
-		o.Databases = p.Databases
 	}
 	return nil
 }
 
-// Clone returns a copy that later calls of Apply on o do not change.
+// orgFolds is folds for the organisation.
+var orgFolds = map[string]func(*OrgState, Record) error{
+	typeOf(PolicyChanged{}):   fold(func(o *OrgState, _ Record, p PolicyChanged) { o.Policy = p.Policy }),
+	typeOf(DatabaseUpdated{}): fold(func(o *OrgState, _ Record, p DatabaseUpdated) { o.Databases = p.Databases }),
+}
+
+// Clone returns a copy; later calls of Apply on either do not change the other.
 func (o *OrgState) Clone() *OrgState {
-	c := &OrgState{Sequence: o.Sequence, Policy: o.Policy, Databases: append([]Database(nil), o.Databases...), seen: make(map[string]bool, len(o.seen))}
-	for k := range o.seen {
-		c.seen[k] = true
-	}
-	return c
+	c := *o
+	c.Databases, c.seen = slices.Clone(o.Databases), maps.Clone(o.seen)
+	return &c
 }

@@ -17,6 +17,9 @@ func Subject(e Event) (string, error) {
 	if err := CheckApp(App(e)); err != nil {
 		return "", fmt.Errorf("subject of %s: %w", row.Name(), err)
 	}
+	if err := checkLane(Lane(Ext(e, ExtLane))); err != nil {
+		return "", fmt.Errorf("subject of %s: %w", row.Name(), err)
+	}
 	return SubjectPrefix + Ext(e, ExtLane) + "." + App(e) + "." + row.Entity + "." + row.Verb, nil
 }
 
@@ -39,5 +42,8 @@ func AppOfSubject(subject string) (string, error) {
 	if len(parts) != 6 || !strings.HasPrefix(subject, SubjectPrefix) {
 		return "", fmt.Errorf("subject %q: want drydock.event.<lane>.<app>.<entity>.<verb>", subject)
 	}
-	return parts[3], CheckApp(parts[3])
+	if err := CheckApp(parts[3]); err != nil {
+		return "", fmt.Errorf("subject %q: %w", subject, err)
+	}
+	return parts[3], nil
 }
