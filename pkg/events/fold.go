@@ -30,7 +30,7 @@ type State struct {
 	Plans    map[string]PlanGenerated
 	Changes  map[string]Change
 
-	seen map[eventID]struct{} // ids of folded events, held ones too
+	seen map[eventID]bool // ids of folded events; false while only held
 	done map[answer]struct{}
 	held map[string][]Record // by ExtBatch: events of a split result whose closing event has not come
 }
@@ -83,7 +83,7 @@ type Change struct {
 func NewState(app string) *State {
 	return &State{App: app, Pending: map[string]Requested{}, Scans: map[string]Scanned{}, Failed: map[string]ScanFailed{},
 		Findings: map[string]Finding{}, Plans: map[string]PlanGenerated{}, Changes: map[string]Change{},
-		seen: map[eventID]struct{}{}, done: map[answer]struct{}{}, held: map[string][]Record{}}
+		seen: map[eventID]bool{}, done: map[answer]struct{}{}, held: map[string][]Record{}}
 }
 
 // Fold is the pure fold of one application's events, in log order. An id seen before is ignored. Events
@@ -126,39 +126,35 @@ func (s *State) Apply(r Record) error {
 	}
 	s.Sequence = max(s.Sequence, r.Sequence)
 	id, batch := idOf(e.ID()), Ext(e, ExtBatch)
-	if _, ok := s.seen[id]; ok && !s.release(e.ID(), batch) {
+	shown, seen := s.seen[id]
+	switch {
+	case shown || seen && s.holds(batch, e.ID()):
 		return nil
-	}
-	s.seen[id] = struct{}{}
-	if batch == "" {
+	case batch == "":
+		s.seen[id] = true
 		return s.show(r)
 	}
+	// An id may be held more than once: a result left half stored and decided anew has the ids of the first
+	// (same cause, type and key). It shows with the one that comes to its end.
+	s.seen[id] = false
 	s.held[batch] = append(s.held[batch], r)
 	if Ext(e, ExtBatchFinal) != "true" {
 		return nil
 	}
 	var errs []error
 	for _, h := range s.held[batch] {
-		errs = append(errs, s.show(h))
+		if id := idOf(h.Event.ID()); !s.seen[id] {
+			s.seen[id] = true
+			errs = append(errs, s.show(h))
+		}
 	}
 	delete(s.held, batch)
 	return errors.Join(errs...)
 }
 
-// release takes the event id out of the split result that holds it, unless that is batch itself. A result
-// that was left half stored and decided anew has the same ids (same cause, type and key): what counts is the
-// one that comes to its end.
-func (s *State) release(id, batch string) bool {
-	for b, records := range s.held {
-		if b == batch {
-			continue
-		}
-		if i := slices.IndexFunc(records, func(r Record) bool { return r.Event.ID() == id }); i >= 0 {
-			s.held[b] = slices.Concat(records[:i], records[i+1:])
-			return true
-		}
-	}
-	return false
+// holds is asked about repeated events only.
+func (s *State) holds(batch, id string) bool {
+	return slices.ContainsFunc(s.held[batch], func(r Record) bool { return r.Event.ID() == id })
 }
 
 func (s *State) show(r Record) error {
