@@ -48,6 +48,7 @@ type situation struct {
 	Policy      *policy.Policy
 	Told        map[outcomeKey]report.Outcome // of the plan in force, when it was made under the same policy
 	Provisional bool
+	Hashed      bool // some pin of the application carries hashes
 }
 
 // gather reads what is known of the application; nil when nothing was scanned yet.
@@ -199,6 +200,7 @@ func (in *situation) collect(s *events.State, reports []report.Scan) {
 	for _, p := range in.Inventory.Packages {
 		k := pinKey{p.Package, p.Version, p.Source}
 		pins[k] = append(pins[k], p)
+		in.Hashed = in.Hashed || len(p.Hashes) > 0
 	}
 	seen := map[string]bool{}
 	for _, rep := range reports {

@@ -15,7 +15,7 @@ func Markdown(p *report.Plan) string {
 	fmt.Fprintf(b, "# Update plan for %s\n\n", cell(p.Application))
 	fmt.Fprintf(b, "%s. Made %s, read-only.\n\n", headline(p), minute(p.Timestamp))
 	if p.Resolution != "joint" {
-		fmt.Fprintf(b, "> **Not proved to install together.** Each version was chosen by itself (resolution `%s`); only the tests in an isolated environment tell whether the set installs.\n\n", cell(p.Resolution))
+		fmt.Fprintf(b, "> **Not proved to install together.** Each version was chosen by itself (resolution `%s`); only the tests in an isolated environment tell whether the set installs.\n\n", code(p.Resolution))
 	}
 	if len(p.Incomplete) > 0 {
 		writeGaps(b, p.Incomplete)
@@ -97,7 +97,7 @@ func deadlineText(ph report.Phase) string {
 
 func writePhase(b *strings.Builder, ph report.Phase) {
 	fmt.Fprintf(b, "## %s: %s\n\n", cell(ph.Phase), cell(ph.Timeline))
-	fmt.Fprintf(b, "Due %s. Rule: %s. Branch `%s`.\n", deadlineText(ph), cell(ph.DeadlineRule), cell(ph.Branch))
+	fmt.Fprintf(b, "Due %s. Rule: %s. Branch `%s`.\n", deadlineText(ph), cell(ph.DeadlineRule), code(ph.Branch))
 	if ph.Provisional {
 		b.WriteString("Without a log nobody knows when a finding was first detected: the deadline counts from this scan.\n")
 	}
@@ -138,7 +138,7 @@ func writeInputs(b *strings.Builder, p *report.Plan) {
 	b.WriteString("\n## Made from\n\n")
 	row := func(name, value string) {
 		if value != "" {
-			fmt.Fprintf(b, "- %s: `%s`\n", name, cell(value))
+			fmt.Fprintf(b, "- %s: `%s`\n", name, code(value))
 		}
 	}
 	in := p.Inputs
@@ -160,3 +160,6 @@ func writeInputs(b *strings.Builder, p *report.Plan) {
 func cell(s string) string {
 	return strings.NewReplacer("|", `\|`, "`", "'", "<", "&lt;", ">", "&gt;", "[", `\[`, "]", `\]`, "*", `\*`).Replace(printable(s))
 }
+
+// code makes a text safe between backticks.
+func code(s string) string { return strings.ReplaceAll(printable(s), "`", "'") }

@@ -63,7 +63,7 @@ func makePhase(in *situation, name policy.ClassName, vs []*verdict) phase {
 		}
 		u := updates[move(*v)]
 		if u == nil {
-			u = newUpdate(v, in.Wishes)
+			u = newUpdate(v, in)
 			updates[move(*v)] = u
 		}
 		u.Fixes = append(u.Fixes, v.Vulnerability)
@@ -82,11 +82,11 @@ func makePhase(in *situation, name policy.ClassName, vs []*verdict) phase {
 	return p
 }
 
-func newUpdate(v *verdict, w wishes) *report.Update {
+func newUpdate(v *verdict, in *situation) *report.Update {
 	f, to := v.finding, v.answer.To
 	u := &report.Update{Package: f.Package, Ecosystem: f.Ecosystem, From: f.Version, To: to.Version, Source: f.Source, Direct: f.Direct,
-		Step: v.answer.Step, Released: to.Released, Reason: reason(v.answer, f.Package, w)}
-	if f.Hashed {
+		Step: v.answer.Step, Released: to.Released, Reason: reason(v.answer, f.Package, in.Wishes)}
+	if in.Hashed { // a constraints file may hold the hashes of a pin that stands elsewhere
 		u.Hashes = hashes(to)
 	}
 	return u

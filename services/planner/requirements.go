@@ -70,7 +70,10 @@ func requirementLines(inv *inventory.Inventory, moved map[moveKey]report.Update,
 		version, hashes := p.Version, p.Hashes
 		u, ok := moved[moveKey{p.Package, p.Version, p.Source}]
 		if v, err := t.evaluate(p.Marker); ok && (err != nil || v != untrue) {
-			version, hashes = u.To, u.Hashes
+			version = u.To
+			if len(p.Hashes) > 0 {
+				hashes = u.Hashes
+			}
 		}
 		text := requirement(p, version, hashes)
 		key := p.Package + ";" + p.Marker
@@ -118,8 +121,11 @@ func hashedScopes(inv *inventory.Inventory) map[string]bool {
 
 // requirement writes one package as pip reads it.
 func requirement(p inventory.Package, version string, hashes []string) string {
-	if p.Reference != "" && !strings.Contains(p.Reference, "://") {
+	switch {
+	case p.Reference != "" && !strings.Contains(p.Reference, "://"):
 		return fmt.Sprintf("# left out: %s, a path on the machine it was written for", printable(p.Reference))
+	case p.Package == "":
+		return printable(p.Reference)
 	}
 	var b strings.Builder
 	b.WriteString(p.Package)
@@ -133,9 +139,6 @@ func requirement(p inventory.Package, version string, hashes []string) string {
 	for _, h := range hashes {
 		b.WriteString(" \\\n    --hash=" + h)
 	}
-	if p.Package == "" {
-		return printable(p.Reference)
-	}
 	return b.String()
 }
 
@@ -145,11 +148,11 @@ func versionText(p inventory.Package, version string) string {
 		return " @ " + printable(p.Reference)
 	case p.Pin == inventory.Exact && version != "":
 		if strings.HasPrefix(strings.TrimSpace(p.Specifier), "===") && version == p.Version {
-			return "===" + version
+			return "===" + printable(version)
 		}
-		return "==" + version
+		return "==" + printable(version)
 	}
-	return p.Specifier
+	return printable(p.Specifier)
 }
 
 // urgentPhases are those of requirements_high_priority_….txt; the emergency ones come with them, because

@@ -1,0 +1,359 @@
+package planner
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/drydock-dev/drydock/pkg/advisory"
+	"github.com/drydock-dev/drydock/pkg/bus"
+	"github.com/drydock-dev/drydock/pkg/events"
+	"github.com/drydock-dev/drydock/pkg/evidence"
+	"github.com/drydock-dev/drydock/pkg/index"
+	"github.com/drydock-dev/drydock/pkg/inventory"
+	"github.com/drydock-dev/drydock/pkg/pep440"
+	"github.com/drydock-dev/drydock/pkg/policy"
+	"github.com/drydock-dev/drydock/pkg/report"
+	"github.com/drydock-dev/drydock/pkg/worker"
+)
+
+// start is when the story of each test begins.
+var start = time.Date(2026, 11, 22, 8, 0, 0, 0, time.UTC)
+
+// store is evidence in memory.
+type store struct {
+	mu   sync.Mutex
+	docs map[evidence.Digest][]byte
+}
+
+func (s *store) Put(_ context.Context, data []byte) (evidence.Digest, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.docs == nil {
+		s.docs = map[evidence.Digest][]byte{}
+	}
+	s.docs[evidence.Of(data)] = data
+	return evidence.Of(data), nil
+}
+
+func (s *store) Get(_ context.Context, d evidence.Digest) ([]byte, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	data, ok := s.docs[d]
+	if !ok {
+		return nil, evidence.ErrNotFound
+	}
+	return data, nil
+}
+
+// advisories are ranges by package: "CVE-1 >=1.0,<2.0 critical".
+type advisories map[string][]string
+
+func (a advisories) Match(ecosystem, name, version string) ([]advisory.Hit, error) {
+	if ecosystem != pypi {
+		return nil, advisory.ErrNoDatabase
+	}
+	v, err := pep440.Parse(version)
+	if err != nil {
+		return nil, advisory.ErrVersion
+	}
+	var out []advisory.Hit
+	for _, line := range a[name] {
+		f := strings.Fields(line)
+		spec, err := pep440.ParseSpecifiers(f[1])
+		if err != nil {
+			panic(err)
+		}
+		if !spec.Contains(v, true) {
+			continue
+		}
+		h := advisory.Hit{ID: f[0], IDs: []string{f[0]}, Kind: events.KindVulnerability, Severity: f[2]}
+		if f[2] == "malicious" {
+			h.Kind, h.Severity = events.KindMalicious, "critical"
+		}
+		if len(f) > 3 {
+			kev := f[3] == "kev"
+			h.KEV = &kev
+		}
+		out = append(out, h)
+	}
+	return out, nil
+}
+func (a advisories) Databases() []advisory.Database { return nil }
+func (a advisories) Digest() string                 { return "sha256:advisories" }
+
+// shelf is an index: releases by package, "2.2.5", "2.3.0 yanked", "5.0 py>=3.10", "1.0 at=2026-01-02".
+type shelf struct {
+	releases map[string][]string
+	down     bool
+}
+
+func (s *shelf) Project(_ context.Context, name string) (*index.Project, error) {
+	if s.down {
+		return nil, fmt.Errorf("look up %s: %w", name, index.ErrUnreachable)
+	}
+	lines, ok := s.releases[name]
+	if !ok {
+		return nil, index.ErrUnknownProject
+	}
+	p := &index.Project{Name: name, Digest: "sha256:" + name}
+	for _, line := range lines {
+		words := strings.Fields(line)
+		at := time.Date(2023, 5, 2, 0, 0, 0, 0, time.UTC)
+		r := index.Release{Version: words[0], Released: &at}
+		f := index.File{Name: name + "-" + words[0] + ".tar.gz", Hashes: map[string]string{"sha256": sum(name + words[0])}, Uploaded: &at}
+		for _, w := range words[1:] {
+			switch {
+			case w == "yanked":
+				r.Yanked, r.YankedReason, f.Yanked = true, "broken build", true
+			case w == "undated":
+				r.Released, f.Uploaded = nil, nil
+			case w == "unhashed":
+				f.Hashes = nil
+			case strings.HasPrefix(w, "py"):
+				r.RequiresPython, f.RequiresPython = w[2:], w[2:]
+			case strings.HasPrefix(w, "at="):
+				when, err := time.Parse(time.DateOnly, w[3:])
+				if err != nil {
+					panic(err)
+				}
+				r.Released, f.Uploaded = &when, &when
+			}
+		}
+		wheel := f
+		wheel.Name = name + "-" + words[0] + "-py3-none-any.whl"
+		if f.Hashes != nil {
+			wheel.Hashes = map[string]string{"sha256": sum("wheel " + name + words[0])}
+		}
+		r.Files = []index.File{f, wheel}
+		p.Releases = append(p.Releases, r)
+	}
+	slices.SortFunc(p.Releases, func(a, b index.Release) int {
+		va, _ := pep440.Parse(a.Version)
+		vb, _ := pep440.Parse(b.Version)
+		return va.Compare(vb)
+	})
+	return p, nil
+}
+
+func sum(s string) string { return strings.TrimPrefix(string(evidence.Of([]byte(s))), "sha256:") }
+
+// world is an application with everything around it, without a bus.
+type world struct {
+	t          *testing.T
+	store      *store
+	state      *events.State
+	org        *events.OrgState
+	now        time.Time
+	seq        uint64
+	advisories advisories
+	shelf      *shelf
+	policy     *policy.Policy
+	service    *Service
+	options    events.PlanOptions
+	complete   bool
+}
+
+func newWorld(t *testing.T, cfg Config, a advisories, releases map[string][]string) *world {
+	t.Helper()
+	w := &world{t: t, store: &store{}, state: events.NewState("payments"), org: &events.OrgState{}, now: start,
+		advisories: a, shelf: &shelf{releases: releases}, policy: policy.Default(), complete: true}
+	var err error
+	w.service, err = New(cfg, Deps{Matcher: func() advisory.Matcher { return w.advisories }, Policy: func() *policy.Policy { return w.policy },
+		Index: func(string) index.Index { return w.shelf }, Tool: report.Tool{Name: "drydock", Version: "test"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return w
+}
+
+func (w *world) put(v any) string {
+	w.t.Helper()
+	data, ok := v.([]byte)
+	if !ok {
+		var err error
+		if data, err = json.Marshal(v); err != nil {
+			w.t.Fatal(err)
+		}
+	}
+	d, _ := w.store.Put(w.t.Context(), data)
+	return string(d)
+}
+
+// say appends an event of another service to the log.
+func (w *world) say(cause, key string, payload any) events.Event {
+	w.t.Helper()
+	e, err := events.New(events.Meta{App: "payments", Cause: cause, Key: key, Time: w.now}, payload)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.append(e)
+	return e
+}
+
+func (w *world) append(evs ...events.Event) {
+	w.t.Helper()
+	for _, e := range evs {
+		w.seq++
+		if err := w.state.Apply(events.Record{Sequence: w.seq, Time: w.now, Event: e}); err != nil {
+			w.t.Fatal(err)
+		}
+	}
+}
+
+var testLine = regexp.MustCompile(`(?m)^([A-Za-z0-9._-]+)(?:(==)([^\s;\\]+)|([<>~!][^\s;]*)?)(?: ; ([^\\\n]*))?`)
+
+// inventoryOf reads requirements as far as the tests need.
+func (w *world) inventoryOf(files map[string]string) *inventory.Inventory {
+	w.t.Helper()
+	inv := &inventory.Inventory{Incomplete: []inventory.Incomplete{}}
+	for path, text := range files {
+		inv.Files = append(inv.Files, inventory.File{Path: path, Digest: evidence.Digest(w.put([]byte(text))), Size: int64(len(text))})
+		if strings.HasSuffix(path, "constraints.txt") {
+			continue
+		}
+		inv.Sources = append(inv.Sources, inventory.Source{Path: path, Kind: "requirements", Ecosystem: pypi})
+		for _, block := range logicalLines([]byte(text)) {
+			m := testLine.FindStringSubmatch(string(block))
+			if m == nil {
+				continue
+			}
+			p := inventory.Package{Package: pep440.Normalize(m[1]), Ecosystem: pypi, Version: m[3], Source: path, Line: 1 + strings.Count(text[:strings.Index(text, string(block))], "\n"),
+				Marker: strings.TrimSpace(m[5]), Pin: inventory.None, Specifier: cmp.Or(m[2]+m[3], m[4]), Direct: true, Scope: "repository:" + path}
+			if m[3] != "" {
+				p.Pin = inventory.Exact
+			} else if m[4] != "" {
+				p.Pin = inventory.Ranged
+			}
+			for _, h := range hashForm.FindAllStringSubmatch(string(block), -1) {
+				p.Hashes = append(p.Hashes, h[2])
+			}
+			inv.Packages = append(inv.Packages, p)
+		}
+	}
+	return inv
+}
+
+// scan appends what the scanner would say of the files and returns its closing event.
+func (w *world) scan(files map[string]string) events.Event {
+	return w.scanInventory(w.inventoryOf(files))
+}
+
+func (w *world) scanInventory(inv *inventory.Inventory) events.Event {
+	w.t.Helper()
+	data, digest, err := inv.Encode()
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.put(data)
+	cause := fmt.Sprintf("request-%d", w.seq)
+	rep := report.Scan{Schema: report.SchemaScan, Application: "payments", Inventory: string(digest), Complete: w.complete, Incomplete: inv.Incomplete}
+	open := map[string]bool{}
+	for _, p := range inv.Packages {
+		hits, err := w.advisories.Match(p.Ecosystem, p.Package, p.Version)
+		if err != nil && p.Ecosystem == pypi {
+			continue
+		}
+		if p.Ecosystem != pypi {
+			hits = []advisory.Hit{{ID: "CVE-OTHER", IDs: []string{"CVE-OTHER"}, Kind: events.KindVulnerability, Severity: "high"}}
+		}
+		for _, h := range hits {
+			rep.Findings = append(rep.Findings, report.Finding{Package: p.Package, Ecosystem: p.Ecosystem, Version: p.Version, Source: p.Source, Line: p.Line, Scope: p.Scope,
+				Kind: h.Kind, Vulnerability: h.ID, IDs: h.IDs, Severity: h.Severity, KEV: h.KEV})
+			id := events.FindingID("payments", p.Scope, p.Ecosystem, p.Package, h.ID)
+			open[id] = true
+			if !w.state.Findings[id].Open {
+				w.say(cause, id, events.FindingOpened{Finding: id, Scope: p.Scope, Package: p.Package, Ecosystem: p.Ecosystem, Version: p.Version, Source: p.Source,
+					Kind: h.Kind, Vulnerability: h.ID, IDs: h.IDs, Urgency: events.Urgency{Severity: h.Severity, KEV: h.KEV}})
+			}
+		}
+	}
+	for id, f := range w.state.Findings {
+		if f.Open && !open[id] && w.complete {
+			w.say(cause, id, events.FindingClosed{Finding: id, Reason: events.ClosedFixed})
+		}
+	}
+	return w.say(cause, "", events.ScanCompleted{Application: "payments", Trigger: events.TriggerRequest, Target: "/src/payments", Inventory: string(digest),
+		Report: w.put(rep), Complete: w.complete, PlanOptions: w.options})
+}
+
+func (w *world) facts(cause string) worker.Facts {
+	return worker.NewFacts(w.state.Clone(), w.org, w.now, w.store, events.Meta{Cause: cause})
+}
+
+// plan hands the event to the planner, appends what it says and returns that by name.
+func (w *world) plan(e events.Event) []events.Event {
+	w.t.Helper()
+	out, err := w.service.handle(w.t.Context(), e, w.facts(e.ID()))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.append(out...)
+	return out
+}
+
+// due fires a timer.
+func (w *world) due(tm bus.Timer) ([]events.Event, error) {
+	out, err := w.service.onDue(w.t.Context(), tm, w.facts("due-"+tm.Key+tm.At.String()))
+	w.append(out...)
+	return out, err
+}
+
+// document is the plan in force.
+func (w *world) document() *report.Plan {
+	w.t.Helper()
+	if w.state.Plan == nil {
+		w.t.Fatal("no plan is in force")
+	}
+	data, err := w.store.Get(w.t.Context(), evidence.Digest(w.state.Plan.Document))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	p := &report.Plan{}
+	if err := json.Unmarshal(data, p); err != nil {
+		w.t.Fatal(err)
+	}
+	return p
+}
+
+func names(evs []events.Event) string {
+	var out []string
+	for _, e := range evs {
+		row, _ := events.Lookup(e.Type())
+		out = append(out, row.Name())
+	}
+	return strings.Join(out, " ")
+}
+
+// moves lists the updates of a plan: "emergency flask 2.2.2>2.2.5".
+func moves(p *report.Plan) string {
+	var out []string
+	for _, ph := range p.Phases {
+		for _, u := range ph.Updates {
+			out = append(out, fmt.Sprintf("%s %s %s>%s", ph.Phase, u.Package, u.From, u.To))
+		}
+	}
+	return strings.Join(out, ", ")
+}
+
+// outcome finds the outcome of a vulnerability.
+func outcome(t *testing.T, p *report.Plan, vulnerability string) report.Outcome {
+	t.Helper()
+	var found []report.Outcome
+	for _, o := range p.Outcomes {
+		if o.Vulnerability == vulnerability {
+			found = append(found, o)
+		}
+	}
+	if len(found) != 1 {
+		t.Fatalf("%s has %d outcomes in %+v, want exactly one", vulnerability, len(found), p.Outcomes)
+	}
+	return found[0]
+}
