@@ -130,7 +130,13 @@ func (b *jsBus) ask(ctx context.Context, msg *nats.Msg) (pubAck, error) {
 	if err != nil {
 		return pubAck{}, err
 	}
-	return readAck(answer.Data)
+	ack, err := readAck(answer.Data)
+	if errors.Is(err, ErrUnavailable) && b.host != nil {
+		if trouble := b.host.trouble(false); trouble != nil {
+			return ack, trouble // that is why
+		}
+	}
+	return ack, err
 }
 
 // room is what is known of the log's size without asking the server before each append: what it said last,

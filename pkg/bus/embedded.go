@@ -24,6 +24,8 @@ type EmbeddedConfig struct {
 	MaxBytes int64         // of the event log; 0: DefaultMaxBytes
 	Window   time.Duration // in which an event's id is taken once; 0: DefaultWindow
 	Logger   *slog.Logger  // gets the server's warnings and errors; nil: slog.Default
+
+	stat func(dir string) (disk, error) // how the disk is looked at; tests have their own
 }
 
 // Limits of the embedded server.
@@ -43,12 +45,15 @@ func Embedded(ctx context.Context, c EmbeddedConfig) (Bus, error) {
 	if c.Logger == nil {
 		c.Logger = slog.Default()
 	}
+	if c.stat == nil {
+		c.stat = statDisk
+	}
 	lock, err := lockDir(c.Dir, c.Listen)
 	if err != nil {
 		return nil, err
 	}
 	b := newJSBus("embedded", settings{maxBytes: c.MaxBytes, window: c.Window, replicas: 1})
-	h := &embedded{dir: filepath.Join(c.Dir, "nats"), log: c.Logger, lock: lock}
+	h := &embedded{dir: filepath.Join(c.Dir, "nats"), log: c.Logger, lock: lock, stat: c.stat}
 	b.host = h
 	b.closing = append(b.closing, lock.release, h.stop)
 	if err := h.begin(ctx, b); err != nil {
@@ -78,6 +83,7 @@ type embedded struct {
 	dir  string
 	log  *slog.Logger
 	lock *dirLock
+	stat func(dir string) (disk, error)
 
 	srv     atomic.Pointer[server.Server]
 	silent  atomic.Int32 // unanswered operations since the last answered one
@@ -160,7 +166,7 @@ func (h *embedded) shutdown() {
 
 // trouble implements [host].
 func (h *embedded) trouble(timedOut bool) error {
-	d, err := statDisk(filepath.Dir(h.dir))
+	d, err := h.stat(filepath.Dir(h.dir))
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrUnavailable, err)
 	}
@@ -199,7 +205,7 @@ func (h *embedded) watch(alive context.Context) {
 		if !h.wedged.Load() && !h.noSpace.Load() {
 			continue
 		}
-		d, err := statDisk(filepath.Dir(h.dir))
+		d, err := h.stat(filepath.Dir(h.dir))
 		if err != nil || d.free < d.reserve()+d.reserve()/2 {
 			continue
 		}

@@ -2,6 +2,7 @@ package bus
 
 import (
 	"context"
+	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -21,6 +22,18 @@ func StopServer(b Bus) (start func() error) {
 	h.shutdown()
 	h.mu.Unlock()
 	return h.start
+}
+
+// EmbeddedOn is Embedded with a disk that has as much space as free says; below zero it is the real one.
+func EmbeddedOn(ctx context.Context, c EmbeddedConfig, free *atomic.Int64) (Bus, error) {
+	c.stat = func(dir string) (disk, error) {
+		d, err := statDisk(dir)
+		if n := free.Load(); n >= 0 {
+			d = disk{size: 100 << 20, free: uint64(n)}
+		}
+		return d, err
+	}
+	return Embedded(ctx, c)
 }
 
 // Matches is matches.

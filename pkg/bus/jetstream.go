@@ -151,6 +151,7 @@ const (
 	codeWrongSequence      = 10071
 	codeWrongSequenceRaft  = 10164
 	codeRepeatedBatch      = 10201
+	codeBatchIncomplete    = 10176 // given up inside: a full disk, or ten seconds between two messages
 	codeTooManyBatches     = 10210
 	codeTooManyInflight    = 10211
 	codeStoreFailed        = 10077
@@ -168,7 +169,7 @@ func apiError(code, errCode int, text string) error {
 		return fmt.Errorf("%w: %s", ErrConflict, text)
 	case codeRepeatedBatch:
 		return fmt.Errorf("%w: %s", ErrRepeated, text)
-	case codeTooManyBatches, codeTooManyInflight:
+	case codeTooManyBatches, codeTooManyInflight, codeBatchIncomplete:
 		return fmt.Errorf("%w: %s", ErrUnavailable, text)
 	case codeStoreFailed:
 		if strings.Contains(text, "maximum") || strings.Contains(text, "no space") {
