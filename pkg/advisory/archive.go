@@ -217,7 +217,7 @@ func compile(ctx context.Context, a *archive, ecosystem, digest string, progress
 	}
 	switch sum.records = len(records); {
 	case sum.records == 0:
-		return nil, fmt.Errorf("%w: none of its %d records can be read, the first: %s", ErrArchive, len(a.records), sum.reasons[0])
+		return nil, noneReadable(len(a.records), sum.reasons)
 	case concerned == 0:
 		return nil, fmt.Errorf("%w: none of its %d records speaks of %s", ErrArchive, sum.records, ecosystem)
 	}
@@ -247,14 +247,16 @@ func compileFile(ctx context.Context, file, ecosystem, digest string) ([]byte, e
 func (a *archive) detect(ctx context.Context) (string, error) {
 	var lock sync.Mutex
 	counts, readable := map[string]int{}, 0
-	err := a.each(ctx, func(_, _ int, _ string, data []byte) error {
-		doc, err := parseDocument(bytes.Clone(data))
-		if err != nil {
-			return nil // compile counts what it can't read
-		}
-		all := doc.ecosystems()
+	var refused []reason
+	err := a.each(ctx, func(_, i int, name string, data []byte) error {
+		doc, err := parseDocument(data)
 		lock.Lock()
 		defer lock.Unlock()
+		if err != nil { // compile counts what it can't read
+			refused = append(refused, reason{i, fmt.Sprintf("%s: %v", clip(path.Base(name), 80), err)})
+			return nil
+		}
+		all := doc.ecosystems()
 		if len(all) > 0 {
 			readable++
 		}
@@ -265,6 +267,9 @@ func (a *archive) detect(ctx context.Context) (string, error) {
 	})
 	if err != nil {
 		return "", err
+	}
+	if len(refused) == len(a.records) {
+		return "", noneReadable(len(refused), firstReasons(refused))
 	}
 	return dominant(counts, readable)
 }

@@ -47,3 +47,7 @@ func firstReasons(all []reason) []string {
 	}
 	return texts
 }
+
+func noneReadable(records int, reasons []string) error {
+	return fmt.Errorf("%w: none of its %d records can be read, the first: %s", ErrArchive, records, reasons[0])
+}
