@@ -14,6 +14,7 @@ import (
 
 	"github.com/drydock-dev/drydock/pkg/telemetry"
 	"github.com/drydock-dev/drydock/services/gateway"
+	"github.com/drydock-dev/drydock/services/planner"
 	"github.com/drydock-dev/drydock/services/scanner"
 )
 
@@ -29,6 +30,7 @@ type Config struct {
 	Index     IndexConfig      `yaml:"index"`
 	Gateway   gateway.Config   `yaml:"gateway"`
 	Scanner   scanner.Config   `yaml:"scanner"`
+	Planner   planner.Config   `yaml:"planner"`
 	Telemetry telemetry.Config `yaml:"telemetry"`
 }
 
@@ -55,7 +57,7 @@ type IndexConfig struct {
 const maxConfig = 1 << 20
 
 func defaultConfig() Config {
-	return Config{Gateway: gateway.Default(), Scanner: scanner.Default()}
+	return Config{Gateway: gateway.Default(), Scanner: scanner.Default(), Planner: planner.Default()}
 }
 
 // loadConfig reads --config, or the user's configuration where there is one.
@@ -96,7 +98,7 @@ func decodeConfig(data []byte, cfg *Config) error {
 	if err != nil && !errors.Is(err, io.EOF) {
 		return fmt.Errorf("%s", strings.Join(strings.Fields(yaml.FormatError(err, false, false)), " "))
 	}
-	return errors.Join(cfg.Gateway.Validate(), cfg.Scanner.Validate(), cfg.Telemetry.Validate())
+	return errors.Join(cfg.Gateway.Validate(), cfg.Scanner.Validate(), cfg.Planner.Validate(), cfg.Telemetry.Validate())
 }
 
 // userDir is the user's folder of a kind (XDG base directories) with drydock's name; "" when there is no

@@ -7,29 +7,35 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"time"
 
 	"github.com/drydock-dev/drydock/pkg/advisory"
 	"github.com/drydock-dev/drydock/pkg/events"
+	"github.com/drydock-dev/drydock/services/gateway"
 	"github.com/drydock-dev/drydock/services/gateway/api"
 )
 
 // databases is the advisory database a process uses, and how it becomes another.
 type databases struct {
 	dir    string // where it lies
+	given  bool   // by --db: used as it is, never written
 	holder *advisory.Holder
 	opts   advisory.Options
-	mirror string
+	cfg    AdvisoryConfig
+	now    func() time.Time
+	say    func(advisory.Progress) // may be nil
 
-	mu sync.Mutex // one import at a time
+	mu            sync.Mutex // one import at a time
+	before, inUse *advisory.DB
 }
 
 // openDatabases opens the database given with --db, else the data directory's. The latter may be missing:
 // then every scan says so.
-func (c *cli) openDatabases(given string) (*databases, error) {
-	d := &databases{holder: advisory.NewHolder(nil), mirror: c.cfg.Advisory.Mirror,
-		opts: advisory.Options{CacheDir: c.snapshots(), KEV: c.cfg.Advisory.KEV, EPSS: c.cfg.Advisory.EPSS}}
+func (c *cli) openDatabases(given string, now func() time.Time) (*databases, error) {
+	d := &databases{holder: advisory.NewHolder(nil), cfg: c.cfg.Advisory, now: now,
+		opts: advisory.Options{CacheDir: c.snapshots(), KEV: localList(c.cfg.Advisory.KEV), EPSS: localList(c.cfg.Advisory.EPSS)}}
 	if given != "" {
-		d.dir = given
+		d.dir, d.given = given, true
 		if _, err := os.Stat(given); errors.Is(err, fs.ErrNotExist) {
 			return nil, surroundings("--db %s: there is no such directory; it holds osv-scalibr/<Ecosystem>/all.zip or <Ecosystem>/all.zip", given)
 		}
@@ -46,6 +52,14 @@ func (c *cli) openDatabases(given string) (*databases, error) {
 	return d, nil
 }
 
+// localList is a list that lies on this machine; one with an address is fetched by db update.
+func localList(source string) string {
+	if filepath.IsAbs(source) {
+		return source
+	}
+	return ""
+}
+
 // snapshots is where compiled databases are kept.
 func (c *cli) snapshots() string {
 	if dir := c.cacheDir(); dir != "" {
@@ -60,8 +74,16 @@ func (d *databases) reload() error {
 	if err != nil {
 		return surroundings("open the advisory database: %w", err)
 	}
+	d.before, d.inUse = d.inUse, db
 	d.holder.Swap(db)
 	return nil
+}
+
+// close waits until what was compiled is kept for the next run.
+func (d *databases) close() {
+	if d.inUse != nil {
+		_ = d.inUse.Close() // a cache that could not be written is made again
+	}
 }
 
 // events describes what is in use as events do.
@@ -73,29 +95,77 @@ func (d *databases) events() []events.Database {
 	return out
 }
 
-// importFrom imports advisories and puts them in use.
-func (d *databases) importFrom(ctx context.Context, q api.DatabaseImport) error {
+// changed counts the packages whose advisories the last swap changed.
+func (d *databases) changed() int {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	if d.before == nil || d.inUse == nil {
+		return 0
+	}
+	return len(advisory.Diff(d.before, d.inUse))
+}
+
+// importFrom imports advisories and puts them in use.
+func (d *databases) importFrom(ctx context.Context, q api.DatabaseImport) ([]api.Imported, error) {
 	if !filepath.IsAbs(q.Path) {
-		return api.NewProblem(api.InvalidInput, "give the absolute path on the machine Drydock runs on", "path %q is not absolute", q.Path)
+		return nil, api.NewProblem(api.InvalidInput, "give the absolute path on the machine Drydock runs on", "path %q is not absolute", q.Path)
 	}
-	if err := importAdvisories(ctx, q.Path, d.dir); err != nil {
-		return err
+	if _, err := os.Stat(q.Path); errors.Is(err, fs.ErrNotExist) {
+		return nil, api.NewProblem(api.NoSuchPath, "check the path; it must exist on the machine Drydock runs on", "there is no file or directory %s", q.Path)
 	}
-	return d.reload()
+	o := advisory.ImportOptions{CacheDir: d.opts.CacheDir, Now: d.now(), Progress: d.say}
+	if len(q.Ecosystems) > 0 {
+		o.Ecosystem = q.Ecosystems[0]
+	}
+	return d.take(func() ([]advisory.Imported, error) { return advisory.Import(ctx, q.Path, d.dir, o) })
 }
 
 // update fetches newer advisories and puts them in use.
-func (d *databases) update(ctx context.Context, q api.DatabaseImport) error {
+func (d *databases) update(ctx context.Context, q api.DatabaseImport) ([]api.Imported, error) {
+	o := advisory.UpdateOptions{Mirror: first(q.Mirror, d.cfg.Mirror), Ecosystems: q.Ecosystems, CacheDir: d.opts.CacheDir, Now: d.now(), Progress: d.say}
+	return d.take(func() ([]advisory.Imported, error) {
+		if err := advisory.UpdateLists(ctx, d.dir, first(q.KEV, d.cfg.KEV), first(q.EPSS, d.cfg.EPSS), o); err != nil {
+			return nil, err
+		}
+		return advisory.Update(ctx, d.dir, o)
+	})
+}
+
+// take does one import or update at a time and reloads when something came of it, also before an error.
+func (d *databases) take(do func() ([]advisory.Imported, error)) ([]api.Imported, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	mirror := q.Mirror
-	if mirror == "" {
-		mirror = d.mirror
+	done, err := do()
+	var out []api.Imported
+	for _, i := range done {
+		db := events.Database{Name: i.Database.Name, Digest: i.Database.Digest, Records: i.Database.Records, Newest: i.Database.Newest, Fetched: i.Database.Fetched, Partial: i.Database.Partial}
+		out = append(out, api.Imported{Database: gateway.Databases([]events.Database{db}, d.now(), 0)[0], Before: i.Before, Unchanged: i.Unchanged, Skipped: i.Skipped})
 	}
-	if err := updateAdvisories(ctx, mirror, d.dir, nil); err != nil {
-		return err
+	if err == nil || len(done) > 0 {
+		err = errors.Join(err, d.reload())
 	}
-	return d.reload()
+	return out, databaseProblem(err)
+}
+
+// databaseProblem says who can mend it.
+func databaseProblem(err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, advisory.ErrArchive):
+		return api.NewProblem(api.InvalidInput, "the database in use stays", "%v", err)
+	case errors.Is(err, advisory.ErrMirror):
+		return api.NewProblem(api.Unavailable, "try again, or take another source with --mirror or `drydock db import`", "%v", err)
+	}
+	return err
+}
+
+// first is the first of its arguments that is not empty.
+func first(values ...string) string {
+	for _, v := range values {
+		if v != "" {
+			return v
+		}
+	}
+	return ""
 }

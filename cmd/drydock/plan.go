@@ -10,6 +10,7 @@ import (
 	"github.com/drydock-dev/drydock/pkg/inventory"
 	"github.com/drydock-dev/drydock/pkg/report"
 	"github.com/drydock-dev/drydock/services/gateway/api"
+	"github.com/drydock-dev/drydock/services/planner"
 )
 
 // planOptions are those of plan beside scan's.
@@ -61,8 +62,8 @@ func (o *planOptions) prepare(path string) (q api.ScanRequest, err error) {
 		}
 		q.Exclude = &t
 	}
-	q.Python = o.python
-	return q, nil
+	q.Python, err = pythonVersion(o.python)
+	return q, err
 }
 
 // parseTime reads RFC 3339 or a date.
@@ -82,9 +83,11 @@ func (c *cli) plan(ctx context.Context, o *planOptions, path string) error {
 	}
 	how := oneShot{scan: &o.scanOptions, policy: o.policy, plans: true}
 	if o.now != "" {
-		if how.now, err = parseTime("--now", o.now); err != nil {
+		now, err := parseTime("--now", o.now)
+		if err != nil {
 			return err
 		}
+		how.clock = func() time.Time { return now }
 	}
 	s, err := c.worksHere(ctx, how)
 	if err != nil {
@@ -93,6 +96,9 @@ func (c *cli) plan(ctx context.Context, o *planOptions, path string) error {
 	defer s.close()
 	if err := o.refuseForServer(s, append([]string{"policy", "now"}, ownOnly...)); err != nil {
 		return err
+	}
+	if o.policy != "" && c.opt.data != "" {
+		return usage("--policy can't be given with --data, whose log names the policy in force; set policy: in the configuration file")
 	}
 	scan, done, err := c.runScan(ctx, s, q)
 	if err != nil {
@@ -151,7 +157,7 @@ func (c *cli) planFiles(ctx context.Context, s *session, dir string, got *api.Pl
 	if err := json.Unmarshal(raw, inv); err != nil {
 		return nil, surroundings("read the inventory of the plan: %w", err)
 	}
-	files, err := writePlanFiles(ctx, dir, &got.Document, inv, store{s.api})
+	files, err := planner.WriteFiles(ctx, dir, &got.Document, inv, store{s.api})
 	if err != nil {
 		return nil, surroundings("write the plan's files into %s: %w", dir, err)
 	}

@@ -19,6 +19,7 @@ import (
 	"github.com/drydock-dev/drydock/pkg/worker"
 	"github.com/drydock-dev/drydock/services/gateway"
 	"github.com/drydock-dev/drydock/services/gateway/api"
+	"github.com/drydock-dev/drydock/services/planner"
 	"github.com/drydock-dev/drydock/services/scanner"
 )
 
@@ -103,7 +104,14 @@ func (p *parts) addScanner() error {
 	return nil
 }
 
-func (p *parts) addPlanner() error { return nil }
+func (p *parts) addPlanner() error {
+	s, err := planner.New(p.cfg.Planner, planner.Deps{Matcher: p.matcher, Policy: p.policy, Index: p.index, Tool: p.tool})
+	if err != nil {
+		return &exitError{report.ExitUsage, err}
+	}
+	p.stages = append(p.stages, s.Routes()...)
+	return nil
+}
 
 func (p *parts) addGateway() (err error) {
 	p.gateway, err = gateway.New(p.cfg.Gateway, gateway.Deps{
@@ -111,7 +119,7 @@ func (p *parts) addGateway() (err error) {
 		Decide: func(ctx context.Context, app string, decide func(*events.State, *events.OrgState) ([]events.Event, error)) (uint64, error) {
 			return worker.Decide(ctx, p.bus, p.folds, app, decide)
 		},
-		Breakers: breakers, Ready: p.ready, Metrics: p.metrics, Now: p.now, Log: p.log,
+		Diff: p.diff, Breakers: breakers, Ready: p.ready, Metrics: p.metrics, Now: p.now, Log: p.log,
 		Planner: plannerConsumers(), Version: p.tool.Version, MaxAge: p.cfg.Scanner.MaxDBAge,
 	})
 	if err != nil {
@@ -120,12 +128,31 @@ func (p *parts) addGateway() (err error) {
 	return nil
 }
 
-func plannerConsumers() []string { return nil }
+// plannerConsumers are the consumers that must have handled a scan before its plan is in force. They are
+// known without running the planner: another process may.
+func plannerConsumers() []string {
+	var names []string
+	s, err := planner.New(planner.Default(), planner.Deps{})
+	if err != nil {
+		return nil
+	}
+	for _, st := range s.Routes() {
+		if slices.Contains(st.Consumes, "scan.completed") {
+			for _, lane := range []events.Lane{events.Urgent, events.Routine} {
+				names = append(names, st.Name+"-"+string(lane))
+			}
+		}
+	}
+	return names
+}
 
 func (p *parts) identify(ctx context.Context, path string, environment bool, name string) (gateway.Identity, error) {
 	id, err := p.scan.Identify(ctx, path, environment, name)
 	return gateway.Identity(id), identifyProblem(path, err)
 }
+
+// diff counts the packages whose advisories differ from what was recorded, where this process knows both.
+func (p *parts) diff(_, _ []events.Database) int { return p.databases.changed() }
 
 func (p *parts) matcher() advisory.Matcher { return p.databases.holder.Current() }
 

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"runtime/debug"
 	"strings"
 	"sync/atomic"
 	"syscall"
@@ -39,7 +40,7 @@ func (m *Main) Run(ctx context.Context) int {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	done := make(chan error, 1)
-	go func() { done <- c.execute(ctx) }()
+	go func() { done <- c.guarded(ctx) }()
 	var late <-chan time.Time
 	for {
 		select {
@@ -57,6 +58,19 @@ func (m *Main) Run(ctx context.Context) int {
 			}
 		}
 	}
+}
+
+// guarded turns a bug into one sentence; --debug shows where it is.
+func (c *cli) guarded(ctx context.Context) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			if c.opt.debug {
+				fmt.Fprintln(c.Stderr, clean(string(debug.Stack())))
+			}
+			err = surroundings("%s met a bug in Drydock: %v; please report it with what --debug says", c.name(), r)
+		}
+	}()
+	return c.execute(ctx)
 }
 
 // second is the exit code of a signal that comes while the first is being answered: at once.

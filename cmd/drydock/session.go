@@ -29,8 +29,8 @@ type backend interface {
 	Letter(ctx context.Context, id uint64) (*bus.Letter, error)
 	Requeue(ctx context.Context, id uint64, q api.Resolve) (*bus.Letter, error)
 	Drop(ctx context.Context, id uint64, q api.Resolve) (*bus.Letter, error)
-	ImportDatabase(context.Context, api.DatabaseImport) ([]api.Database, error)
-	UpdateDatabase(context.Context, api.DatabaseImport) ([]api.Database, error)
+	ImportDatabase(context.Context, api.DatabaseImport) ([]api.Imported, error)
+	UpdateDatabase(context.Context, api.DatabaseImport) ([]api.Imported, error)
 }
 
 // session is a Drydock that a command talks to.
@@ -57,7 +57,7 @@ type oneShot struct {
 	scan   *scanOptions
 	plans  bool
 	policy string
-	now    time.Time
+	clock  func() time.Time // nil: the real one
 }
 
 // worksHere gives scan and plan workers: a server's, those of a data directory, or a memory bus's.

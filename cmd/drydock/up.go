@@ -1,11 +1,12 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net"
 	"net/http"
-	"slices"
+	"os"
 	"strings"
 	"syscall"
 	"time"
@@ -15,6 +16,7 @@ import (
 	"github.com/drydock-dev/drydock/pkg/bus"
 	"github.com/drydock-dev/drydock/pkg/telemetry"
 	"github.com/drydock-dev/drydock/pkg/worker"
+	"github.com/drydock-dev/drydock/services/gateway"
 )
 
 // upOptions are those of up.
@@ -47,14 +49,13 @@ GET /livez, /readyz and /metrics; the API is under /v1, described by /v1/openapi
 
 func (c *cli) up(ctx context.Context, o *upOptions) error {
 	how := oneShot{}
-	clock := time.Now
 	if o.now != "" {
 		began, err := parseTime("--now", o.now)
 		if err != nil {
 			return err
 		}
 		started := time.Now()
-		clock = func() time.Time { return began.Add(time.Since(started)) }
+		how.clock = func() time.Time { return began.Add(time.Since(started)) }
 	}
 	if o.nats != "" {
 		c.cfg.NATS.URL = o.nats
@@ -80,8 +81,8 @@ func (c *cli) up(ctx context.Context, o *upOptions) error {
 	if err != nil {
 		return err
 	}
-	p.now, p.log = clock, log
-	p.metrics = telemetry.MetricsHandler()
+	p.log, p.metrics = log, telemetry.MetricsHandler()
+	p.cfg.Planner.Python = cmp.Or(p.cfg.Planner.Python, foundPython(ctx))
 	flush, err := telemetry.Setup(ctx, c.telemetry())
 	if err != nil {
 		return usage("%w", err)
@@ -160,7 +161,7 @@ func (c *cli) serve(ctx context.Context, p *parts, o *upOptions, listener net.Li
 			ended <- named("serve the API", err)
 		}
 	}()
-	c.note("drydock %s is ready: http://%s (%s), process %d", p.tool.Version, listener.Addr(), strings.Join(o.roles, ","), pid())
+	c.note("drydock %s is ready: http://%s (%s), process %d", p.tool.Version, listener.Addr(), strings.Join(o.roles, ","), os.Getpid())
 	var err error
 	select {
 	case <-ctx.Done():
@@ -210,7 +211,10 @@ func (c *cli) wind(ctx context.Context, server *http.Server, stop context.Cancel
 
 // server answers the API, or without the gateway's role the health checks and metrics.
 func (p *parts) server() *http.Server {
-	return p.gateway.Server()
+	if p.gateway != nil {
+		return p.gateway.Server()
+	}
+	return gateway.Probes(p.ready, p.metrics)
 }
 
 func named(what string, err error) error {
@@ -219,5 +223,3 @@ func named(what string, err error) error {
 	}
 	return surroundings("%s: %w", what, err)
 }
-
-var _ = slices.Contains[[]string]

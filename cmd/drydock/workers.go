@@ -26,8 +26,8 @@ const (
 // parts makes what every process stands on.
 func (c *cli) parts(b bus.Bus, o oneShot) (*parts, error) {
 	p := &parts{cfg: c.cfg, bus: b, folds: worker.NewFolds(b), now: time.Now, log: c.logger(), tool: c.tool(), cache: c.cacheDir()}
-	if !o.now.IsZero() {
-		p.now = func() time.Time { return o.now }
+	if o.clock != nil {
+		p.now = o.clock
 	}
 	if o.scan != nil {
 		if o.scan.changed("max-db-age") {
@@ -43,7 +43,7 @@ func (c *cli) parts(b bus.Bus, o oneShot) (*parts, error) {
 	if o.scan != nil {
 		given = o.scan.db
 	}
-	p.databases, err = c.openDatabases(given)
+	p.databases, err = c.openDatabases(given, p.now)
 	return p, err
 }
 
@@ -66,6 +66,8 @@ func (c *cli) workers(ctx context.Context, b bus.Bus, o oneShot, announce bool) 
 		names := []string{"scanner", "gateway"}
 		if o.plans || announce {
 			names = append(names, "planner")
+			p.cfg.Planner.Provisional = !announce // no log outlives this run
+			p.cfg.Planner.Python = cmp.Or(p.cfg.Planner.Python, foundPython(ctx))
 		}
 		err = p.assemble(names...)
 	}
@@ -85,6 +87,7 @@ func (c *cli) workers(ctx context.Context, b bus.Bus, o oneShot, announce bool) 
 			<-ended
 		}
 		_ = b.Close()
+		p.databases.close()
 	}
 	select {
 	case <-run.Ready():

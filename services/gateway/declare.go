@@ -89,24 +89,22 @@ func digests(dbs []events.Database) (s string) {
 }
 
 // ImportDatabase imports advisories from a path on this machine; the workers go over to them at once.
-func (s *Service) ImportDatabase(ctx context.Context, q api.DatabaseImport) ([]api.Database, error) {
+func (s *Service) ImportDatabase(ctx context.Context, q api.DatabaseImport) ([]api.Imported, error) {
 	return s.swap(ctx, "import advisories from "+q.Path, s.deps.Import, q)
 }
 
 // UpdateDatabase fetches newer advisories.
-func (s *Service) UpdateDatabase(ctx context.Context, q api.DatabaseImport) ([]api.Database, error) {
+func (s *Service) UpdateDatabase(ctx context.Context, q api.DatabaseImport) ([]api.Imported, error) {
 	return s.swap(ctx, "update the advisories", s.deps.Update, q)
 }
 
-func (s *Service) swap(ctx context.Context, attempted string, do func(context.Context, api.DatabaseImport) error, q api.DatabaseImport) ([]api.Database, error) {
+func (s *Service) swap(ctx context.Context, attempted string, do Swap, q api.DatabaseImport) ([]api.Imported, error) {
 	if do == nil {
 		return nil, api.NewProblem(api.Unavailable, "start `drydock up` with the scanner's role", "%s: no scanner runs here", attempted)
 	}
-	if err := do(ctx, q); err != nil {
+	out, err := do(ctx, q)
+	if err != nil {
 		return nil, problem(attempted, err)
 	}
-	if err := s.Announce(ctx, nil); err != nil {
-		return nil, err
-	}
-	return Databases(s.deps.Databases(), s.now(), s.deps.MaxAge), nil
+	return out, s.Announce(ctx, nil)
 }

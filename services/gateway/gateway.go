@@ -63,6 +63,9 @@ type Folds interface {
 // bound to a bus and its folds, is one.
 type Decide func(ctx context.Context, app string, decide func(*events.State, *events.OrgState) ([]events.Event, error)) (uint64, error)
 
+// Swap takes advisories in and puts them in use.
+type Swap func(context.Context, api.DatabaseImport) ([]api.Imported, error)
+
 // Deps is what the gateway stands on. Fields marked optional may be nil.
 type Deps struct {
 	Bus       bus.Bus
@@ -70,8 +73,8 @@ type Deps struct {
 	Decide    Decide
 	Identify  func(ctx context.Context, path string, environment bool, name string) (Identity, error)
 	Databases func() []events.Database                             // what is loaded now
-	Import    func(context.Context, api.DatabaseImport) error      // optional: imports and swaps
-	Update    func(context.Context, api.DatabaseImport) error      // optional: fetches and swaps
+	Import    Swap                                                 // optional: imports and swaps
+	Update    Swap                                                 // optional: fetches and swaps
 	Diff      func(before, after []events.Database) (packages int) // optional: packages whose advisories differ
 	Breakers  func() []api.Breaker                                 // optional
 	Ready     func() error                                         // optional: why not ready

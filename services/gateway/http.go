@@ -3,7 +3,9 @@ package gateway
 import (
 	"context"
 	"net/http"
+	"reflect"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -15,20 +17,32 @@ import (
 
 // Handler serves /livez, /readyz, /metrics and the API under /v1 with its OpenAPI document.
 func (s *Service) Handler() http.Handler {
+	mux := probes(s.ready, s.deps.Metrics)
+	s.routes(humago.New(mux, s.openAPI()))
+	return s.guard(mux)
+}
+
+// probes answers the health checks and, where there are some, the metrics.
+func probes(ready func(context.Context) error, metrics http.Handler) *http.ServeMux {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /livez", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("ok\n")) })
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) {
-		if err := s.ready(r.Context()); err != nil {
+		if err := ready(r.Context()); err != nil {
 			http.Error(w, "not ready: "+err.Error(), http.StatusServiceUnavailable)
 			return
 		}
 		_, _ = w.Write([]byte("ok\n"))
 	})
-	if s.deps.Metrics != nil {
-		mux.Handle("GET /metrics", s.deps.Metrics)
+	if metrics != nil {
+		mux.Handle("GET /metrics", metrics)
 	}
-	s.routes(humago.New(mux, s.openAPI()))
-	return s.guard(mux)
+	return mux
+}
+
+// Probes is the server of a process that has workers and no API.
+func Probes(ready func() error, metrics http.Handler) *http.Server {
+	h := probes(func(context.Context) error { return ready() }, metrics)
+	return &http.Server{Handler: h, ReadHeaderTimeout: headerTime, MaxHeaderBytes: maxHeader}
 }
 
 // Server is an HTTP server for Handler with its limits.
@@ -40,18 +54,34 @@ func (s *Service) openAPI() huma.Config {
 	c := huma.DefaultConfig("Drydock", s.deps.Version)
 	c.OpenAPIPath, c.DocsPath, c.SchemasPath = "/v1/openapi", "", "" // no documentation page: it would load scripts from elsewhere
 	c.CreateHooks = nil                                              // no "$schema" key in answers
+	c.Components.Schemas = huma.NewMapRegistry("#/components/schemas/", schemaName)
 	c.Info.Description = "Requests for scans, and what came of them. Errors are RFC 9457 problems with the members fix and exit_code."
 	return c
 }
 
+// schemaName keeps apart what two packages call alike: a plan's answer, and the plan document in it.
+func schemaName(t reflect.Type, hint string) string {
+	name := huma.DefaultSchemaNamer(t, hint)
+	for t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	pkg := t.PkgPath()
+	if pkg == "" || strings.HasSuffix(pkg, "/api") || strings.HasSuffix(pkg, "/gateway") || strings.HasSuffix(pkg, "/huma/v2") {
+		return name
+	}
+	base := pkg[strings.LastIndexByte(pkg, '/')+1:]
+	return strings.ToUpper(base[:1]) + base[1:] + name
+}
+
 type body[T any] struct{ Body T }
 
-type waited struct {
+// Waited is how long a request may wait.
+type Waited struct {
 	Wait string `query:"wait" doc:"How long to wait for an answer, such as 30s; at most 60s"`
 }
 
 // Resolve checks the duration.
-func (w waited) Resolve(huma.Context) []error {
+func (w Waited) Resolve(huma.Context) []error {
 	if w.Wait == "" {
 		return nil
 	}
@@ -61,7 +91,7 @@ func (w waited) Resolve(huma.Context) []error {
 	return nil
 }
 
-func (w waited) duration() time.Duration {
+func (w Waited) duration() time.Duration {
 	d, _ := time.ParseDuration(w.Wait) // Resolve has refused what does not parse
 	return d
 }
@@ -97,18 +127,18 @@ func (s *Service) routes(a huma.API) {
 	get(a, "get-scan", "/v1/scans/{id}", "What came of a requested scan",
 		func(ctx context.Context, in *struct {
 			ID uint64 `path:"id"`
-			waited
+			Waited
 		}) (*api.Scan, error) {
 			return s.Scan(ctx, in.ID, in.duration())
 		})
 	get(a, "list-applications", "/v1/applications", "Every application's present state",
 		func(ctx context.Context, _ *struct{}) ([]api.Application, error) { return s.Applications(ctx) })
 	get(a, "get-application", "/v1/applications/{app}", "One application's present state",
-		func(ctx context.Context, in *appPath) (*api.Application, error) { return s.Application(ctx, in.App) })
+		func(ctx context.Context, in *AppPath) (*api.Application, error) { return s.Application(ctx, in.App) })
 	get(a, "get-plan", "/v1/applications/{app}/plan", "The plan in force",
 		func(ctx context.Context, in *struct {
-			appPath
-			waited
+			AppPath
+			Waited
 			After uint64 `query:"after" doc:"Wait until the planner has handled the event with this sequence"`
 		}) (*api.Plan, error) {
 			return s.Plan(ctx, in.App, in.After, in.duration())
@@ -128,27 +158,29 @@ func (s *Service) routes(a huma.API) {
 	s.eventRoute(a)
 }
 
-type appPath struct {
+// AppPath and the like are exported because huma reads embedded fields only then.
+type AppPath struct {
 	App string `path:"app" maxLength:"63" doc:"Name of the application"`
 }
 
 func (s *Service) databaseRoutes(a huma.API) {
 	post(a, "import-database", "/v1/databases/import", "Import advisories from a path on this machine", http.StatusOK,
-		func(ctx context.Context, in *body[api.DatabaseImport]) ([]api.Database, error) {
+		func(ctx context.Context, in *body[api.DatabaseImport]) ([]api.Imported, error) {
 			return s.ImportDatabase(ctx, in.Body)
 		})
 	post(a, "update-database", "/v1/databases/update", "Fetch newer advisories", http.StatusOK,
-		func(ctx context.Context, in *body[api.DatabaseImport]) ([]api.Database, error) {
+		func(ctx context.Context, in *body[api.DatabaseImport]) ([]api.Imported, error) {
 			return s.UpdateDatabase(ctx, in.Body)
 		})
 }
 
-type letterPath struct {
+// LetterPath names a dead letter.
+type LetterPath struct {
 	ID uint64 `path:"id"`
 }
 
 type letterAnswer struct {
-	letterPath
+	LetterPath
 	Body api.Resolve
 }
 
@@ -160,7 +192,7 @@ func (s *Service) letterRoutes(a huma.API) {
 			return s.Letters(ctx, in.All)
 		})
 	get(a, "get-dead-letter", "/v1/deadletters/{id}", "One of them",
-		func(ctx context.Context, in *letterPath) (*bus.Letter, error) { return s.Letter(ctx, in.ID) })
+		func(ctx context.Context, in *LetterPath) (*bus.Letter, error) { return s.Letter(ctx, in.ID) })
 	post(a, "requeue-dead-letter", "/v1/deadletters/{id}/requeue", "Hand a message to its worker once more", http.StatusOK,
 		func(ctx context.Context, in *letterAnswer) (*bus.Letter, error) {
 			return s.Requeue(ctx, in.ID, in.Body)

@@ -141,10 +141,22 @@ type Status struct {
 	Applications []Application `json:"applications"`
 }
 
+// Imported says what became of one ecosystem of an import or update.
+type Imported struct {
+	Database  Database `json:"database"`
+	Before    string   `json:"before,omitempty" doc:"sha256:… of the database before"`
+	Unchanged bool     `json:"unchanged,omitempty" doc:"It was up to date"`
+	Skipped   string   `json:"skipped,omitempty" doc:"Why it was left out"`
+}
+
 // DatabaseImport asks the server to import advisories.
 type DatabaseImport struct {
 	Path   string `json:"path,omitempty" maxLength:"4096" doc:"Absolute path of an all.zip or of a directory of them, on the machine Drydock runs on"`
 	Mirror string `json:"mirror,omitempty" maxLength:"2048" doc:"For an update: the address to fetch from instead of the public bucket"`
+
+	Ecosystems []string `json:"ecosystems,omitempty" maxItems:"20" doc:"For an update: which; default those there, else PyPI. For an import of loose records: theirs"`
+	KEV        string   `json:"kev,omitempty" maxLength:"4096" doc:"For an update: file or address of the list of known exploited vulnerabilities"`
+	EPSS       string   `json:"epss,omitempty" maxLength:"4096" doc:"For an update: file or address of the EPSS scores"`
 }
 
 // Resolve says what becomes of a dead letter.

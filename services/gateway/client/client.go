@@ -93,13 +93,13 @@ func (c *Client) Status(ctx context.Context) (*api.Status, error) {
 }
 
 // ImportDatabase imports advisories from a path on the server's machine.
-func (c *Client) ImportDatabase(ctx context.Context, q api.DatabaseImport) ([]api.Database, error) {
-	return call[[]api.Database](ctx, c, http.MethodPost, "/v1/databases/import", q)
+func (c *Client) ImportDatabase(ctx context.Context, q api.DatabaseImport) ([]api.Imported, error) {
+	return call[[]api.Imported](ctx, c, http.MethodPost, "/v1/databases/import", q)
 }
 
 // UpdateDatabase lets the server fetch newer advisories.
-func (c *Client) UpdateDatabase(ctx context.Context, q api.DatabaseImport) ([]api.Database, error) {
-	return call[[]api.Database](ctx, c, http.MethodPost, "/v1/databases/update", q)
+func (c *Client) UpdateDatabase(ctx context.Context, q api.DatabaseImport) ([]api.Imported, error) {
+	return call[[]api.Imported](ctx, c, http.MethodPost, "/v1/databases/update", q)
 }
 
 // Letters lists dead letters.
