@@ -143,7 +143,7 @@ func Decode[T any](e Event) (T, error) {
 	if !ok || row.Type() != e.Type() {
 		return p, fmt.Errorf("%w: %s is not a %T", ErrWrongType, e.Type(), p)
 	}
-	if err := jsonv1.Unmarshal(e.Data(), &p); err != nil {
+	if err := json.Unmarshal(e.Data(), &p, jsonv1.DefaultOptionsV1()); err != nil {
 		return p, fmt.Errorf("decode %s %s: %w", e.Type(), e.ID(), err)
 	}
 	return p, nil
@@ -151,10 +151,11 @@ func Decode[T any](e Event) (T, error) {
 
 // Ext returns an extension attribute as its canonical string, empty when absent.
 func Ext(e Event, name string) string {
-	v, ok := e.Extensions()[name]
-	if !ok {
+	c, ok := e.Context.(*cloudevents.EventContextV1) // Event.Extensions copies the map each time
+	if !ok || c.Extensions[name] == nil {
 		return ""
 	}
+	v := c.Extensions[name]
 	if s, ok := v.(string); ok {
 		return s
 	}
