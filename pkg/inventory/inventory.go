@@ -4,9 +4,11 @@ package inventory
 
 import (
 	"cmp"
-	"encoding/json"
+	"fmt"
 	"slices"
 
+	"github.com/go-json-experiment/json"
+	jsonv1 "github.com/go-json-experiment/json/v1"
 	"github.com/gowebpki/jcs"
 
 	"github.com/drydock-dev/drydock/pkg/evidence"
@@ -98,23 +100,26 @@ func (inv *Inventory) Sort() {
 	slices.SortFunc(inv.Sources, func(a, b Source) int { return cmp.Or(cmp.Compare(a.Path, b.Path), cmp.Compare(a.Kind, b.Kind)) })
 	slices.SortFunc(inv.Files, func(a, b File) int { return cmp.Compare(a.Path, b.Path) })
 	slices.SortStableFunc(inv.Packages, func(a, b Package) int {
-		return cmp.Or(cmp.Compare(a.Source, b.Source), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Package, b.Package), cmp.Compare(a.Version, b.Version))
+		return cmp.Or(cmp.Compare(a.Source, b.Source), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Package, b.Package), cmp.Compare(a.Version, b.Version),
+			cmp.Compare(a.Scope, b.Scope), cmp.Compare(a.Specifier, b.Specifier), cmp.Compare(a.Marker, b.Marker), cmp.Compare(a.Reference, b.Reference),
+			cmp.Compare(a.Pin, b.Pin), slices.Compare(a.Extras, b.Extras), slices.Compare(a.Hashes, b.Hashes))
 	})
 	slices.SortStableFunc(inv.Incomplete, func(a, b Incomplete) int {
-		return cmp.Or(cmp.Compare(a.Source, b.Source), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Reason, b.Reason), cmp.Compare(a.Detail, b.Detail))
+		return cmp.Or(cmp.Compare(a.Source, b.Source), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Reason, b.Reason), cmp.Compare(a.Ecosystem, b.Ecosystem), cmp.Compare(a.Detail, b.Detail))
 	})
 }
 
-// Encode is the canonical form (RFC 8785), whose digest is the inventory's identity.
+// Encode is the canonical form (RFC 8785), whose digest is the inventory's identity: the same things found in
+// another order, or a list that is nil rather than empty, make no other inventory.
 func (inv *Inventory) Encode() ([]byte, evidence.Digest, error) {
 	inv.Sort()
-	raw, err := json.Marshal(inv)
+	raw, err := json.Marshal(inv, jsonv1.DefaultOptionsV1(), json.FormatNilSliceAsNull(false))
 	if err != nil {
-		return nil, "", err
+		return nil, "", fmt.Errorf("encode inventory: %w", err)
 	}
 	data, err := jcs.Transform(raw)
 	if err != nil {
-		return nil, "", err
+		return nil, "", fmt.Errorf("encode inventory: %w", err)
 	}
 	return data, evidence.Of(data), nil
 }
