@@ -30,7 +30,7 @@ func (s *Service) timers(st *events.State) []bus.Timer {
 	}
 	for _, id := range slices.Sorted(maps.Keys(st.Changes)) {
 		if percent, ok := nextDue(st.Changes[id], s.policy().WarnAt); ok {
-			add(id, dueAt(st.Changes[id], percent))
+			add(id, wholeSecond(dueAt(st.Changes[id], percent)))
 		}
 	}
 	if st.Plan != nil && st.Plan.Retry != nil {
@@ -83,7 +83,7 @@ func lastDue(c events.Change, warnAt []int, now time.Time) (percent int, ok bool
 // onDue answers a timer. It may come early, late, twice, or for a change that ended: the state decides.
 func (s *Service) onDue(ctx context.Context, d bus.Due, f worker.Facts) ([]events.Event, error) {
 	if d.Key == retryKey {
-		return s.retry(ctx, f)
+		return s.retry(ctx, d, f)
 	}
 	c, ok := f.App.Changes[d.Key]
 	if !ok {
@@ -91,8 +91,8 @@ func (s *Service) onDue(ctx context.Context, d bus.Due, f worker.Facts) ([]event
 	}
 	percent, ok := lastDue(c, s.policy().WarnAt, f.Now)
 	if !ok {
-		if next, open := nextDue(c, s.policy().WarnAt); open && d.At.Equal(dueAt(c, next)) {
-			return nil, fmt.Errorf("timer of change %s fired %s early", d.Key, d.At.Sub(f.Now)) // transient: comes again
+		if next, open := nextDue(c, s.policy().WarnAt); open {
+			return nil, early(d, dueAt(c, next), f.Now)
 		}
 		return nil, nil
 	}
@@ -107,14 +107,26 @@ func (s *Service) onDue(ctx context.Context, d bus.Due, f worker.Facts) ([]event
 	return []events.Event{e}, nil
 }
 
+// wholeSecond rounds up, because a bus may keep whole seconds and fires on them.
+func wholeSecond(t time.Time) time.Time { return t.Add(time.Second - 1).Truncate(time.Second) }
+
+// early tells a timer that fired before its time from one that is of no use any more: the first comes again,
+// as a transient error, for the second another timer is set.
+func early(d bus.Due, due, now time.Time) error {
+	if d.At.Sub(due).Abs() > 2*time.Second {
+		return nil
+	}
+	return fmt.Errorf("timer %s of %s fired %s early", d.Key, d.App, due.Sub(now))
+}
+
 // retry plans again. When the index still does not answer the plan in force is said once more with the next
 // time to try, so that the waiting itself stands in the log.
-func (s *Service) retry(ctx context.Context, f worker.Facts) ([]events.Event, error) {
+func (s *Service) retry(ctx context.Context, d bus.Due, f worker.Facts) ([]events.Event, error) {
 	if f.App.Plan == nil || f.App.Plan.Retry == nil {
 		return nil, nil
 	}
 	if f.Now.Before(*f.App.Plan.Retry) {
-		return nil, nil // planned again meanwhile; the timer for that is set
+		return nil, early(d, *f.App.Plan.Retry, f.Now)
 	}
 	return s.plan(ctx, f, true)
 }

@@ -208,7 +208,7 @@ func (w *world) append(evs ...events.Event) {
 	}
 }
 
-var testLine = regexp.MustCompile(`(?m)^([A-Za-z0-9._-]+)(?:(==)([^\s;\\]+)|([<>~!][^\s;]*)?)(?: ; ([^\\\n]*))?`)
+var testLine = regexp.MustCompile(`(?m)^([A-Za-z0-9._-]+)(?:\[([^\]]*)\])?(?:(==)([^\s;\\]+)|([<>~!][^\s;]*)?)(?: ; ([^\\\n]*))?`)
 
 // inventoryOf reads requirements as far as the tests need.
 func (w *world) inventoryOf(files map[string]string) *inventory.Inventory {
@@ -225,11 +225,14 @@ func (w *world) inventoryOf(files map[string]string) *inventory.Inventory {
 			if m == nil {
 				continue
 			}
-			p := inventory.Package{Package: pep440.Normalize(m[1]), Ecosystem: pypi, Version: m[3], Source: path, Line: 1 + strings.Count(text[:strings.Index(text, string(block))], "\n"),
-				Marker: strings.TrimSpace(m[5]), Pin: inventory.None, Specifier: cmp.Or(m[2]+m[3], m[4]), Direct: true, Scope: "repository:" + path}
-			if m[3] != "" {
+			p := inventory.Package{Package: pep440.Normalize(m[1]), Ecosystem: pypi, Version: m[4], Source: path, Line: 1 + strings.Count(text[:strings.Index(text, string(block))], "\n"),
+				Marker: strings.TrimSpace(m[6]), Pin: inventory.None, Specifier: cmp.Or(m[3]+m[4], m[5]), Direct: true, Scope: "repository:" + path}
+			if m[2] != "" {
+				p.Extras = strings.Split(m[2], ",")
+			}
+			if m[4] != "" {
 				p.Pin = inventory.Exact
-			} else if m[4] != "" {
+			} else if m[5] != "" {
 				p.Pin = inventory.Ranged
 			}
 			for _, h := range hashForm.FindAllStringSubmatch(string(block), -1) {
