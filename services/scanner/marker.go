@@ -1,6 +1,7 @@
 package scanner
 
 import (
+	"errors"
 	"fmt"
 	"regexp"
 	"slices"
@@ -26,7 +27,7 @@ func checkMarker(text string) error {
 		m.fail()
 	}
 	if m.err == nil && !printable(text) {
-		m.fail()
+		m.err = errors.New("it holds control characters")
 	}
 	if m.err != nil {
 		return fmt.Errorf("marker %.80q: %w", text, m.err)

@@ -33,7 +33,7 @@ func (s *Service) readTarget(ctx context.Context, req request) (*reading, error)
 	req.Minimum = string(s.level)
 	out := &reading{}
 	for starts := 0; ; starts++ {
-		run := &readerRun{into: out}
+		run := &readerRun{into: out, patience: s.patience}
 		err := run.do(ctx, req)
 		if err == nil {
 			return out, nil
@@ -83,7 +83,7 @@ func (r *reading) progress(done []task, broken task) ([]task, []task) {
 
 // gitOnly reads the enclosing repository and nothing else.
 func (s *Service) gitOnly(ctx context.Context, g gitDir) (gitFacts, error) {
-	run := &readerRun{into: &reading{}}
+	run := &readerRun{into: &reading{}, patience: s.patience}
 	err := run.do(ctx, request{Git: g, Minimum: string(s.level)})
 	var failed *readError
 	if err != nil && !errors.As(err, &failed) && run.current.Kind == taskGit && ctx.Err() == nil {
@@ -93,15 +93,16 @@ func (s *Service) gitOnly(ctx context.Context, g gitDir) (gitFacts, error) {
 }
 
 // errSilent is the end of a reader that said nothing for too long.
-var errSilent = fmt.Errorf("no sign of life for %s", readerUnit)
+var errSilent = errors.New("no sign of life")
 
 // readerRun is one child.
 type readerRun struct {
-	into    *reading
-	current task
-	ended   bool
-	failed  *readError
-	bytes   int
+	into     *reading
+	patience time.Duration
+	current  task
+	ended    bool
+	failed   *readError
+	bytes    int
 }
 
 // do runs a child to its end. It returns nil only when the child said that everything was read.
@@ -131,8 +132,8 @@ func (r *readerRun) do(ctx context.Context, req request) error {
 	if err := cmd.Start(); err != nil {
 		return fmt.Errorf("start the reader: %w", err)
 	}
-	watchdog := time.AfterFunc(readerUnit, func() { stop(errSilent) })
-	err = r.listen(out, func() { watchdog.Reset(readerUnit) })
+	watchdog := time.AfterFunc(r.patience, func() { stop(fmt.Errorf("%w for %s", errSilent, r.patience)) })
+	err = r.listen(out, func() { watchdog.Reset(r.patience) })
 	watchdog.Stop()
 	if err != nil {
 		stop(err)

@@ -66,11 +66,12 @@ type Deps struct {
 
 // Service is the scanner.
 type Service struct {
-	cfg    Config
-	deps   Deps
-	level  isolation.Level
-	second SecondOpinion
-	log    *slog.Logger
+	cfg      Config
+	deps     Deps
+	level    isolation.Level
+	second   SecondOpinion
+	log      *slog.Logger
+	patience time.Duration // readerUnit
 }
 
 // New checks the configuration and makes the service. It starts nothing.
@@ -82,7 +83,7 @@ func New(cfg Config, deps Deps) (*Service, error) {
 		cfg.MaxDBAge = Default().MaxDBAge
 	}
 	level, _ := isolation.ParseLevel(cfg.Confinement)
-	s := &Service{cfg: cfg, deps: deps, level: level, second: deps.Second, log: deps.Log}
+	s := &Service{cfg: cfg, deps: deps, level: level, second: deps.Second, log: deps.Log, patience: readerUnit}
 	if s.log == nil {
 		s.log = slog.Default()
 	}
