@@ -4,7 +4,7 @@ import "time"
 
 // ApplicationDeclared names an application and where its source lies.
 type ApplicationDeclared struct {
-	Application string `json:"application"`
+	Application string `json:"application"`        // its name
 	Target      string `json:"target"`             // absolute path of what is scanned
 	Remote      string `json:"remote,omitempty"`   // git remote without credentials, where known
 	SubPath     string `json:"sub_path,omitempty"` // path of the target below the repository's root, with '/'
@@ -18,9 +18,9 @@ type PolicyChanged struct {
 
 // Database is one ecosystem's advisory database as it was when used.
 type Database struct {
-	Name    string     `json:"name"`   // OSV ecosystem, "PyPI"
-	Digest  string     `json:"digest"` // sha256:… of the imported archive
-	Records int        `json:"records"`
+	Name    string     `json:"name"`              // OSV ecosystem, "PyPI"
+	Digest  string     `json:"digest"`            // sha256:… of the imported archive
+	Records int        `json:"records"`           // advisories in it
 	Newest  *time.Time `json:"newest,omitempty"`  // latest `modified` in it
 	Fetched *time.Time `json:"fetched,omitempty"` // when Drydock fetched or imported it; absent for one given by hand
 	Partial bool       `json:"partial,omitempty"` // it says itself that it is only part of one

@@ -4,7 +4,7 @@ import "time"
 
 // ScanRequested asks for a scan.
 type ScanRequested struct {
-	Application string `json:"application"`
+	Application string `json:"application"`           // its name
 	Target      string `json:"target"`                // absolute path
 	Given       string `json:"given,omitempty"`       // the path as the person wrote it
 	Environment bool   `json:"environment,omitempty"` // target is a Python prefix or site-packages of a live application
@@ -13,7 +13,7 @@ type ScanRequested struct {
 	Outdated    bool   `json:"outdated,omitempty"`    // look up newer releases too
 	IndexURL    string `json:"index_url,omitempty"`   // without credentials; empty: the configured one
 
-	PlanOptions PlanOptions `json:"plan_options,omitzero"`
+	PlanOptions PlanOptions `json:"plan_options,omitzero"` // for the plan that follows
 }
 
 // PlanOptions are the wishes of the person who asked for a plan.
@@ -30,42 +30,42 @@ const (
 
 // ScanCompleted is the closing event of a scan. The whole result is evidence.
 type ScanCompleted struct {
-	Application string     `json:"application"`
-	Trigger     string     `json:"trigger"`
-	Target      string     `json:"target"`
-	Environment bool       `json:"environment,omitempty"`
-	Revision    string     `json:"revision,omitempty"` // commit, where known
-	Inventory   string     `json:"inventory"`          // sha256:… evidence: inventory.Inventory
-	Report      string     `json:"report"`             // sha256:… evidence: report.Scan
-	Databases   []Database `json:"databases"`
-	Complete    bool       `json:"complete"`
-	Incomplete  int        `json:"incomplete,omitempty"` // number of things not determined
-	Packages    int        `json:"packages"`
-	Summary     Summary    `json:"summary"`
-	Confinement string     `json:"confinement"` // landlock+seccomp | landlock | none
-	Engine      string     `json:"engine"`
+	Application string     `json:"application"`           // its name
+	Trigger     string     `json:"trigger"`               // request | database
+	Target      string     `json:"target"`                // absolute path that was read, now or (trigger database) before
+	Environment bool       `json:"environment,omitempty"` // the target is a live application, not its source
+	Revision    string     `json:"revision,omitempty"`    // commit, where known
+	Inventory   string     `json:"inventory"`             // sha256:… evidence: inventory.Inventory
+	Report      string     `json:"report"`                // sha256:… evidence: report.Scan
+	Databases   []Database `json:"databases"`             // as used, by name
+	Complete    bool       `json:"complete"`              // everything was determined; only then may no findings mean clean
+	Incomplete  int        `json:"incomplete,omitempty"`  // number of things not determined
+	Packages    int        `json:"packages"`              // distinct (package, version) entries
+	Summary     Summary    `json:"summary"`               // open findings of this target
+	Confinement string     `json:"confinement"`           // landlock+seccomp | landlock | none
+	Engine      string     `json:"engine"`                // native | osv-scanner
 
 	PlanOptions PlanOptions `json:"plan_options,omitzero"` // as asked for
 }
 
 // Summary counts findings by severity.
 type Summary struct {
-	Findings   int `json:"findings"`
-	Critical   int `json:"critical"`
-	High       int `json:"high"`
-	Medium     int `json:"medium"`
-	Low        int `json:"low"`
-	Unknown    int `json:"unknown"`
-	Malicious  int `json:"malicious"`
-	Suppressed int `json:"suppressed"`
+	Findings   int `json:"findings"`   // all of them
+	Critical   int `json:"critical"`   // of critical severity
+	High       int `json:"high"`       // of high severity
+	Medium     int `json:"medium"`     // of medium severity
+	Low        int `json:"low"`        // of low severity
+	Unknown    int `json:"unknown"`    // of a severity nobody states
+	Malicious  int `json:"malicious"`  // malicious packages, whatever their severity
+	Suppressed int `json:"suppressed"` // left out of the counts by a waiver or an ignore file
 }
 
 // ScanFailed ends a scan that has no inventory to show.
 type ScanFailed struct {
-	Application string `json:"application"`
-	Target      string `json:"target"`
-	Reason      string `json:"reason"` // one word: no_such_path, unreadable, confinement, crashed, time_limit
-	Detail      string `json:"detail"` // one sentence: what was attempted, found, and what to do
+	Application string `json:"application"` // its name
+	Target      string `json:"target"`      // absolute path
+	Reason      string `json:"reason"`      // one word: no_such_path, unreadable, confinement, crashed, time_limit
+	Detail      string `json:"detail"`      // one sentence: what was attempted, found, and what to do
 }
 
 // Urgency is what decides how soon a finding must be fixed. A value not known is absent.
@@ -86,27 +86,27 @@ const (
 
 // FindingOpened says that (application, scope, package, vulnerability) is present.
 type FindingOpened struct {
-	Finding       string     `json:"finding"` // FindingID
-	Scope         string     `json:"scope"`   // repository:<manifest> | environment:<name>
-	Package       string     `json:"package"` // normalised name
-	Ecosystem     string     `json:"ecosystem"`
-	Version       string     `json:"version"` // as written; with several pins the first
-	Source        string     `json:"source"`
-	Line          int        `json:"line,omitempty"`
-	Kind          string     `json:"kind"`
-	Vulnerability string     `json:"vulnerability"`
-	IDs           []string   `json:"ids"` // matching records and all their aliases, sorted
-	Title         string     `json:"title,omitempty"`
-	FixedIn       []string   `json:"fixed_in,omitempty"`
-	Published     *time.Time `json:"published,omitempty"`
+	Finding       string     `json:"finding"`             // FindingID
+	Scope         string     `json:"scope"`               // repository:<manifest> | environment:<name>
+	Package       string     `json:"package"`             // normalised name
+	Ecosystem     string     `json:"ecosystem"`           // OSV ecosystem, "PyPI"
+	Version       string     `json:"version"`             // as written; with several pins the first
+	Source        string     `json:"source"`              // file in which the requirement stands, relative to the target, with '/'
+	Line          int        `json:"line,omitempty"`      // first line of the requirement in it; absent where a format gives none
+	Kind          string     `json:"kind"`                // vulnerability | malicious
+	Vulnerability string     `json:"vulnerability"`       // the CVE where there is one, else the first of GHSA and the ecosystem's own id
+	IDs           []string   `json:"ids"`                 // matching records and all their aliases, sorted
+	Title         string     `json:"title,omitempty"`     // the advisory's summary
+	FixedIn       []string   `json:"fixed_in,omitempty"`  // fixed versions above the present one
+	Published     *time.Time `json:"published,omitempty"` // when the first of the records was published
 	Urgency
 }
 
 // FindingReprioritized keeps before and after.
 type FindingReprioritized struct {
-	Finding string  `json:"finding"`
-	Before  Urgency `json:"before"`
-	After   Urgency `json:"after"`
+	Finding string  `json:"finding"` // FindingID
+	Before  Urgency `json:"before"`  // what was known
+	After   Urgency `json:"after"`   // what is known now
 }
 
 // Why a finding was closed.
@@ -118,8 +118,8 @@ const (
 
 // FindingClosed says that a complete scan no longer sees the finding.
 type FindingClosed struct {
-	Finding string `json:"finding"`
-	Reason  string `json:"reason"`
+	Finding string `json:"finding"`           // FindingID
+	Reason  string `json:"reason"`            // fixed | removed | withdrawn
 	Version string `json:"version,omitempty"` // the version now present
 }
 

@@ -75,3 +75,28 @@ func (f onlyFiles) ReadDir(name string) ([]fs.DirEntry, error) {
 	entries, err := fs.ReadDir(f.FS, name)
 	return slices.DeleteFunc(entries, fs.DirEntry.IsDir), err
 }
+
+// TestEveryMemberIsExplained: docs/events.md has no empty meaning.
+func TestEveryMemberIsExplained(t *testing.T) {
+	root, err := findRoot()
+	if err != nil {
+		t.Fatal(err)
+	}
+	doc, err := readComments(filepath.Join(root, eventsDir))
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := markdown(doc)
+	if err != nil {
+		t.Fatal(err)
+	}
+	section := ""
+	for line := range strings.Lines(string(text)) {
+		if name, ok := strings.CutPrefix(line, "## "); ok {
+			section = strings.TrimSpace(name)
+		}
+		if strings.HasSuffix(line, "|  |\n") {
+			t.Errorf("%s: a member without a comment beside it: %s", section, line)
+		}
+	}
+}
