@@ -153,7 +153,7 @@ func (c *capture) ExportSpans(_ context.Context, spans []sdktrace.ReadOnlySpan) 
 			sp.Parent = s.Parent().SpanID().String()
 		}
 		for _, a := range s.Attributes() {
-			sp.Attrs[string(a.Key)] = a.Value.Emit()
+			sp.Attrs[string(a.Key)] = a.Value.String()
 		}
 		c.seen = append(c.seen, sp)
 	}
