@@ -18,6 +18,9 @@ type cache struct{ dir string }
 // settled: a file changed more recently than this might change again without its time showing it.
 const settled = 2 * time.Second
 
+// abandoned: no snapshot takes this long to write.
+const abandoned = time.Hour
+
 // keepPerKind bounds what old databases leave behind.
 const keepPerKind = 4
 
@@ -36,8 +39,14 @@ func (c cache) put(kind, digest string, data []byte) {
 	}
 }
 
-// prune deletes the oldest of a kind.
+// prune deletes the oldest of a kind, and what killed processes left half written.
 func (c cache) prune(kind string) {
+	left, _ := filepath.Glob(filepath.Join(c.dir, temporary))
+	for _, path := range left {
+		if time.Since(modified(path)) > abandoned {
+			os.Remove(path)
+		}
+	}
 	found, err := filepath.Glob(filepath.Join(c.dir, kind+"-*.snapshot"))
 	for err == nil && len(found) > keepPerKind {
 		oldest := 0

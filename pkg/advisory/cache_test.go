@@ -134,7 +134,15 @@ func TestCacheKeepsFewSnapshots(t *testing.T) {
 	for i := range 7 {
 		c.put("PyPI", "sha256:"+strings.Repeat(string(rune('a'+i)), 64), []byte("x"))
 	}
+	left, fresh := write(t, nil, c.dir, ".tmp-old"), write(t, nil, c.dir, ".tmp-fresh")
+	old := time.Now().Add(-2 * abandoned)
+	if err := os.Chtimes(left, old, old); err != nil {
+		t.Fatal(err)
+	}
 	c.put("Go", "sha256:a", []byte("x"))
+	if isFile(left) || !isFile(fresh) {
+		t.Error("what a killed process left goes, what is being written stays")
+	}
 	found, _ := filepath.Glob(filepath.Join(c.dir, "PyPI-*"))
 	if len(found) != keepPerKind || !isFile(c.path("PyPI", "sha256:"+strings.Repeat("g", 64))) || !isFile(c.path("Go", "sha256:a")) {
 		t.Errorf("%v", found)
@@ -195,6 +203,17 @@ func TestOpen(t *testing.T) {
 	}
 	if _, again := db.Match("Go", "stdlib", "1.20"); again == nil || again.Error() != err.Error() {
 		t.Errorf("asked again: %v", again)
+	}
+	if os.Geteuid() != 0 { // root reads it all the same
+		locked := write(t, zipOf(t, recordOne), dir, "crates.io", archiveName)
+		if err := os.Chmod(locked, 0); err != nil {
+			t.Fatal(err)
+		}
+		db := open(t, dir, Options{})
+		if _, err := db.Match("crates.io", "demo", "1"); !errors.Is(err, ErrNoDatabase) || !errors.Is(err, fs.ErrPermission) {
+			t.Errorf("an unreadable archive: %v", err)
+		}
+		match(t, db, "demo", "1")
 	}
 	only := open(t, dir, Options{Ecosystems: []string{"Go"}})
 	if _, err := only.Match("PyPI", "demo", "1"); !errors.Is(err, ErrNoDatabase) || len(only.Databases()) != 1 {

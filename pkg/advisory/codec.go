@@ -61,7 +61,8 @@ func (e *encoder) events(all []event) {
 	e.uint(uint64(len(all)))
 	for i := range all {
 		ev := &all[i]
-		e.uint(uint64(ev.kind)<<2 | uint64(order(ev.first))<<1 | uint64(order(ev.at.legacy)))
+		e.uint(uint64(ev.kind)<<2 | uint64(order(ev.first))<<1 | uint64(order(ev.legacy)))
+		e.b = binary.LittleEndian.AppendUint64(e.b, ev.key)
 		e.string(ev.text)
 	}
 }
@@ -137,10 +138,10 @@ func (d *decoder) rating() (r rating) {
 	return r
 }
 
-func (d *decoder) vulnerabilities(s scheme) []vulnerability {
+func (d *decoder) vulnerabilities() []vulnerability {
 	all := make([]vulnerability, d.count())
 	for i := range all {
-		d.vulnerability(s, &all[i])
+		d.vulnerability(&all[i])
 	}
 	if d.s != "" {
 		d.bad = true
@@ -148,7 +149,7 @@ func (d *decoder) vulnerabilities(s scheme) []vulnerability {
 	return all
 }
 
-func (d *decoder) vulnerability(s scheme, v *vulnerability) {
+func (d *decoder) vulnerability(v *vulnerability) {
 	v.id = d.string()
 	v.ids = d.strings()
 	v.malicious = d.uint() == 1
@@ -164,13 +165,13 @@ func (d *decoder) vulnerability(s scheme, v *vulnerability) {
 		en.versions = d.strings()
 		en.ranges = make([]versionRange, d.count())
 		for j := range en.ranges {
-			en.ranges[j].events = d.events(s)
-			en.ranges[j].limits = d.events(s)
+			en.ranges[j].events = d.events()
+			en.ranges[j].limits = d.events()
 		}
 	}
 }
 
-func (d *decoder) events(s scheme) []event {
+func (d *decoder) events() []event {
 	n := d.count()
 	if n == 0 {
 		return nil
@@ -178,15 +179,20 @@ func (d *decoder) events(s scheme) []event {
 	all := make([]event, n)
 	for i := range all {
 		flags := d.uint()
-		e := event{kind: eventKind(flags >> 2), first: flags&2 != 0, text: d.string()}
-		if e.at.legacy = flags&1 != 0; !e.first && !e.at.legacy {
-			at, err := s.parse(e.text)
-			if err != nil {
-				d.bad = true
-			}
-			e.at = at
-		}
-		all[i] = e
+		all[i] = event{kind: eventKind(flags >> 2), first: flags&2 != 0, legacy: flags&1 != 0, key: d.fixed(), text: d.string()}
 	}
 	return all
+}
+
+// fixed reads eight bytes.
+func (d *decoder) fixed() (n uint64) {
+	if len(d.s) < 8 {
+		d.bad, d.s = true, ""
+		return 0
+	}
+	for i := range 8 {
+		n |= uint64(d.s[i]) << (8 * i)
+	}
+	d.s = d.s[8:]
+	return n
 }

@@ -50,11 +50,14 @@ func Open(dir string, o Options) (*DB, error) {
 		if len(o.Ecosystems) > 0 && !slices.Contains(o.Ecosystems, p.ecosystem) {
 			continue
 		}
-		digest, err := db.cache.digest(ctx, p.archive)
-		if err != nil {
-			return nil, fmt.Errorf("read the advisory database %s: %w", p.archive, err)
+		e := &ecosystem{db: db, place: p}
+		if e.digest, err = db.cache.digest(ctx, p.archive); err != nil {
+			// Only who asks for this ecosystem is concerned.
+			e.failed = fmt.Errorf("%w for %s: %w", ErrNoDatabase, p.ecosystem, err)
+		} else {
+			e.meta = readMeta(p, e.digest)
 		}
-		db.ecosystems = append(db.ecosystems, &ecosystem{db: db, place: p, digest: digest, meta: readMeta(p, digest)})
+		db.ecosystems = append(db.ecosystems, e)
 	}
 	if db.kev, err = openList(ctx, db.cache, kevList, o.KEV, dir); err != nil {
 		return nil, err

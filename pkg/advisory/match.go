@@ -114,35 +114,47 @@ func (q *query) join(h *Hit) {
 
 // fixedIn lists the fixed versions above this one, ascending, over all ranges of the group: without those
 // that another range or record of the group still covers.
-func (q *query) fixedIn(v *vulnerability) []string {
+func (q *query) fixedIn(group *vulnerability) []string {
 	if !q.readable {
 		return nil
 	}
 	var above []*event
-	for i := range v.entries {
-		for j := range v.entries[i].ranges {
-			evs := v.entries[i].ranges[j].events
+	for i := range group.entries {
+		for j := range group.entries[i].ranges {
+			evs := group.entries[i].ranges[j].events
 			for k := range evs {
 				e := &evs[k]
-				if e.kind == fixed && !e.at.legacy && q.scheme.compare(&e.at, q.public) > 0 {
+				if e.kind == fixed && e.compare(q.scheme, q.public) < 0 {
 					above = append(above, e)
 				}
 			}
 		}
 	}
-	slices.SortStableFunc(above, func(a, b *event) int { return q.scheme.compare(&a.at, &b.at) })
+	slices.SortStableFunc(above, func(a, b *event) int { return a.order(q.scheme, b) })
 	var texts []string
-	var last *version
-	for _, e := range above {
-		if last != nil && q.scheme.compare(last, &e.at) == 0 {
+	var at, public version
+	there := query{scheme: q.scheme, version: &at, public: &public, readable: true}
+	for i, e := range above {
+		if i > 0 && above[i-1].order(q.scheme, e) == 0 {
 			continue
 		}
-		last = &e.at
-		public := e.at.public()
-		there := query{scheme: q.scheme, text: e.text, version: &e.at, public: &public, readable: true}
-		if !slices.ContainsFunc(v.entries, func(en entry) bool { return there.covers(&en) }) {
+		v, err := q.scheme.parse(e.text)
+		if err != nil {
+			continue // add has read it before
+		}
+		there.text, at, public = e.text, v, v.public()
+		if !there.coversAny(group.entries) {
 			texts = append(texts, e.text)
 		}
 	}
 	return texts
+}
+
+func (q *query) coversAny(entries []entry) bool {
+	for i := range entries {
+		if q.covers(&entries[i]) {
+			return true
+		}
+	}
+	return false
 }

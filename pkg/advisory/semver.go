@@ -81,6 +81,23 @@ func (s *semver) compare(t *semver) int {
 	return cmp.Compare(len(a), len(b))
 }
 
+// key is as pep440.Version.Key.
+func (s *semver) key() uint64 {
+	const bits, largest = 20, 1<<20 - 1
+	key := uint64(0)
+	for i, part := range [...]string{s.major, s.minor, s.patch} {
+		n := uint64(0)
+		for j := 0; j < len(part) && n < largest; j++ {
+			n = n*10 + uint64(part[j]-'0')
+		}
+		key |= min(n, largest) << (bits * (2 - i))
+		if n >= largest {
+			break
+		}
+	}
+	return key
+}
+
 // compareIdentifiers: numbers before words.
 func compareIdentifiers(x, y string) int {
 	numberX, numberY := isNumeric(x), isNumeric(y)

@@ -21,7 +21,7 @@ import (
 //	the blocks
 const (
 	snapshotMagic  = "drydock advisories\n"
-	snapshotFormat = 3
+	snapshotFormat = 4
 	prefixLength   = len(snapshotMagic) + 16
 	rowLength      = 24      // name's end, block's length: uint32; block's start, CRC-64: uint64
 	maxIndex       = 1 << 30 // a header that asks for more is damaged
@@ -189,7 +189,7 @@ func (s *snapshot) read(i int) ([]vulnerability, error) {
 		return nil, fmt.Errorf("%w: checksum of %s", errSnapshot, s.name(i))
 	}
 	d := decoder{s: string(block)}
-	all := d.vulnerabilities(schemeOf(s.ecosystem))
+	all := d.vulnerabilities()
 	if d.bad {
 		return nil, fmt.Errorf("%w: block of %s", errSnapshot, s.name(i))
 	}

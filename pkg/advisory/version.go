@@ -56,9 +56,9 @@ func normalName(ecosystem, name string) string {
 
 // version is a parsed version of either scheme.
 type version struct {
-	py     pep440.Version
-	sem    semver
-	legacy bool // an event of an advisory that PEP 440 can't read; sorts before all that it can
+	key uint64 // orders most versions at once (pep440.Version.Key)
+	py  pep440.Version
+	sem semver
 }
 
 func (s scheme) parse(text string) (version, error) {
@@ -68,7 +68,7 @@ func (s scheme) parse(text string) (version, error) {
 		if err != nil {
 			return version{}, fmt.Errorf("%w: %w", ErrVersion, err)
 		}
-		return version{py: py}, nil
+		return version{key: py.Key(), py: py}, nil
 	case schemeSemVer, schemeGo:
 		if s == schemeGo {
 			text = goRelease(text)
@@ -77,7 +77,7 @@ func (s scheme) parse(text string) (version, error) {
 		if !ok {
 			return version{}, fmt.Errorf("%w: not a semantic version: %q", ErrVersion, clip(text, 80))
 		}
-		return version{sem: sem}, nil
+		return version{key: sem.key(), sem: sem}, nil
 	default:
 		return version{}, errors.New("no version scheme")
 	}
@@ -85,8 +85,8 @@ func (s scheme) parse(text string) (version, error) {
 
 func (s scheme) compare(a, b *version) int {
 	switch {
-	case a.legacy || b.legacy:
-		return cmp.Compare(order(!a.legacy), order(!b.legacy))
+	case a.key != b.key:
+		return cmp.Compare(a.key, b.key)
 	case s == schemePEP440:
 		return a.py.Compare(b.py)
 	default:
@@ -117,12 +117,44 @@ const (
 	limit
 )
 
-// event is a point at which being affected begins or ends.
+// event is a point at which being affected begins or ends. Its version is parsed only where the key does not
+// decide: a database holds many thousands.
 type event struct {
-	kind  eventKind
-	first bool // introduced "0": before every version
-	text  string
-	at    version
+	kind   eventKind
+	first  bool // introduced "0": before every version
+	legacy bool // PEP 440 can't read it; it sorts before all that it can
+	key    uint64
+	text   string
+}
+
+// compare orders a version against an event.
+func (e *event) compare(s scheme, v *version) int {
+	if e.first || e.legacy {
+		return 1
+	}
+	if v.key != e.key {
+		return cmp.Compare(v.key, e.key)
+	}
+	at, err := s.parse(e.text)
+	if err != nil {
+		return 0 // add has read it before
+	}
+	return s.compare(v, &at)
+}
+
+// order orders two events; ties are equal.
+func (e *event) order(s scheme, f *event) int {
+	if c := cmp.Compare(order(!e.first), order(!f.first)); c != 0 || e.first {
+		return c
+	}
+	if c := cmp.Compare(order(!e.legacy), order(!f.legacy)); c != 0 || e.legacy {
+		return c
+	}
+	at, err := s.parse(e.text)
+	if err != nil {
+		return 0 // add has read it before
+	}
+	return f.compare(s, &at)
 }
 
 // versionRange is one range of an advisory, its events in ascending order, limits apart.
@@ -147,9 +179,9 @@ func (r *versionRange) add(s scheme, kind eventKind, text string) {
 	at, err := s.parse(text)
 	switch {
 	case err == nil:
-		e.at = at
+		e.key = at.key
 	case s == schemePEP440 && kind != limit:
-		e.at.legacy = true
+		e.legacy = true
 	case kind == introduced:
 		e.first = true
 	default:
@@ -166,13 +198,7 @@ func (r *versionRange) add(s scheme, kind eventKind, text string) {
 // last_affected comes after what was introduced at the same version.
 func (r *versionRange) sort(s scheme) {
 	slices.SortStableFunc(r.events, func(a, b event) int {
-		if a.first || b.first {
-			return cmp.Compare(order(!a.first), order(!b.first))
-		}
-		if c := s.compare(&a.at, &b.at); c != 0 {
-			return c
-		}
-		return cmp.Compare(order(a.kind == lastAffected), order(b.kind == lastAffected))
+		return cmp.Or(a.order(s, &b), cmp.Compare(order(a.kind == lastAffected), order(b.kind == lastAffected)))
 	})
 }
 
@@ -184,11 +210,7 @@ func (r *versionRange) covers(s scheme, v *version) bool {
 	vulnerable := false
 	for i := range r.events {
 		e := &r.events[i]
-		if e.first {
-			vulnerable = true
-			continue
-		}
-		c := s.compare(v, &e.at)
+		c := e.compare(s, v)
 		if c < 0 {
 			break
 		}
@@ -206,7 +228,7 @@ func (r *versionRange) covers(s scheme, v *version) bool {
 
 func (r *versionRange) beforeLimits(s scheme, v *version) bool {
 	for i := range r.limits {
-		if s.compare(v, &r.limits[i].at) < 0 {
+		if r.limits[i].compare(s, v) < 0 {
 			return true
 		}
 	}

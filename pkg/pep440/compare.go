@@ -167,3 +167,35 @@ func boolOrder(greater bool) int {
 	}
 	return -1
 }
+
+// Widths of the parts of a Key, from the front: epoch and three release numbers.
+const (
+	epochBits   = 4
+	releaseBits = 20
+)
+
+// Key packs epoch and the first three release numbers into a number that sorts as the versions do: when two
+// keys differ, they order the versions; when they are equal, Compare must be asked.
+func (v Version) Key() uint64 {
+	number, fits := saturate(v.epoch, epochBits)
+	key := number << (3 * releaseBits)
+	for i, rest := 2, v.release; i >= 0 && fits && rest != ""; i-- {
+		var part string
+		part, rest, _ = strings.Cut(rest, ".")
+		number, fits = saturate(part, releaseBits)
+		key |= number << (i * releaseBits)
+	}
+	return key
+}
+
+// saturate reads a number of at most so many bits; a larger one is the largest, and what comes after it must
+// not count.
+func saturate(s string, bits uint) (n uint64, fits bool) {
+	largest := uint64(1)<<bits - 1
+	for i := 0; i < len(s); i++ {
+		if n = n*10 + uint64(s[i]-'0'); n >= largest {
+			return largest, false
+		}
+	}
+	return n, true
+}

@@ -24,6 +24,7 @@ func FuzzCompare(f *testing.F) {
 	f.Add("1.0", "1.0.dev1", "1.0+a")
 	f.Add("1!0", "1.0a1", "1.0.post1")
 	f.Add("1.0+1.a", "1.0+a.1", "1.0+1")
+	f.Add("1048575.1", "1048576.0", "20!1.2.1048574.1")
 	f.Fuzz(func(t *testing.T, a, b, c string) {
 		x, err1 := Parse(a)
 		y, err2 := Parse(b)
@@ -33,6 +34,9 @@ func FuzzCompare(f *testing.F) {
 		}
 		if x.Compare(x) != 0 || x.Compare(y) != -y.Compare(x) {
 			t.Errorf("%s, %s: %d and %d", x, y, x.Compare(y), y.Compare(x))
+		}
+		if p, q := x.Key(), y.Key(); p < q && x.Compare(y) >= 0 || p > q && x.Compare(y) <= 0 {
+			t.Errorf("%s, %s: %d, but keys %x and %x", x, y, x.Compare(y), p, q)
 		}
 		if x.Compare(y) <= 0 && y.Compare(z) <= 0 && x.Compare(z) > 0 {
 			t.Errorf("%s <= %s <= %s but not %s <= %s", x, y, z, x, z)

@@ -24,6 +24,9 @@ func TestCompareOrdersAsThePEP(t *testing.T) {
 			if got, want := mustParse(t, a).Compare(mustParse(t, b)), sign(i-j); got != want {
 				t.Errorf("Compare(%s, %s) = %d, want %d", a, b, got, want)
 			}
+			if x, y := mustParse(t, a).Key(), mustParse(t, b).Key(); x > y && i < j || x < y && i > j {
+				t.Errorf("Key(%s) = %x, Key(%s) = %x", a, x, b, y)
+			}
 		}
 	}
 	shuffled := make([]Version, len(ordered))
