@@ -199,7 +199,7 @@ func pinByConstraint(p *inventory.Package, pins map[string]string) {
 
 // source adds one source and its packages, and says which of them have no exact version.
 func (a *assembly) source(at, kind, ecosystem string, packages []inventory.Package, uncovered int) {
-	s := inventory.Source{Path: at, Kind: kind, Ecosystem: ecosystem, NotCovered: uncovered}
+	s := inventory.Source{Path: at, Kind: kind, Ecosystem: ecosystem, Packages: uncovered, NotCovered: uncovered}
 	type entry struct{ name, version string }
 	seen := map[entry]bool{}
 	once := func(p inventory.Package, count *int) {

@@ -3,11 +3,13 @@ package scanner
 import (
 	"cmp"
 	"math"
+	"path"
 	"slices"
 	"strings"
 
 	"github.com/drydock-dev/drydock/pkg/events"
 	"github.com/drydock-dev/drydock/pkg/inventory"
+	"github.com/drydock-dev/drydock/pkg/pep440"
 	"github.com/drydock-dev/drydock/pkg/report"
 )
 
@@ -182,6 +184,12 @@ func (s *sight) note(i inventory.Incomplete, owners map[string][]string) {
 	case inventory.PartialDatabase, inventory.StaleDatabase:
 		s.partial[i.Ecosystem] = true
 	case inventory.Unreadable, inventory.Unparsed:
+		if name, ok := brokenDistribution(i.Source); ok { // its folder names the package: the others are known
+			for scope := range s.scopes {
+				s.unsure[scope+"\x00"+name] = true
+			}
+			return
+		}
 		mine := owners[i.Source]
 		for scope := range s.scopes { // a folder that could not be listed, or a file of an environment's folder
 			if root := strings.TrimPrefix(scope, "repository:"); i.Source != "" && strings.HasPrefix(root+"/", i.Source+"/") {
@@ -195,6 +203,17 @@ func (s *sight) note(i inventory.Incomplete, owners map[string][]string) {
 			s.blind[scope] = true
 		}
 	}
+}
+
+// brokenDistribution takes the package's name from the folder of an installed distribution
+// (PyPA, "Recording installed projects").
+func brokenDistribution(source string) (string, bool) {
+	base := path.Base(source)
+	if !isDistribution(base) {
+		return "", false
+	}
+	name, _, _ := strings.Cut(strings.TrimSuffix(base, path.Ext(base)), "-")
+	return pep440.Normalize(name), true
 }
 
 // gone reports whether an open finding that was not seen again is really no longer there, why, and the

@@ -41,8 +41,8 @@ func discover(t *tree) ([]task, found) {
 		case seen[real]:
 		case t.isDir(real):
 		default:
-			seen[real] = true
-			tasks = append(tasks, task{Kind: sourceOf(name, false).Kind(), Path: name})
+			seen[real] = true // the file itself, so that it is read once under one name
+			tasks = append(tasks, task{Kind: sourceOf(name, false).Kind(), Path: real})
 		}
 	}
 	slices.SortFunc(tasks, func(a, b task) int { return cmp.Compare(a.Path, b.Path) })
