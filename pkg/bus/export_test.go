@@ -36,8 +36,14 @@ func EmbeddedOn(ctx context.Context, c EmbeddedConfig, free *atomic.Int64) (Bus,
 	return Embedded(ctx, c)
 }
 
-// Matches is matches.
-var Matches = matches
+// Inner functions with tables of their own.
+var (
+	Matches      = matches
+	APIError     = apiError
+	CheckVersion = checkVersion
+	CheckRoom    = checkRoom
+	DecodeDue    = decodeDue
+)
 
 // PutObject stores data by way of the object store whatever its size, to compare.
 func PutObject(ctx context.Context, b Bus, name string, data []byte) error {

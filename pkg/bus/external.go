@@ -5,10 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
+	"golang.org/x/mod/semver"
 )
 
 // ExternalConfig is the configuration of a NATS server elsewhere. Whoever holds Creds, or administers that
@@ -49,7 +51,10 @@ func Connect(ctx context.Context, c ExternalConfig) (Bus, error) {
 			b.set.replicas = 3
 		}
 	}
-	err = b.start(ctx, nc)
+	err = checkVersion(nc.ConnectedServerVersion())
+	if err == nil {
+		err = b.start(ctx, nc)
+	}
 	if err == nil && c.Audit != nil {
 		err = b.mirror(ctx, *c.Audit)
 	}
@@ -79,6 +84,18 @@ func dial(url, creds string, opts ...nats.Option) (*nats.Conn, error) {
 		return nil, fmt.Errorf("connect to the event log: %w: %w", ErrUnavailable, err)
 	}
 	return nc, nil
+}
+
+// leastServer is the oldest nats-server that will do. Older ones lose fixes of fsync, schedules and batches, and
+// the oldest take the messages of a batch one by one without a word.
+const leastServer = "v2.15.2"
+
+func checkVersion(version string) error {
+	v := "v" + strings.TrimPrefix(version, "v")
+	if !semver.IsValid(v) || semver.Compare(v, leastServer) < 0 {
+		return fmt.Errorf("%w: it is nats-server %s, want %s or newer", ErrInvalid, version, strings.TrimPrefix(leastServer, "v"))
+	}
+	return nil
 }
 
 // mirror sees to it that AUDIT exists where it is wanted.

@@ -241,6 +241,7 @@ func (b *jsBus) Status(ctx context.Context) (Status, error) {
 			MaxBytes: max(info.Config.MaxBytes, 0), Last: info.State.LastSeq})
 		s.Warnings = append(s.Warnings, drift(want, info.Config)...)
 		if want.Name == streamEvents {
+			s.Warnings = append(s.Warnings, losses(info.State)...)
 			s.Warnings = append(s.Warnings, roomWarning(info.State.Bytes, info.Config.MaxBytes)...)
 		}
 	}

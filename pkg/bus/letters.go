@@ -45,9 +45,9 @@ func (b *jsBus) bury(ctx context.Context, subject string, l Letter, after uint64
 	}
 	l.ID, l.Time, l.Resolved = 0, time.Time{}, nil // the server's, when read
 	data := l.Data
-	if len(data) > maxLetterData {
-		l.Reason = fmt.Sprintf("%s (%d of %d bytes kept here, all of them at %s %d)", l.Reason, maxLetterData, len(data), l.Stream, l.Sequence)
-		data = data[:maxLetterData]
+	if keep := min(maxLetterData, int(b.nc.MaxPayload())*3/4); len(data) > keep {
+		l.Reason = fmt.Sprintf("%s (%d of %d bytes kept here, all of them at %s %d)", l.Reason, keep, len(data), l.Stream, l.Sequence)
+		data = data[:keep]
 	}
 	l.Data = nil
 	head, err := json.Marshal(l)

@@ -170,6 +170,18 @@ func drift(want, have jetstream.StreamConfig) []string {
 	return out
 }
 
+// losses names what is missing of the log, whose messages nothing may remove.
+func losses(state jetstream.StreamState) []string {
+	var out []string
+	if state.FirstSeq > 1 && state.LastSeq > 0 {
+		out = append(out, fmt.Sprintf("stream %s: events 1 to %d are gone", streamEvents, state.FirstSeq-1))
+	}
+	if state.NumDeleted > 0 {
+		out = append(out, fmt.Sprintf("stream %s: %d events in its middle are gone", streamEvents, state.NumDeleted))
+	}
+	return out
+}
+
 func sorted(s []string) []string {
 	s = slices.Clone(s)
 	slices.Sort(s)
