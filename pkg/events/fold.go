@@ -17,7 +17,7 @@ type Record struct {
 }
 
 // State is what the events of one application add up to. It is made by [Fold] only; readers must not
-// change it.
+// change it, nor anything it points to: states share lists and numbers that are alike.
 type State struct {
 	App      string
 	Sequence uint64 // last sequence folded

@@ -22,7 +22,8 @@ var folds = map[string]func(*State, Record) error{
 		s.Failed[p.Target] = p
 	}),
 	typeOf(FindingOpened{}): fold(func(s *State, r Record, p FindingOpened) {
-		f := Finding{FindingOpened: p.shared(), FirstDetected: r.Event.Time(), Sequence: r.Sequence, Open: true}
+		alike.share(&p)
+		f := Finding{FindingOpened: p, FirstDetected: r.Event.Time(), Sequence: r.Sequence, Open: true}
 		if old, ok := s.Findings[p.Finding]; ok {
 			f.FirstDetected = old.FirstDetected
 		}
@@ -30,7 +31,8 @@ var folds = map[string]func(*State, Record) error{
 	}),
 	typeOf(FindingReprioritized{}): fold(func(s *State, _ Record, p FindingReprioritized) {
 		if f, ok := s.Findings[p.Finding]; ok {
-			f.Urgency = p.After.shared()
+			f.Urgency = p.After
+			alike.shareUrgency(&f.Urgency)
 			s.Findings[p.Finding] = f
 		}
 	}),
