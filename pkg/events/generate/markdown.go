@@ -25,6 +25,11 @@ where the lane is ` + "`urgent` or `routine`" + ` and the application is ` + "`_
 ` + "`subject`" + ` the application, ` + "`id`" + ` a hash of (cause, type, natural key), so that handling an event twice yields the same ids. An event
 with its payload is at most 256 KiB; larger documents are kept as evidence and named by their ` + "`sha256:`" + ` digest.
 
+What others put on these subjects is read in binary and in structured mode (` + "`application/cloudevents+json`" + `), header names in any case,
+values percent-coded as the NATS protocol binding asks. A message is refused, and goes to the dead letters, when an attribute is
+missing, given twice, not UTF-8 or holds control characters, when an extension's name is not of lower-case letters and digits, and
+when it is a batch.
+
 A published field keeps its meaning for ever. Members may be added; readers ignore those they do not know. A breaking change
 is a new version beside the old one.
 
