@@ -42,7 +42,7 @@ Every option can be set by an environment variable DRYDOCK_<OPTION>.`,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	root.CompletionOptions.DisableDefaultCmd = true
-	root.SetHelpCommand(&cobra.Command{Hidden: true, Use: "no-help"})
+	root.SetHelpCommand(helpCommand(root))
 	f := root.PersistentFlags()
 	f.StringVar(&c.opt.data, "data", "", "data directory `DIR` of the embedded log; one in use is served by who holds it")
 	f.StringVar(&c.opt.server, "server", "", "`URL` of a running Drydock that does the work")
@@ -56,6 +56,7 @@ Every option can be set by an environment variable DRYDOCK_<OPTION>.`,
 	for _, build := range commands {
 		root.AddCommand(build(c))
 	}
+	root.InitDefaultHelpCmd()
 	root.SetIn(c.Stdin)
 	root.SetOut(c.Stdout)
 	root.SetErr(c.Stderr)
@@ -63,6 +64,22 @@ Every option can be set by an environment variable DRYDOCK_<OPTION>.`,
 		return usage("%s: %v; `%s --help` lists the options", cmd.CommandPath(), err, cmd.CommandPath())
 	})
 	return root
+}
+
+// helpCommand is `drydock help COMMAND`, the same as `drydock COMMAND --help`.
+func helpCommand(root *cobra.Command) *cobra.Command {
+	return &cobra.Command{Use: "help [COMMAND]", Short: "Help about a command", Hidden: true,
+		RunE: func(_ *cobra.Command, args []string) error {
+			cmd := root
+			for _, word := range args {
+				sub := child(cmd, word)
+				if sub == nil {
+					return usage("%s has no command %q; `%s --help` lists them", cmd.CommandPath(), word, cmd.CommandPath())
+				}
+				cmd = sub
+			}
+			return cmd.Help()
+		}}
 }
 
 // execute parses the line and runs the command.

@@ -29,7 +29,7 @@ func planExit(p *report.Plan, complete bool) int {
 
 // renderPlan is the plan for people; now is the clock of the plan.
 func renderPlan(p *page, plan *report.Plan, complete bool, files []string, path string) {
-	p.line(bold, "%s: %s, %s", plan.Application, count(plan.Vulnerabilities, "finding"), count(updates(plan), "update"))
+	p.wrapped(bold, "  ", "%s: %s, %s", plan.Application, count(plan.Vulnerabilities, "finding"), count(updates(plan), "update"))
 	if plan.Resolution == "per-package" {
 		p.wrapped(yellow, "  ", "! resolution per-package: each version was chosen by itself; that they install together is not proved")
 	} else {

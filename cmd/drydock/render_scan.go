@@ -49,7 +49,7 @@ func severityCell(severity, kind string) cell {
 // renderScan is the scan for people. path is what they typed, for the advice.
 func renderScan(p *page, s *report.Scan, path string) {
 	n := s.Summary
-	p.line(bold, "%s: %s in %s, %s", s.Application, count(n.Packages, "package"), count(len(s.Sources), "source"), count(n.Findings, "finding"))
+	p.wrapped(bold, "  ", "%s: %s in %s, %s", s.Application, count(n.Packages, "package"), count(len(s.Sources), "source"), count(n.Findings, "finding"))
 	if words := severityWords(n); words != "" {
 		p.line(plain, "%s", words)
 	}

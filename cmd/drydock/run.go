@@ -13,6 +13,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/drydock-dev/drydock/pkg/policy"
 	"github.com/drydock-dev/drydock/pkg/report"
 )
 
@@ -90,6 +91,12 @@ func (c *cli) finish(ctx context.Context, err error) int {
 		return report.ExitInterrupted
 	}
 	if err == nil || said {
+		return exitCode(err)
+	}
+	if many := (*policy.Errors)(nil); errors.As(err, &many) {
+		for _, p := range many.Problems { // a line for each: they are mended together
+			fmt.Fprintln(c.Stderr, "drydock: "+oneLine(p.String()))
+		}
 		return exitCode(err)
 	}
 	text := strings.ReplaceAll(strings.TrimSpace(err.Error()), "\n", "; ")

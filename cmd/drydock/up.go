@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/drydock-dev/drydock/pkg/bus"
+	"github.com/drydock-dev/drydock/pkg/report"
 	"github.com/drydock-dev/drydock/pkg/telemetry"
 	"github.com/drydock-dev/drydock/pkg/worker"
 	"github.com/drydock-dev/drydock/services/gateway"
@@ -108,7 +109,7 @@ func (c *cli) durable(ctx context.Context, address string) (bus.Bus, error) {
 	}
 	b, err := bus.Embedded(ctx, bus.EmbeddedConfig{Dir: dir, Listen: address, MaxBytes: c.cfg.NATS.MaxBytes, Logger: telemetry.Logger(c.Stderr, telemetry.FormatAuto, c.opt.debug)})
 	if err != nil {
-		return nil, surroundings("start: %w", err)
+		return nil, &exitError{report.ExitEnvironment, err}
 	}
 	return b, nil
 }
