@@ -24,7 +24,7 @@ func TestDocuments(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer stop()
+	t.Cleanup(stop) // the scripts run in parallel, after this function
 	scripts := t.TempDir()
 	for _, doc := range []string{"README.md"} {
 		script, err := commands(doc, read(t, doc))

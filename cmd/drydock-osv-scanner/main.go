@@ -13,7 +13,9 @@
 // db holds osv-scalibr/<Ecosystem>/all.zip or <Ecosystem>/all.zip. There is one
 // result for each package asked for, in that order; ids are the matching records,
 // sorted, and an empty list means that none matched. With an error nothing is
-// known, and the exit code is 4. Temporary files go to $TMPDIR.
+// known, and the exit code is 4. Temporary files go to $TMPDIR. Once it has read
+// the request the process confines itself to these two places where the system
+// can (Landlock), and says so in "confinement".
 package main
 
 import (
@@ -44,18 +46,19 @@ type result struct {
 }
 
 type response struct {
-	Version    string   `json:"version,omitempty"`
-	Results    []result `json:"results"`
-	CPUSeconds float64  `json:"cpu_seconds,omitempty"`
-	Error      string   `json:"error,omitempty"`
+	Version     string   `json:"version,omitempty"`
+	Confinement string   `json:"confinement,omitempty"` // landlock or none
+	Results     []result `json:"results"`
+	CPUSeconds  float64  `json:"cpu_seconds,omitempty"`
+	Error       string   `json:"error,omitempty"`
 }
 
 func main() {
-	os.Exit(run(os.Stdin, os.Stdout))
+	os.Exit(run(os.Stdin, os.Stdout, confine))
 }
 
-func run(in io.Reader, out io.Writer) int {
-	res, err := answer(in)
+func run(in io.Reader, out io.Writer, confine confiner) int {
+	res, err := answer(in, confine)
 	code := 0
 	if err != nil {
 		res, code = response{Error: err.Error()}, 4
@@ -71,7 +74,7 @@ func run(in io.Reader, out io.Writer) int {
 	return code
 }
 
-func answer(in io.Reader) (response, error) {
+func answer(in io.Reader, confine confiner) (response, error) {
 	var req request
 	data, err := io.ReadAll(io.LimitReader(in, maxRequest+1))
 	if err != nil {
@@ -86,5 +89,5 @@ func answer(in io.Reader) (response, error) {
 	if err := check(req); err != nil {
 		return response{}, err
 	}
-	return scan(req)
+	return scan(req, confine)
 }

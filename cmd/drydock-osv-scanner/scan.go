@@ -27,14 +27,18 @@ func (refuse) RoundTrip(r *http.Request) (*http.Response, error) {
 	return nil, fmt.Errorf("offline: %s is not asked", r.URL.Host)
 }
 
+// confiner leaves this process the database to read and a folder of its own to
+// write, for good, and returns the level reached.
+type confiner func(db, dir string) string
+
 // scan writes the packages as an SBOM and lets osv-scanner read it.
-func scan(req request) (response, error) {
+func scan(req request, confine confiner) (response, error) {
 	slog.SetDefault(slog.New(slog.DiscardHandler))
 	dir, err := os.MkdirTemp("", "drydock-osv-scanner-")
 	if err != nil {
 		return response{}, fmt.Errorf("make a folder for the question: %w", err)
 	}
-	defer os.RemoveAll(dir)
+	defer removeAll(dir)
 	sbom := filepath.Join(dir, "bom.cdx.json")
 	if err := writeSBOM(sbom, req.Packages); err != nil {
 		return response{}, err
@@ -51,6 +55,7 @@ func scan(req request) (response, error) {
 	if len(req.Packages) == 0 {
 		return res, nil
 	}
+	res.Confinement = confine(db, dir)
 	before, rounds := cpu(), max(req.Repeat, 1)
 	var found map[pkg][]string
 	for range rounds {
@@ -69,6 +74,16 @@ func scan(req request) (response, error) {
 		res.Results = append(res.Results, result{p, ids})
 	}
 	return res, nil
+}
+
+// removeAll is os.RemoveAll without opening the folder above, which confinement
+// forbids. What can't be removed is the system's to clear: it is in $TMPDIR.
+func removeAll(dir string) {
+	entries, _ := os.ReadDir(dir)
+	for _, e := range entries {
+		_ = os.RemoveAll(filepath.Join(dir, e.Name()))
+	}
+	_ = os.Remove(dir)
 }
 
 // ask returns the matching records of each package.

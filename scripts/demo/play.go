@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -53,22 +54,15 @@ func (d *demo) advisories(ctx context.Context) error {
 // The exit codes of cli.md: the demo's advisories are partial, so that a scan is
 // never complete (2); and one finding has no fix (1), which counts before that.
 func (d *demo) scan(ctx context.Context) error {
-	args := []string{"scan", d.app, "--app", "payments"}
-	if err := d.show(ctx, d.codes(2), args...); err != nil {
-		return err
-	}
-	return d.keepJSON(ctx, d.codes(2), "scan.json", args...)
+	return d.show(ctx, d.codes(2), "scan", d.app, "--app", "payments")
 }
 
 func (d *demo) plan(ctx context.Context) error {
-	args := []string{"plan", d.app, "--app", "payments"}
-	if !d.live {
-		args = append(args, "--index-url", d.index)
-	}
-	if err := d.show(ctx, d.codes(1), append(args, "--out-dir", filepath.Join(d.out, "plan"))...); err != nil {
+	dir := filepath.Join(d.out, "plan")
+	if err := os.RemoveAll(dir); err != nil { // of the last time, when OUT is the same
 		return err
 	}
-	return d.keepJSON(ctx, d.codes(1), "plan.json", args...)
+	return d.show(ctx, d.codes(1), "plan", d.app, "--app", "payments", "--out-dir", dir)
 }
 
 // codes are the exit codes a command may end with: live, today's facts decide.
@@ -129,35 +123,46 @@ func (d *demo) events(ctx context.Context) error {
 	if err := os.WriteFile(filepath.Join(d.out, "events.ndjson"), out, 0o644); err != nil {
 		return err
 	}
+	var scan, plan string // digests of the last documents
 	for line := range bytes.Lines(out) {
-		var e struct {
-			Sequence uint64
-			Event    struct {
-				Type, Subject string
-				Data          map[string]any
-			}
+		e, err := readEvent(line)
+		if err != nil {
+			return err
 		}
-		if err := json.Unmarshal(line, &e); err != nil {
-			return fmt.Errorf("read an event: %w", err)
+		d.say("%4d  %-22s %s", e.sequence, e.name, e.about())
+		switch e.name {
+		case "scan.completed":
+			scan, _ = e.data["report"].(string)
+		case "plan.generated":
+			plan, _ = e.data["document"].(string)
 		}
-		name := strings.TrimPrefix(e.Event.Type, "dev.drydock.")
-		if i := strings.LastIndex(name, ".v"); i > 0 {
-			name = name[:i]
-		}
-		d.say("%4d  %-22s %s", e.Sequence, name, about(e.Event.Data))
 	}
-	return nil
+	if err := d.document(ctx, scan, "scan.json"); err != nil {
+		return err
+	}
+	return d.document(ctx, plan, "plan.json")
 }
 
-// about names what an event speaks of, from the fields most of them have.
-func about(data map[string]any) string {
-	var parts []string
-	for _, key := range []string{"package", "version", "vulnerability", "severity", "phase", "class", "deadline", "resolution"} {
-		if s, ok := data[key].(string); ok && s != "" {
-			parts = append(parts, s)
-		}
+// document fetches what an event names by its digest.
+func (d *demo) document(ctx context.Context, digest, name string) error {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, d.server+"/v1/evidence/"+digest, nil)
+	if err != nil {
+		return fmt.Errorf("ask for %s: %w", name, err)
 	}
-	return strings.Join(parts, " ")
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return fmt.Errorf("ask for %s: %w", name, err)
+	}
+	defer res.Body.Close()
+	data, err := io.ReadAll(res.Body)
+	if err != nil || res.StatusCode != http.StatusOK {
+		return fmt.Errorf("ask for %s (%s): status %d, %w", name, digest, res.StatusCode, err)
+	}
+	var doc bytes.Buffer
+	if err := json.Indent(&doc, data, "", "  "); err != nil {
+		return fmt.Errorf("read %s: %w", name, err)
+	}
+	return os.WriteFile(filepath.Join(d.out, name), append(doc.Bytes(), '\n'), 0o644)
 }
 
 // show runs drydock with its result on the screen.
@@ -165,15 +170,6 @@ func (d *demo) show(ctx context.Context, codes []int, args ...string) error {
 	d.say("$ drydock %s\n", strings.Join(args, " "))
 	_, err := d.call(ctx, codes, d.stdout, args...)
 	return err
-}
-
-// keepJSON runs drydock and leaves its document in the output folder.
-func (d *demo) keepJSON(ctx context.Context, codes []int, name string, args ...string) error {
-	out, err := d.call(ctx, codes, nil, append(args, "--format", "json", "--quiet")...)
-	if err != nil {
-		return err
-	}
-	return os.WriteFile(filepath.Join(d.out, name), out, 0o644)
 }
 
 // call runs drydock against the server of the demo. Its exit code must be one of

@@ -31,7 +31,11 @@ type up struct {
 func (d *demo) start(ctx context.Context) (*up, error) {
 	args := []string{"up", "--data", filepath.Join(d.dir, "data"), "--listen", "127.0.0.1:0"}
 	if !d.live {
-		args = append(args, "--now", frozen.Now)
+		config := filepath.Join(d.dir, "config.yaml")
+		if err := os.WriteFile(config, []byte("index:\n  url: "+d.index+"\n"), 0o600); err != nil {
+			return nil, fmt.Errorf("write the configuration: %w", err)
+		}
+		args = append(args, "--now", frozen.Now, "--config", config)
 	}
 	u := &up{cmd: exec.Command(d.drydock, args...), log: &logTail{}, ended: make(chan struct{})}
 	u.cmd.Env = d.environ()
