@@ -50,11 +50,27 @@ func (s *Service) plan(ctx context.Context, f worker.Facts, again bool) ([]event
 			g.Document = string(document)
 			n.payload = g
 		}
-		if out[i], err = f.New(n.key, n.change, n.payload); err != nil {
+		if out[i], err = fitted(f, n); err != nil {
 			return nil, worker.Permanent(fmt.Errorf("plan %s: %w", in.App, err))
 		}
 	}
 	return out, nil
+}
+
+// fitted makes the event. A change of thousands of findings or updates is larger than an event may be: it
+// then leaves them out, and the document of its plan has them.
+func fitted(f worker.Facts, n said) (events.Event, error) {
+	e, err := f.New(n.key, n.change, n.payload)
+	c, ok := n.payload.(events.ChangeOpened)
+	if err != nil || !ok || events.Size(e) <= events.MaxSize {
+		return e, err
+	}
+	c.Findings = nil
+	if e, err = f.New(n.key, n.change, c); err != nil || events.Size(e) <= events.MaxSize {
+		return e, err
+	}
+	c.Updates = nil
+	return f.New(n.key, n.change, c)
 }
 
 // make gathers, resolves and decides; a nil situation means that there is nothing to plan for yet.

@@ -158,7 +158,7 @@ func writeInputs(b *strings.Builder, p *report.Plan) {
 // cell makes a text safe inside a table or line: what a repository or an index wrote can neither break the
 // table nor add markup.
 func cell(s string) string {
-	return strings.NewReplacer("|", `\|`, "`", "'", "<", "&lt;", ">", "&gt;", "[", `\[`, "]", `\]`, "*", `\*`).Replace(printable(s))
+	return strings.NewReplacer("|", `\|`, "`", "'", "<", `\<`, "[", `\[`, "]", `\]`, "*", `\*`).Replace(printable(s))
 }
 
 // code makes a text safe between backticks.

@@ -2,6 +2,7 @@ package planner
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -366,5 +367,26 @@ func TestFindingTheScanCouldNotTell(t *testing.T) {
 	w.plan(w.scan(map[string]string{"requirements.txt": "flask==2.2.2\n"}))
 	if o := outcome(t, w.document(), "CVE-J"); o.Outcome != report.OutcomeError || w.document().ExitCode != report.ExitIncomplete {
 		t.Errorf("%+v", o)
+	}
+}
+
+// A change of more findings than an event can hold is opened all the same.
+func TestHugeChange(t *testing.T) {
+	var in []string
+	for i := range 4000 {
+		in = append(in, fmt.Sprintf("CVE-2026-%d <2 low", i))
+	}
+	w := newWorld(t, Config{Python: "3.11"}, advisories{"lib": in}, map[string][]string{"lib": {"2"}})
+	files := map[string]string{}
+	for i := range 4 {
+		files[fmt.Sprintf("part%d/requirements.txt", i)] = "lib==1\n"
+	}
+	for _, e := range w.plan(w.scan(files)) {
+		if err := events.Check(e); err != nil {
+			t.Error(err)
+		}
+	}
+	if p := w.document(); len(p.Outcomes) != 16000 || len(p.Phases[0].Updates) != 4 {
+		t.Errorf("%d outcomes", len(p.Outcomes))
 	}
 }

@@ -159,6 +159,7 @@ type world struct {
 	service    *Service
 	options    events.PlanOptions
 	complete   bool
+	said       []events.Event // by other services
 }
 
 func newWorld(t *testing.T, cfg Config, a advisories, releases map[string][]string) *world {
@@ -195,6 +196,7 @@ func (w *world) say(cause, key string, payload any) events.Event {
 		w.t.Fatal(err)
 	}
 	w.append(e)
+	w.said = append(w.said, e)
 	return e
 }
 
