@@ -2,6 +2,7 @@ package telemetry
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -15,11 +16,13 @@ import (
 	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/codes"
+	"go.opentelemetry.io/otel/exporters/otlp/otlpmetric/otlpmetrichttp"
 	"go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracehttp"
 	otelprom "go.opentelemetry.io/otel/exporters/prometheus"
 	"go.opentelemetry.io/otel/metric"
 	"go.opentelemetry.io/otel/propagation"
 	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
+	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 	"go.opentelemetry.io/otel/sdk/resource"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/trace"
@@ -41,25 +44,13 @@ func provider() *sdktrace.TracerProvider {
 
 // newProvider samples as c says even when nothing is sent: the flag travels, and a later process may send.
 func newProvider(c Config, sp sdktrace.SpanProcessor) *sdktrace.TracerProvider {
-	name, share := c.Service, c.Sample
-	if name == "" {
-		name = "drydock"
-	}
+	share := c.Sample
 	if share == 0 {
 		share = 1
 	}
-	// The last one wins: OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES say what we can't know.
-	res, err := resource.New(context.Background(), resource.WithFromEnv())
-	if err != nil {
-		slog.Warn("OTEL_RESOURCE_ATTRIBUTES is not key=value,…; ignored", slog.String(KeyError, err.Error()))
-	}
-	ours := resource.NewSchemaless(attribute.String("service.name", name), attribute.String("service.version", c.Version))
-	if merged, err := resource.Merge(ours, res); err == nil {
-		ours = merged
-	}
 	o := []sdktrace.TracerProviderOption{
 		sdktrace.WithSampler(sdktrace.ParentBased(sdktrace.TraceIDRatioBased(share))),
-		sdktrace.WithResource(ours),
+		sdktrace.WithResource(ourselves(c)),
 	}
 	if sp != nil {
 		o = append(o, sdktrace.WithSpanProcessor(sp))
@@ -67,19 +58,32 @@ func newProvider(c Config, sp sdktrace.SpanProcessor) *sdktrace.TracerProvider {
 	return sdktrace.NewTracerProvider(o...)
 }
 
+// ourselves names this process. OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES win: they say what we can't know.
+func ourselves(c Config) *resource.Resource {
+	name := c.Service
+	if name == "" {
+		name = "drydock"
+	}
+	env, err := resource.New(context.Background(), resource.WithFromEnv())
+	if err != nil {
+		slog.Warn("OTEL_RESOURCE_ATTRIBUTES is not key=value,…; ignored", slog.String(KeyError, err.Error()))
+	}
+	ours := resource.NewSchemaless(attribute.String("service.name", name), attribute.String("service.version", c.Version))
+	if merged, err := resource.Merge(ours, env); err == nil {
+		return merged
+	}
+	return ours
+}
+
 func setupTraces(ctx context.Context, c Config, send bool) (func(context.Context) error, error) {
 	var sp sdktrace.SpanProcessor
 	if send {
 		var o []otlptracehttp.Option
 		if c.Endpoint != "" {
-			o = append(o, otlptracehttp.WithEndpointURL(c.Endpoint))
+			o = append(o, otlptracehttp.WithEndpointURL(c.url("traces")))
 		}
 		if len(c.Headers) > 0 {
-			h := make(map[string]string, len(c.Headers))
-			for k, v := range c.Headers {
-				h[k] = v.Reveal()
-			}
-			o = append(o, otlptracehttp.WithHeaders(h))
+			o = append(o, otlptracehttp.WithHeaders(revealed(c.Headers)))
 		}
 		exp, err := otlptracehttp.New(ctx, o...)
 		if err != nil {
@@ -89,6 +93,14 @@ func setupTraces(ctx context.Context, c Config, send bool) (func(context.Context
 		otel.SetErrorHandler(otel.ErrorHandlerFunc(sayOncePerMinute()))
 	}
 	return install(newProvider(c, sp)), nil
+}
+
+func revealed(secrets map[string]Secret) map[string]string {
+	out := make(map[string]string, len(secrets))
+	for k, v := range secrets {
+		out[k] = v.Reveal()
+	}
+	return out
 }
 
 // install makes p the tracer until the returned function is called, which brings the one before back.
@@ -210,6 +222,7 @@ func attributes(attrs []slog.Attr) []attribute.KeyValue {
 type meters struct {
 	meter   metric.Meter
 	handler http.Handler
+	reader  *sdkmetric.ManualReader // the same figures for OTLP
 }
 
 var metrics = sync.OnceValue(func() meters {
@@ -219,11 +232,64 @@ var metrics = sync.OnceValue(func() meters {
 	if err != nil { // only a registry that holds it already refuses, and this one is new
 		panic("telemetry: " + err.Error())
 	}
+	reader := sdkmetric.NewManualReader()
 	return meters{
-		meter:   sdkmetric.NewMeterProvider(sdkmetric.WithReader(exp)).Meter(scope),
+		meter:   sdkmetric.NewMeterProvider(sdkmetric.WithReader(exp), sdkmetric.WithReader(reader)).Meter(scope),
 		handler: promhttp.HandlerFor(reg, promhttp.HandlerOpts{ErrorHandling: promhttp.ContinueOnError}),
+		reader:  reader,
 	}
 })
+
+// sendMetrics reports to the collector every interval and once more at the end. The SDK's periodic reader is
+// no use: readers join a provider when it is made, and ours is made before the configuration is read.
+func sendMetrics(ctx context.Context, c Config, interval time.Duration) (func(context.Context) error, error) {
+	var o []otlpmetrichttp.Option
+	if c.Endpoint != "" {
+		o = append(o, otlpmetrichttp.WithEndpointURL(c.url("metrics")))
+	}
+	if len(c.Headers) > 0 {
+		o = append(o, otlpmetrichttp.WithHeaders(revealed(c.Headers)))
+	}
+	exp, err := otlpmetrichttp.New(ctx, o...)
+	if err != nil {
+		return nil, fmt.Errorf("set up metric export: %w", err)
+	}
+	us := ourselves(c)
+	send := func(ctx context.Context) error {
+		var m metricdata.ResourceMetrics
+		if err := metrics().reader.Collect(ctx, &m); err != nil {
+			return fmt.Errorf("read metrics: %w", err)
+		}
+		m.Resource = us
+		return exp.Export(ctx, &m)
+	}
+	running, stop := context.WithCancel(context.WithoutCancel(ctx))
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		say := sayOncePerMinute()
+		tick := time.NewTicker(interval)
+		defer tick.Stop()
+		for {
+			select {
+			case <-running.Done():
+				return
+			case <-tick.C:
+				if err := send(running); err != nil && running.Err() == nil {
+					say(err)
+				}
+			}
+		}
+	}()
+	return func(ctx context.Context) error {
+		stop()
+		<-ended
+		if err := errors.Join(send(ctx), exp.Shutdown(ctx)); err != nil {
+			return fmt.Errorf("send the last metrics: %w", err)
+		}
+		return nil
+	}, nil
+}
 
 // Counter counts what happened.
 type Counter struct{ c metric.Float64Counter }

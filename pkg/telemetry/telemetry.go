@@ -7,11 +7,14 @@ package telemetry
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
 	"os"
+	"strconv"
 	"strings"
+	"time"
 )
 
 // Config says where telemetry goes. The zero value keeps it in this process: trace ids are made and
@@ -21,7 +24,7 @@ type Config struct {
 	Service string `json:"-" yaml:"-"`
 	Version string `json:"-" yaml:"-"`
 	// Endpoint is the base URL of an OTLP/HTTP collector, "https://collector.example:4318". Empty: the
-	// variables OTEL_EXPORTER_OTLP_TRACES_ENDPOINT and OTEL_EXPORTER_OTLP_ENDPOINT decide, and without them
+	// variables OTEL_EXPORTER_OTLP_ENDPOINT, …_TRACES_ENDPOINT and …_METRICS_ENDPOINT decide, and without them
 	// nothing is sent. Whoever runs the collector learns application names, paths and package names.
 	Endpoint string `json:"endpoint,omitempty" yaml:"endpoint,omitempty"`
 	// Headers go with each request to the collector: its token. Values are never printed.
@@ -60,26 +63,72 @@ func checkEndpoint(where, endpoint string) error {
 	return nil
 }
 
-// Setup makes c the telemetry of this process, until shutdown, which sends what is still waiting. Only
-// traces are set up here: loggers are made by [Logger], and metrics work from the first use on. A collector
-// that can't be reached costs spans, never work, and is said in the log.
+// Setup makes c the telemetry of this process, until shutdown, which sends what is still waiting. It sets up
+// traces and, where a collector is named, the sending of both traces and metrics; loggers are made by [Logger],
+// and metrics are counted and served from the first use on. A collector that can't be reached costs what it
+// would have got, never work, and is said in the log.
 func Setup(ctx context.Context, c Config) (shutdown func(context.Context) error, err error) {
 	if err := c.Validate(); err != nil {
 		return nil, err
 	}
-	send := c.Endpoint != ""
-	for _, name := range []string{"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT"} {
-		if v := os.Getenv(name); v != "" && c.Endpoint == "" {
-			if err := checkEndpoint(name, v); err != nil {
-				return nil, err
-			}
-			send = true
+	traces, err := c.sends("TRACES")
+	if err != nil {
+		return nil, err
+	}
+	metrics, err := c.sends("METRICS")
+	if err != nil {
+		return nil, err
+	}
+	stopTraces, err := setupTraces(ctx, c, traces)
+	if err != nil {
+		return nil, err
+	}
+	stopMetrics := func(context.Context) error { return nil }
+	if metrics {
+		if stopMetrics, err = sendMetrics(ctx, c, metricInterval()); err != nil {
+			return nil, errors.Join(err, stopTraces(ctx))
 		}
 	}
-	if strings.EqualFold(os.Getenv("OTEL_SDK_DISABLED"), "true") || strings.EqualFold(os.Getenv("OTEL_TRACES_EXPORTER"), "none") {
-		send = false
+	return func(ctx context.Context) error {
+		ctx, cancel := context.WithTimeout(ctx, flushLimit)
+		defer cancel()
+		return errors.Join(stopTraces(ctx), stopMetrics(ctx))
+	}, nil
+}
+
+// flushLimit is how long an end may take because of telemetry: the exporters would try a dead collector for
+// a minute.
+const flushLimit = 5 * time.Second
+
+// sends reports whether a signal goes to a collector, by c or by the variables of the OpenTelemetry
+// specification.
+func (c Config) sends(signal string) (bool, error) {
+	if strings.EqualFold(os.Getenv("OTEL_SDK_DISABLED"), "true") || strings.EqualFold(os.Getenv("OTEL_"+signal+"_EXPORTER"), "none") {
+		return false, nil
 	}
-	return setupTraces(ctx, c, send)
+	if c.Endpoint != "" {
+		return true, nil
+	}
+	for _, name := range []string{"OTEL_EXPORTER_OTLP_" + signal + "_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT"} {
+		if v := os.Getenv(name); v != "" {
+			return true, checkEndpoint(name, v)
+		}
+	}
+	return false, nil
+}
+
+// url is where a signal goes below c.Endpoint (OTLP/HTTP specification).
+func (c Config) url(signal string) string {
+	return strings.TrimSuffix(c.Endpoint, "/") + "/v1/" + signal
+}
+
+// metricInterval is the time between two reports, a minute unless OTEL_METRIC_EXPORT_INTERVAL says otherwise
+// (in milliseconds).
+func metricInterval() time.Duration {
+	if ms, err := strconv.Atoi(os.Getenv("OTEL_METRIC_EXPORT_INTERVAL")); err == nil && ms > 0 {
+		return time.Duration(ms) * time.Millisecond
+	}
+	return time.Minute
 }
 
 // MetricsHandler serves all metrics in Prometheus' text format.

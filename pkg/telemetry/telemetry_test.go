@@ -42,52 +42,98 @@ func TestConfigErrors(t *testing.T) {
 // collector is an OTLP/HTTP collector on loopback.
 type collector struct {
 	mu     sync.Mutex
-	bodies [][]byte
+	got    map[string][]byte // all bodies by path
 	header http.Header
+	came   chan string // path of each request
+}
+
+func newCollector(t *testing.T) (*collector, string) {
+	c := &collector{got: map[string][]byte{}, came: make(chan string, 100)}
+	srv := httptest.NewServer(c)
+	t.Cleanup(srv.Close)
+	return c, srv.URL
 }
 
 func (c *collector) ServeHTTP(_ http.ResponseWriter, r *http.Request) {
 	b, _ := io.ReadAll(r.Body)
 	c.mu.Lock()
+	c.got[r.URL.Path], c.header = append(c.got[r.URL.Path], b...), r.Header
+	c.mu.Unlock()
+	c.came <- r.URL.Path
+}
+
+// take returns what came, and forgets it.
+func (c *collector) take() map[string][]byte {
+	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.bodies, c.header = append(c.bodies, b), r.Header
+	got := c.got
+	c.got = map[string][]byte{}
+	return got
 }
 
 func TestExportsOnlyWhenConfigured(t *testing.T) {
-	c := &collector{}
-	srv := httptest.NewServer(c)
-	defer srv.Close()
-	run := func(cfg Config) {
+	c, url := newCollector(t)
+	sent := NewCounter("drydock_test_sent", "Sent.")
+	run := func(cfg Config) map[string][]byte {
+		t.Helper()
 		shutdown, err := Setup(t.Context(), cfg)
 		if err != nil {
 			t.Fatal(err)
 		}
 		_, end := Start(t.Context(), "plan payments", slog.String(KeyApp, "payments"))
 		end(nil)
+		sent.Add(t.Context(), 1)
 		if err := shutdown(context.Background()); err != nil {
 			t.Fatal(err)
 		}
+		return c.take()
 	}
-	run(Config{})
-	if len(c.bodies) != 0 {
-		t.Fatal("spans were sent without being asked for")
+	holds := func(what string, got map[string][]byte, path string, texts ...string) {
+		t.Helper()
+		for _, text := range texts {
+			if !bytes.Contains(got[path], []byte(text)) {
+				t.Errorf("%s: %s got %q, want %q in it", what, path, got[path], text)
+			}
+		}
 	}
-	run(Config{Endpoint: srv.URL, Headers: map[string]Secret{"authorization": NewSecret("Bearer x")}})
-	if len(c.bodies) != 1 || !bytes.Contains(c.bodies[0], []byte("plan payments")) || !bytes.Contains(c.bodies[0], []byte("payments")) {
-		t.Fatalf("collector got %d requests: %q", len(c.bodies), c.bodies)
+	if got := run(Config{}); len(got) != 0 {
+		t.Fatalf("sent without being asked for: %q", got)
 	}
+	got := run(Config{Endpoint: url + "/", Headers: map[string]Secret{"authorization": NewSecret("Bearer x")}})
+	holds("by configuration", got, "/v1/traces", "plan payments", "payments")
+	holds("by configuration", got, "/v1/metrics", "drydock_test_sent", "drydock")
 	if c.header.Get("Authorization") != "Bearer x" {
 		t.Errorf("the collector's token was not sent: %v", c.header)
 	}
-	t.Setenv("OTEL_EXPORTER_OTLP_ENDPOINT", srv.URL)
-	run(Config{Service: "drydock-scanner"})
-	if len(c.bodies) != 2 || !bytes.Contains(c.bodies[1], []byte("drydock-scanner")) {
-		t.Errorf("OTEL_EXPORTER_OTLP_ENDPOINT: collector got %d requests", len(c.bodies))
+	t.Setenv("OTEL_EXPORTER_OTLP_ENDPOINT", url)
+	got = run(Config{Service: "drydock-scanner"})
+	holds("by environment", got, "/v1/traces", "drydock-scanner")
+	holds("by environment", got, "/v1/metrics", "drydock-scanner")
+	t.Setenv("OTEL_METRICS_EXPORTER", "none")
+	if got = run(Config{}); len(got) != 1 || got["/v1/traces"] == nil {
+		t.Errorf("OTEL_METRICS_EXPORTER=none was not obeyed: %q", got)
 	}
 	t.Setenv("OTEL_SDK_DISABLED", "true")
-	run(Config{})
-	if len(c.bodies) != 2 {
+	if got = run(Config{Endpoint: url}); len(got) != 0 {
 		t.Error("OTEL_SDK_DISABLED was not obeyed")
+	}
+}
+
+func TestMetricsAreSentAgainAndAgain(t *testing.T) {
+	c, url := newCollector(t)
+	t.Setenv("OTEL_METRIC_EXPORT_INTERVAL", "5")
+	NewCounter("drydock_test_again", "Again.").Add(t.Context(), 1)
+	shutdown, err := Setup(t.Context(), Config{Endpoint: url})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 3 {
+		if path := <-c.came; path != "/v1/metrics" {
+			t.Errorf("a request to %s", path)
+		}
+	}
+	if err := shutdown(context.Background()); err != nil {
+		t.Error(err)
 	}
 }
 
@@ -101,7 +147,12 @@ func TestCollectorAway(t *testing.T) {
 	}
 	_, end := Start(t.Context(), "work")
 	end(errors.New("refused"))
-	_ = shutdown(context.Background())
+	if err := shutdown(context.Background()); err == nil || !strings.Contains(err.Error(), "send the last metrics") {
+		t.Errorf("the end says %v", err)
+	}
+	if _, end := Start(t.Context(), "work goes on"); end == nil {
+		t.Error("no span after the end")
+	}
 }
 
 // TestOneTrace follows a trace as events do: from a request over a traceparent into another worker.
