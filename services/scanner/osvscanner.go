@@ -37,7 +37,7 @@ type Queried struct {
 	Name      string   `json:"name"`
 	Version   string   `json:"version"`
 	Ecosystem string   `json:"ecosystem"`
-	IDs       []string `json:"ids,omitempty"` // in the answer
+	IDs       []string `json:"ids,omitempty"` // in the answer, sorted
 }
 
 // Opinion is the answer.
@@ -87,13 +87,18 @@ func (c *osvChild) Scan(ctx context.Context, packages []Queried, dbDir string) (
 	if err != nil {
 		return Opinion{}, fmt.Errorf("ask osv-scanner: %w", err)
 	}
+	scratch, err := os.MkdirTemp("", osvProgram) // it unpacks its database anew each time
+	if err != nil {
+		return Opinion{}, fmt.Errorf("make room for osv-scanner: %w", err)
+	}
+	defer os.RemoveAll(scratch)
 	ctx, cancel := context.WithTimeout(ctx, osvTimeout)
 	defer cancel()
 	var out limited
 	stderr := &tail{limit: readerStderr}
 	cmd := exec.CommandContext(ctx, program)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr, cmd.WaitDelay = bytes.NewReader(input), &out, stderr, time.Second
-	cmd.Env, cmd.Dir = []string{}, string(filepath.Separator)
+	cmd.Env, cmd.Dir, cmd.SysProcAttr = []string{"TMPDIR=" + scratch}, scratch, groupAttr()
 	runErr := cmd.Run()
 	var answer Opinion
 	if err := json.Unmarshal(out.buf.Bytes(), &answer); err != nil {

@@ -120,5 +120,3 @@ func runs(requires, python string) bool {
 	}
 	return set.Contains(v, true)
 }
-
-func contains(list []string, s string) bool { return slices.Contains(list, s) }

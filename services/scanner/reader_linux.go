@@ -35,6 +35,9 @@ func childAttr() *syscall.SysProcAttr {
 	return &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 }
 
+// groupAttr keeps Ctrl-C for Drydock, which stops its children itself.
+func groupAttr() *syscall.SysProcAttr { return &syscall.SysProcAttr{Setpgid: true} }
+
 // self is this very program, even when its file was replaced meanwhile.
 func self() (string, error) {
 	if _, err := os.Stat("/proc/self/exe"); err == nil {

@@ -11,4 +11,6 @@ func closeInherited() {}
 
 func childAttr() *syscall.SysProcAttr { return nil }
 
+func groupAttr() *syscall.SysProcAttr { return nil }
+
 func self() (string, error) { return os.Executable() }

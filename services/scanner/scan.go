@@ -3,6 +3,7 @@ package scanner
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/drydock-dev/drydock/pkg/advisory"
@@ -81,6 +82,12 @@ func (s *Service) again(inv *inventory.Inventory, before report.Scan, now time.T
 	m := s.matcher()
 	r.take(match(inv, m.Databases(), m.Match, s.cfg.MaxDBAge, now))
 	r.report.Application, r.report.Source, r.report.Revision, r.report.Confinement = before.Application, before.Source, before.Revision, before.Confinement
+	r.report.Outdated = before.Outdated // the index was not asked again
+	for _, i := range before.Incomplete {
+		if i.Reason == inventory.IndexUnreachable {
+			r.report.Incomplete = append(r.report.Incomplete, i)
+		}
+	}
 	_ = s.finish(r, now) // only the encoding of an inventory that was decoded a moment ago
 	return r
 }
@@ -124,7 +131,7 @@ func (s *Service) finish(r *result, now time.Time) error {
 	}
 	d := &r.report
 	d.Schema, d.Tool, d.Inventory, d.Started, d.Sources, d.Packages = report.SchemaScan, s.deps.Tool, string(digest), now.UTC(), r.inventory.Sources, r.inventory.Packages
-	d.Complete = len(d.Incomplete) == 0
+	d.Complete = !slices.ContainsFunc(d.Incomplete, func(i inventory.Incomplete) bool { return i.Reason != inventory.IndexUnreachable })
 	if !d.Complete {
 		d.ExitCode = report.ExitIncomplete
 	}
@@ -136,7 +143,7 @@ func (s *Service) finish(r *result, now time.Time) error {
 	d.Databases = []report.Database{}
 	used := ecosystems(r.inventory)
 	for _, db := range r.databases {
-		if !contains(used, db.Name) {
+		if !slices.Contains(used, db.Name) {
 			continue
 		}
 		out := report.Database{Name: db.Name, Digest: db.Digest, Records: db.Records, Newest: db.Newest, Fetched: db.Fetched, Partial: db.Partial}
