@@ -14,3 +14,9 @@ func (s *State) Held(cause string, producer Service) string {
 	}
 	return found
 }
+
+// Seen reports whether the event with this id was folded.
+func (o *OrgState) Seen(id string) bool {
+	_, ok := o.seen[idOf(id)]
+	return ok
+}

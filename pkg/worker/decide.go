@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/drydock-dev/drydock/pkg/bus"
@@ -12,9 +13,10 @@ import (
 
 // Decide appends what decide makes of app's present facts: the way in for those that answer a request rather
 // than an event. When somebody else appended meanwhile it reads the facts again and decides again; when the
-// log did not answer it looks whether the events are there before it repeats anything. No events: nothing is
-// appended. It returns the last sequence stored, or the one the decision was taken at. For [events.Org] the
-// first argument of decide is an empty state.
+// log did not answer it looks whether the events are there before it repeats anything. Events whose id is in
+// the log already are left out, so a request sent twice is one. No events: nothing is appended. It returns
+// the last sequence stored, or the one the decision was taken at. For [events.Org] the first argument of
+// decide is an empty state.
 func Decide(ctx context.Context, b bus.Bus, f *Folds, app string, decide func(*events.State, *events.OrgState) ([]events.Event, error)) (uint64, error) {
 	at, err := b.LastSequence(ctx, app)
 	if err != nil {
@@ -26,6 +28,7 @@ func Decide(ctx context.Context, b bus.Bus, f *Folds, app string, decide func(*e
 			return 0, err
 		}
 		evs, err := decide(s, o)
+		evs = slices.DeleteFunc(evs, func(e events.Event) bool { return s.Seen(e.ID()) || app == events.Org && o.Seen(e.ID()) })
 		if err != nil || len(evs) == 0 {
 			return s.Sequence, err
 		}

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/drydock-dev/drydock/pkg/bus"
+	"github.com/drydock-dev/drydock/pkg/bus/bustest"
 	"github.com/drydock-dev/drydock/pkg/events"
 	"github.com/drydock-dev/drydock/pkg/worker"
 	"github.com/drydock-dev/drydock/pkg/worker/workertest"
@@ -180,6 +181,32 @@ func TestFoldsRace(t *testing.T) {
 	wg.Wait()
 }
 
+// An append whose answer is lost is found in the log.
+func TestDecideAnswerLost(t *testing.T) {
+	for _, moment := range []bustest.Moment{bustest.Before, bustest.After} {
+		synctest.Test(t, func(t *testing.T) {
+			b := bus.NewMemory()
+			defer b.Close()
+			lost := 0
+			faulty := bustest.Faulty(b, func(p bustest.Point) error {
+				if p.Op == bustest.OpAppend && p.Moment == moment && lost == 0 {
+					lost++
+					return bus.ErrUnavailable
+				}
+				return nil
+			})
+			asked := 0
+			last, err := worker.Decide(t.Context(), faulty, startFolds(t, b), "payments", func(*events.State, *events.OrgState) ([]events.Event, error) {
+				asked++
+				return []events.Event{request("payments")}, nil
+			})
+			if err != nil || last != 1 || lost != 1 || asked != map[bustest.Moment]int{bustest.Before: 2, bustest.After: 1}[moment] {
+				t.Errorf("%s: stored at %d, asked %d times, %v", moment, last, asked, err)
+			}
+		})
+	}
+}
+
 // Decide: what others append meanwhile is seen before the decision stands.
 func TestDecide(t *testing.T) {
 	const writers, each = 8, 10
@@ -245,8 +272,15 @@ func TestDecideEdges(t *testing.T) {
 		e := request("payments")
 		first, err := decide("payments", []events.Event{e}, nil)
 		again, err2 := decide("payments", []events.Event{e}, nil)
-		if err != nil || err2 == nil && again != first {
+		if err != nil || err2 != nil || again != first {
 			t.Errorf("the same event twice: %d %v, %d %v", first, err, again, err2)
+		}
+		time.Sleep(time.Hour) // beyond any window of the bus
+		if last, err := decide("payments", []events.Event{request("payments")}, nil); err != nil || last != first {
+			t.Errorf("the same event an hour later: %d, %v", last, err)
+		}
+		if last, err := decide("_", []events.Event{workertest.Update("db", start)}, nil); err != nil || last != 2 {
+			t.Errorf("the organisation's an hour later: %d, %v", last, err)
 		}
 	})
 }

@@ -177,3 +177,32 @@ func TestTimerUnknown(t *testing.T) {
 		}
 	})
 }
+
+// A timer may fire in a process whose facts lag behind those it was set by: it waits for them, instead of
+// finding nothing to do.
+func TestTimerBeforeItsFacts(t *testing.T) {
+	play(t, nil, func(r *rig) {
+		sets := workertest.Toy(1, 3*time.Second)
+		fires := worker.Stage{Name: "lagging", Service: events.Planner, OnDue: sets[1].OnDue}
+		sets[1].OnDue = nil
+		r.seen = &lagging{r.bus}
+		defer r.run(worker.Options{}, fires)()
+		r.seen = r.bus
+		defer r.run(worker.Options{}, sets...)()
+		r.add(request("payments"))
+		r.settle(time.Hour / 2)
+		if n := strings.Count(r.names("payments"), "deadline.breached"); n != 1 {
+			t.Errorf("breached %d times: %s", n, r.names("payments"))
+		}
+	})
+}
+
+// lagging is a bus whose log arrives ten seconds late.
+type lagging struct{ bus.Bus }
+
+func (l *lagging) Follow(ctx context.Context, q bus.Query, fn func(bus.Record) error) error {
+	return l.Bus.Follow(ctx, q, func(r bus.Record) error {
+		time.Sleep(10 * time.Second)
+		return fn(r)
+	})
+}
