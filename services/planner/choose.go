@@ -19,6 +19,7 @@ type wishes struct {
 	Target       target
 	ExcludeNewer *time.Time // no distribution published later
 	Hashed       bool       // the pin carries hashes, so the release needs them
+	Within       string     // versions the requirement itself allows
 }
 
 // why is one reason not to pick a release.
@@ -34,6 +35,7 @@ const (
 	whyUndated    why = "undated"
 	whyUnhashed   why = "unhashed"
 	whyUnjudged   why = "unjudged"
+	whyRange      why = "range"
 )
 
 // rejection is a release that was not picked, with all its reasons.
@@ -110,6 +112,9 @@ func judge(r *index.Release, v, from pep440.Version, hits hitFunc, w wishes) rej
 	if v.IsPrerelease() && !from.IsPrerelease() {
 		rej.add(whyPrerelease)
 	}
+	if !allows(w.Within, v) {
+		rej.add(whyRange)
+	}
 	r.Files = slices.Clone(r.Files)
 	rej.narrow(r, whyYanked, func(f index.File) bool { return !f.Yanked })
 	rej.narrow(r, whyPython, func(f index.File) bool {
@@ -124,6 +129,15 @@ func judge(r *index.Release, v, from pep440.Version, hits hitFunc, w wishes) rej
 		rej.add(whyUnhashed)
 	}
 	return rej
+}
+
+// allows reports whether a specifier admits a version; one that can't be read admits nothing.
+func allows(specifier string, v pep440.Version) bool {
+	if specifier == "" {
+		return true
+	}
+	s, err := pep440.ParseSpecifiers(specifier)
+	return err == nil && s.Contains(v, true)
 }
 
 func (r *rejection) add(w why) { r.Whys = append(r.Whys, w) }
@@ -183,6 +197,8 @@ func (r rejection) tell(pkg string, t target) string {
 			parts = append(parts, "without a date of publication")
 		case whyUnhashed:
 			parts = append(parts, "without sha256 on the index")
+		case whyRange:
+			parts = append(parts, "outside what the requirement allows")
 		case whyUnjudged:
 			parts = append(parts, "not judged by the advisory database")
 		}

@@ -16,6 +16,10 @@ import (
 // pypi is the one ecosystem the first cut plans.
 const pypi = "PyPI"
 
+// writable are the kinds of sources updates are planned for. An environment has no manifest to change; its
+// updates say what its next release must hold.
+var writable = map[string]bool{"": true, "requirements": true, "environment": true}
+
 // outcomeKey names a finding in a plan.
 type outcomeKey struct{ pkg, version, source, vulnerability string }
 
@@ -41,13 +45,13 @@ func (in *situation) subjects() []subject {
 		}
 	}
 	slices.SortFunc(out, func(a, b subject) int {
-		return cmp.Or(cmp.Compare(a.Package, b.Package), cmp.Compare(a.Version, b.Version), compareBool(a.Hashed, b.Hashed))
+		return cmp.Or(cmp.Compare(a.Package, b.Package), cmp.Compare(a.Version, b.Version), cmp.Compare(a.Within, b.Within), compareBool(a.Hashed, b.Hashed))
 	})
 	return slices.Compact(out)
 }
 
 func (f finding) subject() subject {
-	return subject{Ecosystem: f.Ecosystem, Package: f.Package, Version: f.Version, Hashed: f.Hashed}
+	return subject{Ecosystem: f.Ecosystem, Package: f.Package, Version: f.Version, Hashed: f.Hashed, Within: f.Within}
 }
 
 // settled is the outcome of a finding whose answer no resolver can change; empty otherwise.
@@ -64,6 +68,8 @@ func (f finding) settled() report.Outcome {
 		return set(report.NotAffected, "its marker %s excludes it on the target", printable(f.Marker))
 	case f.Ecosystem != pypi:
 		return set(report.Unsupported, "updates are planned for PyPI packages only, this one is of %s", printable(f.Ecosystem))
+	case !writable[f.SourceKind]:
+		return set(report.Unsupported, "stands in a source of kind %s, which is not written back yet", printable(f.SourceKind))
 	case f.Ref != "":
 		return set(report.Unsupported, "required from %s: only its owner can move it", printable(f.Ref))
 	case f.Pin == inventory.None:
@@ -172,6 +178,12 @@ func (f finding) unfixed(o *report.Outcome, a answer, w wishes) {
 		o.Outcome = report.Blocked
 		o.Detail = fmt.Sprintf("%s %s fixes it", f.Package, r.Version)
 		o.Chain = []string{fmt.Sprintf("%s %s requires Python %s, target is %s", f.Package, r.Version, printable(r.Requires), w.Target.Python)}
+		return
+	}
+	if r, ok := only(fixes, whyRange); ok {
+		o.Outcome = report.Blocked
+		o.Detail = fmt.Sprintf("%s %s fixes it", f.Package, r.Version)
+		o.Chain = []string{fmt.Sprintf("%s requires %s%s", printable(f.Source), f.Package, printable(f.Within))}
 		return
 	}
 	if r, ok := only(fixes, whyHit); ok {

@@ -30,6 +30,9 @@ type finding struct {
 	Ref      string // URL, VCS or path requirement
 	Direct   bool
 	Hashed   bool
+
+	Within     string // what its requirement allows where a constraints file pins it
+	SourceKind string // requirements, environment, …
 }
 
 // situation is everything a plan is decided on.
@@ -202,6 +205,10 @@ func (in *situation) collect(s *events.State, reports []report.Scan) {
 		pins[k] = append(pins[k], p)
 		in.Hashed = in.Hashed || len(p.Hashes) > 0
 	}
+	kinds := map[string]string{}
+	for _, src := range in.Inventory.Sources {
+		kinds[src.Path] = src.Kind
+	}
 	seen := map[string]bool{}
 	for _, rep := range reports {
 		for _, r := range rep.Findings {
@@ -212,6 +219,7 @@ func (in *situation) collect(s *events.State, reports []report.Scan) {
 					f.Detected = known.FirstDetected
 				}
 			}
+			f.SourceKind = kinds[r.Source]
 			f.pin(pins[pinKey{r.Package, r.Version, r.Source}], in.Wishes.Target)
 			seen[f.ID] = true
 			in.Findings = append(in.Findings, f)
@@ -257,8 +265,23 @@ func (f *finding) pin(lines []inventory.Package, t target) {
 			f.Marker = p.Marker
 		}
 		f.Active = max(f.Active, v)
+		if v != untrue {
+			f.Within = both(f.Within, p)
+		}
 		f.Direct, f.Hashed, f.Pin, f.Ref = f.Direct || p.Direct, f.Hashed || len(p.Hashes) > 0, p.Pin, p.Reference
 	}
+}
+
+// both adds what a line allows that does not itself name the version it is pinned to.
+func both(within string, p inventory.Package) string {
+	s, err := pep440.ParseSpecifiers(p.Specifier)
+	if _, exact := s.Pinned(); p.Specifier == "" || p.Pin != inventory.Exact || err != nil || exact {
+		return within
+	}
+	if within == "" {
+		return p.Specifier
+	}
+	return within + "," + p.Specifier
 }
 
 // told reads the plan in force, for the deadlines it told. Under another policy they do not bind: that

@@ -2,10 +2,13 @@ package planner
 
 import (
 	"bytes"
+	"encoding/binary"
 	"fmt"
 	"regexp"
 	"slices"
 	"strings"
+	"unicode/utf16"
+	"unicode/utf8"
 
 	"github.com/drydock-dev/drydock/pkg/pep440"
 	"github.com/drydock-dev/drydock/pkg/report"
@@ -15,18 +18,22 @@ import (
 // else: order, comments, markers, extras, options, spacing and line ends stay as they are.
 
 // gap is white space inside one requirement, continued lines included.
-const gap = `(?:[ \t]|\\\r?\n)*`
+const gap = `(?:[ \t]|\\(?:\r\n|\n|\r))*`
 
 var (
 	pinForm = regexp.MustCompile(`^` + gap + `([A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?)` + gap + `(?:\[[^\]\n]*\])?` + gap +
 		`\(?` + gap + `(===?)` + gap + `([^\s;,#()\\]+)`)
-	hashForm   = regexp.MustCompile(`((?:[ \t]|\\\r?\n)+)--hash[= ]([A-Za-z0-9]+:[0-9A-Fa-f]+)`)
+	hashForm   = regexp.MustCompile(`((?:[ \t]|\\(?:\r\n|\n|\r))+)--hash[= ]([A-Za-z0-9]+:[0-9A-Fa-f]+)`)
 	markerForm = regexp.MustCompile(`(?s)^` + gap + `\)?` + gap + `;(.*)$`)
 )
 
 // rewrite moves pins in the text of a requirements file. moves gives for a normalised name the updates that
 // may apply to it; done is told of each one that did.
 func rewrite(text []byte, moves map[string][]report.Update, t target, done func(report.Update)) []byte {
+	if order := utf16Order(text); order != nil {
+		// What PowerShell's `pip freeze > requirements.txt` writes goes back as it came.
+		return encodeUTF16(rewrite(decodeUTF16(text[2:], order), moves, t, done), text[:2], order)
+	}
 	var out bytes.Buffer
 	for _, line := range logicalLines(text) {
 		out.Write(rewriteLine(line, moves, t, done))
@@ -34,19 +41,26 @@ func rewrite(text []byte, moves map[string][]report.Update, t target, done func(
 	return out.Bytes()
 }
 
+// breaks are the line ends pip knows (str.splitlines).
+const breaks = "\n\r\v\f\x1c\x1d\x1e\u0085\u2028\u2029"
+
 // logicalLines cuts a text after each line that no backslash continues. A comment is never continued, as pip
 // reads it: its backslash is part of the comment.
 func logicalLines(text []byte) [][]byte {
 	var out [][]byte
 	start := 0
 	for at := 0; at < len(text); {
-		end := bytes.IndexByte(text[at:], '\n')
+		end := bytes.IndexAny(text[at:], breaks)
 		if end < 0 {
 			break
 		}
 		line := text[at : at+end]
-		at += end + 1
-		if bytes.HasSuffix(bytes.TrimSuffix(line, []byte("\r")), []byte(`\`)) && !bytes.HasPrefix(bytes.TrimSpace(line), []byte("#")) {
+		_, n := utf8.DecodeRune(text[at+end:])
+		if bytes.HasPrefix(text[at+end:], []byte("\r\n")) {
+			n = 2
+		}
+		at += end + n
+		if bytes.HasSuffix(line, []byte(`\`)) && !bytes.HasPrefix(bytes.TrimSpace(line), []byte("#")) {
 			continue
 		}
 		out = append(out, text[start:at])
@@ -134,6 +148,35 @@ func replaceHashes(rest []byte, hashes []string) []byte {
 	}
 	out.Write(rest[last[1]:])
 	return out.Bytes()
+}
+
+// utf16Order reads a byte order mark; nil when there is none.
+func utf16Order(text []byte) binary.ByteOrder {
+	switch {
+	case len(text)%2 != 0:
+	case bytes.HasPrefix(text, []byte("\xff\xfe")):
+		return binary.LittleEndian
+	case bytes.HasPrefix(text, []byte("\xfe\xff")):
+		return binary.BigEndian
+	}
+	return nil
+}
+
+func decodeUTF16(text []byte, order binary.ByteOrder) []byte {
+	units := make([]uint16, len(text)/2)
+	for i := range units {
+		units[i] = order.Uint16(text[2*i:])
+	}
+	return []byte(string(utf16.Decode(units)))
+}
+
+func encodeUTF16(text, mark []byte, order binary.ByteOrder) []byte {
+	out := bytes.Clone(mark)
+	for _, u := range utf16.Encode([]rune(string(text))) {
+		out = append(out, 0, 0)
+		order.PutUint16(out[len(out)-2:], u)
+	}
+	return out
 }
 
 // checkMoves reports updates of a file that has no pin for them.

@@ -2,8 +2,10 @@ package planner
 
 import (
 	"bytes"
+	"encoding/binary"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/drydock-dev/drydock/pkg/report"
 )
@@ -33,6 +35,8 @@ func TestRewriteKeepsEverythingElse(t *testing.T) {
 		{"hashes over lines, one becomes two", "flask-login==0.6.1 \\\n    --hash=sha256:00\n    # via x\n", "flask-login==0.6.3 \\\n    --hash=sha256:aa \\\n    --hash=sha256:bb\n    # via x\n"},
 		{"marker before hashes", "flask-login==0.6.1 ; python_version < '3' \\\n    --hash=sha256:00\n", "flask-login==0.6.1 ; python_version < '3' \\\n    --hash=sha256:00\n"},
 		{"bytes that are no text", "# \xff\xfe\nflask-login==0.6.1\n", "# \xff\xfe\nflask-login==0.6.3\n"},
+		{"carriage returns only", "a==1\rflask-login==0.6.1\r", "a==1\rflask-login==0.6.3\r"},
+		{"utf-16", utf16le("a==1\r\nflask-login==0.6.1 # \u00e9\U0001f600\r\n"), utf16le("a==1\r\nflask-login==0.6.3 # \u00e9\U0001f600\r\n")},
 		{"hash after a word", "flask-login==0.6.1#egg\n", "flask-login==0.6.3#egg\n"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -42,6 +46,10 @@ func TestRewriteKeepsEverythingElse(t *testing.T) {
 			}
 		})
 	}
+}
+
+func utf16le(s string) string {
+	return string(encodeUTF16([]byte(s), []byte("\xff\xfe"), binary.LittleEndian))
 }
 
 func TestConstraintsFileMoves(t *testing.T) {
@@ -63,11 +71,31 @@ func TestConstraintsFileMoves(t *testing.T) {
 	}
 }
 
+// A constraint moves only within what the requirement it pins allows.
+func TestConstraintWithinItsRequirement(t *testing.T) {
+	for specifier, want := range map[string]string{">=2,<2.3": "framework flask 2.2.2>2.2.5", ">=2,<2.2.4": "", "": "framework flask 2.2.2>2.2.5"} {
+		w := paymentsWorld(t, Config{})
+		inv := w.inventoryOf(map[string]string{"requirements.txt": "flask" + specifier + "\n", "constraints.txt": "flask==2.2.2\n"})
+		inv.Packages[0].Version, inv.Packages[0].Pin = "2.2.2", "exact"
+		w.plan(w.scanInventory(inv))
+		p := w.document()
+		if got := moves(p); got != want {
+			t.Errorf("flask%s: %s", specifier, got)
+		}
+		if o := outcome(t, p, "CVE-F"); want == "" && (o.Outcome != report.Blocked || o.Chain[0] != "requirements.txt requires flask>=2,<2.2.4") {
+			t.Errorf("%+v", o)
+		}
+	}
+}
+
 func FuzzRewrite(f *testing.F) {
 	f.Add([]byte("flask==1 \\\r\n  --hash=sha256:00\n# x \\\n"))
 	f.Add([]byte("flask (==1) ; python_version<'3'"))
 	f.Fuzz(func(t *testing.T, in []byte) {
 		none := rewrite(in, nil, target{}, func(report.Update) { t.Error("moved") })
+		if utf16Order(in) != nil && !utf8.Valid(decodeUTF16(in[2:], utf16Order(in))) {
+			return
+		}
 		if !bytes.Equal(none, in) {
 			t.Fatalf("nothing to do changed %q to %q", in, none)
 		}

@@ -93,11 +93,16 @@ func TestWhatIsNotPlanned(t *testing.T) {
 	}{
 		{"another ecosystem", pkg("left-pad", "1.0", inventory.Package{Ecosystem: "npm", Pin: inventory.Exact}), "PyPI packages only, this one is of npm"},
 		{"from a repository", pkg("lib", "1", inventory.Package{Pin: inventory.Exact, Reference: "git+https://host/x\x1b[31m"}), "required from git+https://host/x[31m"},
+		{"a lock file", pkg("lib", "1", inventory.Package{Pin: inventory.Exact}), "a source of kind lock"},
 		{"a range", pkg("lib", "1", inventory.Package{Pin: inventory.Ranged}), "required by a range"},
 		{"no version", pkg("lib", "1", inventory.Package{Pin: inventory.None}), "not pinned"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			w.plan(w.scanInventory(&inventory.Inventory{Packages: []inventory.Package{tc.pkg}}))
+			inv := &inventory.Inventory{Packages: []inventory.Package{tc.pkg}}
+			if tc.name == "a lock file" {
+				inv.Sources = []inventory.Source{{Path: "requirements.txt", Kind: "lock", Ecosystem: pypi}}
+			}
+			w.plan(w.scanInventory(inv))
 			p := w.document()
 			found := false
 			for _, o := range p.Outcomes {

@@ -25,6 +25,7 @@ type resolver interface {
 type subject struct {
 	Ecosystem, Package, Version string
 	Hashed                      bool
+	Within                      string // what the lines allow whose version a constraints file pins; empty: anything
 }
 
 // resolution is what a resolver found out.
@@ -83,7 +84,7 @@ func (r perPackage) Resolve(ctx context.Context, subjects []subject, w wishes) r
 
 func pick(s subject, p *index.Project, m advisory.Matcher, w wishes) answer {
 	var missing error
-	w.Hashed = s.Hashed
+	w.Hashed, w.Within = s.Hashed, s.Within
 	c, err := choose(s.Version, p.Releases, func(version string) ([]advisory.Hit, error) {
 		hits, err := m.Match(s.Ecosystem, s.Package, version)
 		if errors.Is(err, advisory.ErrNoDatabase) {
