@@ -49,7 +49,7 @@ func openArchive(r io.ReaderAt, size int64) (*archive, error) {
 		if !strings.HasSuffix(f.Name, ".json") || !f.Mode().IsRegular() {
 			continue
 		}
-		if err := checkEntry(f); err != nil {
+		if err := checkEntry(f, uint64(size)); err != nil {
 			return nil, err
 		}
 		a.total += f.UncompressedSize64
@@ -64,13 +64,13 @@ func openArchive(r io.ReaderAt, size int64) (*archive, error) {
 	return a, nil
 }
 
-func checkEntry(f *zip.File) error {
+func checkEntry(f *zip.File, size uint64) error {
 	name := clip(f.Name, 100)
 	switch {
 	case f.UncompressedSize64 > maxRecord:
 		return fmt.Errorf("%w: %q unpacks to %d bytes, at most %d are read", ErrArchive, name, f.UncompressedSize64, maxRecord)
-	case f.CompressedSize64 > 2*maxRecord:
-		return fmt.Errorf("%w: %q is said to take %d packed bytes for %d", ErrArchive, name, f.CompressedSize64, f.UncompressedSize64)
+	case f.CompressedSize64 > size || f.UncompressedSize64/inflatesTo > f.CompressedSize64:
+		return fmt.Errorf("%w: %q is said to unpack from %d bytes to %d, which can't be", ErrArchive, name, f.CompressedSize64, f.UncompressedSize64)
 	case f.UncompressedSize64 > ratioFrom && f.UncompressedSize64/max(f.CompressedSize64, 1) > maxRatio:
 		return fmt.Errorf("%w: %q is packed %d times, at most %d are read: a zip bomb", ErrArchive, name, f.UncompressedSize64/max(f.CompressedSize64, 1), maxRatio)
 	case f.Method != zip.Deflate && f.Method != zip.Store:
@@ -89,24 +89,26 @@ func (a *archive) each(ctx context.Context, handle func(worker, i int, name stri
 	var wait sync.WaitGroup
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	for w := range workers {
-		wait.Go(func() {
-			var u unpacker
-			for ctx.Err() == nil {
-				i := int(next.Add(1)) - 1
-				if i >= len(a.records) {
-					return
-				}
-				data, err := u.unpack(a.records[i])
-				if err == nil {
-					err = handle(w, i, a.records[i].Name, data)
-				}
-				if err != nil {
-					cancel(err)
-				}
+	work := func(worker int) {
+		var u unpacker
+		for ctx.Err() == nil {
+			i := int(next.Add(1)) - 1
+			if i >= len(a.records) {
+				return
 			}
-		})
+			data, err := u.unpack(a.records[i])
+			if err == nil {
+				err = handle(worker, i, a.records[i].Name, data)
+			}
+			if err != nil {
+				cancel(err)
+			}
+		}
 	}
+	for w := 1; w < workers; w++ {
+		wait.Go(func() { work(w) })
+	}
+	work(0)
 	wait.Wait()
 	return context.Cause(ctx)
 }

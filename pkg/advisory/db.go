@@ -232,7 +232,7 @@ func (e *ecosystem) compile() (*snapshot, error) {
 		return nil, fmt.Errorf("%w for %s: %s: %w; get it again with `drydock db update` or `drydock db import`", ErrNoDatabase, e.place.ecosystem, e.place.archive, err)
 	}
 	e.db.background.Go(func() { e.db.cache.put(e.place.ecosystem, e.digest, data) })
-	return openSnapshot(bytes.NewReader(data))
+	return openSnapshot(bytes.NewReader(data), int64(len(data)))
 }
 
 func (e *ecosystem) state() (*snapshot, error) {

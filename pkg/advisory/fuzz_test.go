@@ -21,7 +21,7 @@ func FuzzRecord(f *testing.F) {
 			}
 			packages := groupRecords([]record{r, {id: "X-1", aliases: r.aliases, rating: r.rating, affected: r.affected}})
 			encoded := encodeSnapshot(&summary{ecosystem: ecosystem, digest: "sha256:x"}, packages)
-			s, err := openSnapshot(bytes.NewReader(encoded))
+			s, err := openSnapshot(bytes.NewReader(encoded), int64(len(encoded)))
 			if err != nil || s.len() != len(packages) {
 				t.Fatal(err)
 			}
@@ -68,7 +68,7 @@ func FuzzArchive(f *testing.F) {
 		if err != nil {
 			return
 		}
-		if _, err := openSnapshot(bytes.NewReader(encoded)); err != nil {
+		if _, err := openSnapshot(bytes.NewReader(encoded), int64(len(encoded))); err != nil {
 			t.Error(err)
 		}
 	})
@@ -84,7 +84,7 @@ func FuzzSnapshot(f *testing.F) {
 	f.Fuzz(func(_ *testing.T, data []byte) {
 		d := decoder{s: string(data)}
 		d.vulnerabilities()
-		s, err := openSnapshot(bytes.NewReader(data))
+		s, err := openSnapshot(bytes.NewReader(data), int64(len(data)))
 		if err != nil {
 			return
 		}

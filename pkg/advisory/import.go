@@ -1,6 +1,7 @@
 package advisory
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"errors"
@@ -252,7 +253,7 @@ func (im *importer) install(ctx context.Context, s *stage, ecosystem string, m m
 	if err != nil {
 		return Imported{}, err
 	}
-	snap, err := openSnapshot(strings.NewReader(string(data)))
+	snap, err := openSnapshot(bytes.NewReader(data), int64(len(data)))
 	if err != nil {
 		return Imported{}, err
 	}

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"io/fs"
 	"maps"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"strings"
@@ -240,20 +241,30 @@ func falseSize(t *testing.T, size uint32) []byte {
 }
 
 func hugeTotal(t *testing.T) []byte {
-	names := make([]string, 1100)
+	names := make([]string, 300)
 	for i := range names {
 		names[i] = recordOne
 	}
-	b := zipOf(t, names...)
+	b := zipOf(t, append(names, "filler.txt\x00"+randomText(200_000))...)
 	for rest := b; ; {
 		i := bytes.Index(rest, []byte("PK\x01\x02"))
 		if i < 0 {
 			return b
 		}
-		binary.LittleEndian.PutUint32(rest[i+20:], maxRecord/2) // packed, so that it is no bomb by ratio
+		binary.LittleEndian.PutUint32(rest[i+20:], 100_000) // packed, so that it is no bomb by ratio
 		binary.LittleEndian.PutUint32(rest[i+24:], maxRecord)
 		rest = rest[i+4:]
 	}
+}
+
+// randomText does not pack.
+func randomText(n int) string {
+	b := make([]byte, n)
+	r := rand.New(rand.NewPCG(1, 2))
+	for i := range b {
+		b[i] = byte(r.Uint32())
+	}
+	return string(b)
 }
 
 func encrypted(t *testing.T) []byte {

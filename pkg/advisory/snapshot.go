@@ -23,8 +23,7 @@ const (
 	snapshotMagic  = "drydock advisories\n"
 	snapshotFormat = 4
 	prefixLength   = len(snapshotMagic) + 16
-	rowLength      = 24      // name's end, block's length: uint32; block's start, CRC-64: uint64
-	maxIndex       = 1 << 30 // a header that asks for more is damaged
+	rowLength      = 24 // name's end, block's length: uint32; block's start, CRC-64: uint64
 )
 
 var (
@@ -52,6 +51,7 @@ type snapshot struct {
 	names  string
 	blocks io.ReaderAt
 	base   int64
+	size   uint64 // of the blocks
 }
 
 // encodeSnapshot lays out sorted packages.
@@ -97,14 +97,19 @@ func openSnapshotFile(path string) (*snapshot, error) {
 	if err != nil {
 		return nil, err
 	}
-	s, err := openSnapshot(f)
+	info, err := f.Stat()
+	if err != nil {
+		f.Close()
+		return nil, err
+	}
+	s, err := openSnapshot(f, info.Size())
 	if err != nil {
 		f.Close()
 	}
 	return s, err
 }
 
-func openSnapshot(r io.ReaderAt) (*snapshot, error) {
+func openSnapshot(r io.ReaderAt, size int64) (*snapshot, error) {
 	prefix := make([]byte, prefixLength)
 	if _, err := r.ReadAt(prefix, 0); err != nil && !errors.Is(err, io.EOF) {
 		return nil, err
@@ -114,7 +119,7 @@ func openSnapshot(r io.ReaderAt) (*snapshot, error) {
 		return nil, fmt.Errorf("%w: not of format %d", errSnapshot, snapshotFormat)
 	}
 	length := binary.LittleEndian.Uint64(rest[4:])
-	if length > maxIndex {
+	if length > uint64(size) {
 		return nil, fmt.Errorf("%w: an index of %d bytes", errSnapshot, length)
 	}
 	index := make([]byte, length)
@@ -125,6 +130,7 @@ func openSnapshot(r io.ReaderAt) (*snapshot, error) {
 		return nil, fmt.Errorf("%w: checksum of the index", errSnapshot)
 	}
 	s := &snapshot{blocks: r, base: int64(prefixLength) + int64(length)}
+	s.size = uint64(size - s.base)
 	d := decoder{s: string(index)}
 	s.ecosystem, s.digest = d.string(), d.string()
 	s.records, s.newest = int(d.uint()), d.int()
@@ -181,6 +187,9 @@ func (s *snapshot) find(name string) int {
 func (s *snapshot) read(i int) ([]vulnerability, error) {
 	row := s.rows[i*rowLength : (i+1)*rowLength]
 	length, start := binary.LittleEndian.Uint32(row[4:]), binary.LittleEndian.Uint64(row[8:])
+	if uint64(length) > s.size || start > s.size-uint64(length) {
+		return nil, fmt.Errorf("%w: %s lies beyond its end", errSnapshot, s.name(i))
+	}
 	block := make([]byte, length)
 	if n, err := s.blocks.ReadAt(block, s.base+int64(start)); n < len(block) {
 		return nil, fmt.Errorf("%w: %w", errSnapshot, err)
