@@ -118,7 +118,7 @@ func (c *cli) plan(ctx context.Context, o *planOptions, path string) error {
 		err = c.resultJSON(tidyPlan(doc))
 	} else {
 		p := c.page()
-		renderPlan(p, doc, scan.Complete, files, path)
+		renderPlan(p, doc, scan.Complete, files, o.outDir, path)
 		err = c.result([]byte(p.b.String()))
 	}
 	if err != nil {

@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"fmt"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -28,7 +29,7 @@ func planExit(p *report.Plan, complete bool) int {
 }
 
 // renderPlan is the plan for people; now is the clock of the plan.
-func renderPlan(p *page, plan *report.Plan, complete bool, files []string, path string) {
+func renderPlan(p *page, plan *report.Plan, complete bool, files []string, dir, path string) {
 	p.wrapped(bold, "  ", "%s: %s, %s", plan.Application, count(plan.Vulnerabilities, "finding"), count(updates(plan), "update"))
 	if plan.Resolution == "per-package" {
 		p.wrapped(yellow, "  ", "! resolution per-package: each version was chosen by itself; that they install together is not proved")
@@ -45,7 +46,7 @@ func renderPlan(p *page, plan *report.Plan, complete bool, files []string, path 
 	}
 	p.gap()
 	for _, f := range files {
-		p.line(plain, "wrote   %s", f)
+		p.line(plain, "wrote   %s", filepath.Join(dir, f))
 	}
 	in := plan.Inputs
 	basis := []string{"plan " + short(plan.Plan), "advisories " + short(in.Advisories), "policy " + short(in.Policy)}

@@ -76,46 +76,43 @@ func (p *page) paint(s style, text string) string {
 	return "\x1b[" + string(s) + "m" + text + "\x1b[0m"
 }
 
-// line writes one line.
+// line writes one line, broken like wrapped where it is too long.
 func (p *page) line(s style, format string, args ...any) {
-	p.b.WriteString(p.paint(s, oneLine(fmt.Sprintf(format, args...))))
-	p.b.WriteByte('\n')
+	p.wrapped(s, "        ", format, args...)
 }
 
 // gap writes an empty line.
 func (p *page) gap() { p.b.WriteByte('\n') }
 
-// wrapped writes text broken at the page's width, with further lines indented.
+// wrapped writes text broken at spaces to the page's width, with further lines indented. A longer word
+// stands out rather than be broken: a path or digest can still be copied.
 func (p *page) wrapped(s style, indent, format string, args ...any) {
 	text := oneLine(fmt.Sprintf(format, args...))
-	first := true
-	for len(text) > 0 || first {
-		room := p.width
-		if !first {
-			room -= len(indent)
+	for first := true; first || text != ""; first = false {
+		lead := indent
+		if first {
+			lead = ""
 		}
-		part := text
-		if utf8.RuneCountInString(text) > room {
-			part = cut(text, room)
-		}
+		part := cut(text, p.width-len(lead))
 		text = strings.TrimLeft(text[len(part):], " ")
-		if !first {
-			part = indent + part
-		}
-		first = false
-		p.b.WriteString(p.paint(s, strings.TrimRight(part, " ")))
-		p.b.WriteByte('\n')
+		p.b.WriteString(lead + p.paint(s, strings.TrimRight(part, " ")) + "\n")
 	}
 }
 
-// cut takes what fits into room runes, at a space where there is one in the second half.
+// cut takes the words that fit into room runes, at least one.
 func cut(text string, room int) string {
-	runes := []rune(text)
-	head := string(runes[:min(max(room, 8), len(runes))])
-	if i := strings.LastIndexByte(head, ' '); i > len(head)/2 {
-		return head[:i]
+	if utf8.RuneCountInString(text) <= room {
+		return text
 	}
-	return head
+	indent := len(text) - len(strings.TrimLeft(text, " "))
+	head := string([]rune(text)[:max(room, 8)+1])
+	if i := strings.LastIndexByte(head, ' '); i > indent {
+		return text[:i]
+	}
+	if i := strings.IndexByte(text[indent:], ' '); i >= 0 {
+		return text[:indent+i]
+	}
+	return text
 }
 
 // cell is one field of a table.
