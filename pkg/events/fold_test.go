@@ -221,7 +221,7 @@ func TestOrgState(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if o.Policy != "a" || len(o.Databases) != 1 || o.Sequence != 4 {
+	if o.Policy != "a" || len(o.Databases) != 1 || o.Sequence != 4 || !o.Seen(s.records[2].Event.ID()) || o.Seen("other") {
 		t.Errorf("%+v", o)
 	}
 	c := o.Clone()
