@@ -19,7 +19,7 @@ type options struct {
 // commands is the table of the command line.
 var commands = []func(*cli) *cobra.Command{
 	scanCommand, planCommand, checkCommand, upCommand, dbCommand, statusCommand, watchCommand, whyCommand,
-	eventsCommand, policyCommand, deadletterCommand, versionCommand, completionCommand, docsCommand,
+	eventsCommand, policyCommand, deadletterCommand, versionCommand, completionCommand,
 }
 
 // root builds the command tree.
@@ -56,6 +56,7 @@ Every option can be set by an environment variable DRYDOCK_<OPTION>.`,
 	for _, build := range commands {
 		root.AddCommand(build(c))
 	}
+	root.AddCommand(docsCommand(c))
 	root.InitDefaultHelpCmd()
 	root.SetIn(c.Stdin)
 	root.SetOut(c.Stdout)
