@@ -67,7 +67,7 @@ standalone: ## each module builds and vets alone, as a user of it would have it
 	@GO='$(GO)' scripts/modules.sh standalone
 
 e2e: build osv-scanner ## the long tests: osv-scanner beside ours, servers away for a minute, many kills
-	DRYDOCK_E2E=1 DRYDOCK_OSV_SCANNER=$(CURDIR)/bin/drydock-osv-scanner GO='$(GO)' scripts/test.sh
+	DRYDOCK_E2E=1 DRYDOCK_KILLS=50 TIMEOUT=40m DRYDOCK_OSV_SCANNER=$(CURDIR)/bin/drydock-osv-scanner GO='$(GO)' scripts/test.sh
 
 osv-scanner: ## bin/drydock-osv-scanner, the second opinion (1 GB of modules and 2.5 min the first time)
 	@mkdir -p bin
