@@ -33,6 +33,7 @@ func TestCrashProofTwice(t *testing.T) {
 	runs := workertest.CrashProof(t, workertest.Case{
 		Stages: toys,
 		Given:  []events.Event{workertest.Request("payments", "a", events.Urgent, start)},
+		Start:  time.Date(2026, 11, 22, 8, 0, 0, 0, time.UTC),
 		Settle: 2 * time.Hour,
 		Twice:  true,
 	})

@@ -283,3 +283,60 @@ func TestOrganisation(t *testing.T) {
 		}
 	})
 }
+
+// Two processes share the work of many applications: nothing is lost, nothing is done twice, whoever of
+// them dies in the middle.
+func TestTwoProcesses(t *testing.T) {
+	const apps, each = 12, 4
+	var dead atomic.Bool
+	play(t, func(bustest.Point) error {
+		if dead.Load() {
+			return workertest.ErrCrashed
+		}
+		return nil
+	}, func(r *rig) {
+		slow := func(stages []worker.Stage) []worker.Stage {
+			for i, h := range []worker.Handler{stages[0].Handle, stages[1].Handle} {
+				stages[i].Handle = func(ctx context.Context, e events.Event, f worker.Facts) ([]events.Event, error) {
+					time.Sleep(time.Second)
+					return h(ctx, e, f)
+				}
+			}
+			return stages
+		}
+		stop := r.run(worker.Options{}, slow(workertest.Toy(2, 24*time.Hour))...) // will die
+		r.seen = r.bus
+		stop2 := r.run(worker.Options{}, slow(workertest.Toy(2, 24*time.Hour))...)
+		for i := range each {
+			for a := range apps {
+				app := fmt.Sprintf("app-%d", a)
+				_, err := worker.Decide(r.ctx, r.bus, startFolds(r.T, r.bus), app, func(*events.State, *events.OrgState) ([]events.Event, error) {
+					return []events.Event{workertest.Request(app, fmt.Sprint(i), events.Routine, start)}, nil
+				})
+				if err != nil {
+					t.Fatal(err)
+				}
+			}
+			r.settle(3 * time.Second)
+			dead.Store(i == 1)
+		}
+		stop()
+		r.settle(2 * time.Hour)
+		stop2()
+		for a := range apps {
+			s := foldOf(r, fmt.Sprintf("app-%d", a))
+			if len(s.Pending) != 0 || len(s.Findings) != 2 || s.Plan == nil {
+				t.Errorf("%s: %d requests pending, %d findings, plan %v", s.App, len(s.Pending), len(s.Findings), s.Plan)
+			}
+		}
+		if err := workertest.CheckUnique(r.ctx, r.bus); err != nil {
+			t.Error(err)
+		}
+		if n := len(r.letters()); n != 0 {
+			t.Errorf("%d dead letters", n)
+		}
+		if got := len(r.timers(events.Planner)); got != apps {
+			t.Errorf("%d timers, want one for each application", got)
+		}
+	})
+}

@@ -22,7 +22,8 @@ import (
 type Case struct {
 	// Stages makes the stages of process number generation, from 0. After a crash the next generation starts:
 	// it may be another binary, or the same one with another database loaded. Handlers must share nothing
-	// between generations but the bus.
+	// between generations but the bus. All of it runs in a testing/synctest bubble: what the stages start must
+	// end by itself, so an index or a server is replaced by one in memory; child processes are fine.
 	Stages func(generation int, b bus.Bus) []worker.Stage
 	// Given are appended one by one before the first process starts.
 	Given []events.Event
@@ -32,6 +33,8 @@ type Case struct {
 	Meanwhile func(ctx context.Context, generation int, b bus.Bus) error
 	// Options of each runner; the log is discarded unless set here.
 	Options worker.Options
+	// Start is what the clock shows when a run begins; zero: 2000-01-01, as in every bubble.
+	Start time.Time
 	// Settle is the fake time after which a process that did not crash has done all it will do; 0: an hour.
 	// It must be longer than AckWait plus the backoff, and longer than the timers that are to fire.
 	Settle time.Duration
@@ -98,6 +101,9 @@ func (c Case) run(t *testing.T, points []int) (dump string, crashed []string) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		ctx := t.Context()
+		if !c.Start.IsZero() {
+			time.Sleep(time.Until(c.Start)) // takes no time in a bubble
+		}
 		b := bus.NewMemory()
 		defer b.Close()
 		if err := Append(ctx, b, c.Given...); err != nil {
