@@ -176,3 +176,19 @@ func yamlKeys(t *testing.T, file, typ string) map[string]string {
 	})
 	return keys
 }
+
+var stop = regexp.MustCompile("\\[`([A-Za-z]+)`\\]\\(\\.\\./([^)]+\\.go)\\)")
+
+// TestWalkthrough: each stop of docs/walkthrough.md is declared in the file it names.
+func TestWalkthrough(t *testing.T) {
+	stops := stop.FindAllStringSubmatch(string(read(t, "docs/walkthrough.md")), -1)
+	if len(stops) < 20 {
+		t.Fatalf("only %d stops were found", len(stops))
+	}
+	for _, s := range stops {
+		declared := regexp.MustCompile(`(?m)^(func (\([^)]*\) )?|type |var )` + s[1] + `\b`)
+		if !declared.Match(read(t, s[2])) {
+			t.Errorf("docs/walkthrough.md sends readers to %s in %s, which is not declared there", s[1], s[2])
+		}
+	}
+}
