@@ -176,34 +176,63 @@ func sameVulnerability(vulnerability string, ids []string, h advisory.Hit) bool 
 		slices.ContainsFunc(ids, func(id string) bool { return slices.Contains(h.IDs, id) })
 }
 
-// tell says in words why a release was not picked.
-func (r rejection) tell(pkg string, t target) string {
+// tell says in words why a release, or several for the same reasons, was not picked.
+func (r rejection) tell(t target, several bool) string {
+	is, need, pre := "is", "requires", "a pre-release"
+	if several {
+		is, need, pre = "are", "require", "pre-releases"
+	}
 	var parts []string
 	for _, w := range r.Whys {
 		switch w {
 		case whyHit:
-			parts = append(parts, "hit by "+hitNames(r.Hits))
+			parts = append(parts, is+" hit by "+hitNames(r.Hits))
 		case whyMalicious:
-			parts = append(parts, "malicious ("+hitNames(r.Hits)+")")
+			parts = append(parts, is+" malicious ("+hitNames(r.Hits)+")")
 		case whyYanked:
-			parts = append(parts, "yanked"+inBrackets(r.Yanked))
+			parts = append(parts, is+" yanked"+inBrackets(r.Yanked))
 		case whyPrerelease:
-			parts = append(parts, "a pre-release")
+			parts = append(parts, is+" "+pre)
 		case whyPython:
-			parts = append(parts, fmt.Sprintf("requires Python %s, target is %s", printable(r.Requires), t.Python))
+			parts = append(parts, fmt.Sprintf("%s Python %s, target is %s", need, printable(r.Requires), t.Python))
 		case whyNewer:
-			parts = append(parts, "published after the time allowed")
+			parts = append(parts, is+" published after the time allowed")
 		case whyUndated:
-			parts = append(parts, "without a date of publication")
+			parts = append(parts, is+" without a date of publication")
 		case whyUnhashed:
-			parts = append(parts, "without sha256 on the index")
+			parts = append(parts, is+" without sha256 on the index")
 		case whyRange:
-			parts = append(parts, "outside what the requirement allows")
+			parts = append(parts, is+" outside what the requirement allows")
 		case whyUnjudged:
-			parts = append(parts, "not judged by the advisory database")
+			parts = append(parts, is+" not judged by the advisory database")
 		}
 	}
-	return pkg + " " + r.Version + " is " + strings.ReplaceAll(strings.Join(parts, " and "), "is requires", "requires")
+	return strings.ReplaceAll(strings.Join(parts, " and "), " and "+is, " and")
+}
+
+// tellAll tells of several releases, neighbours with the same reasons together.
+func tellAll(rs []rejection, pkg string, t target) string {
+	var parts []string
+	for i := 0; i < len(rs); {
+		n := 1
+		for i+n < len(rs) && rs[i+n].tell(t, true) == rs[i].tell(t, true) {
+			n++
+		}
+		if len(parts) == maxTold {
+			parts = append(parts, fmt.Sprintf("and %d more", len(rs)-i))
+			break
+		}
+		span := rs[i].Version
+		switch {
+		case n == 2:
+			span += " and " + rs[i+1].Version
+		case n > 2:
+			span += " to " + rs[i+n-1].Version
+		}
+		parts = append(parts, pkg+" "+span+" "+rs[i].tell(t, n > 1))
+		i += n
+	}
+	return strings.Join(parts, "; ")
 }
 
 func inBrackets(s string) string {

@@ -216,18 +216,6 @@ func only(rs []rejection, w why) (rejection, bool) {
 	return rejection{}, false
 }
 
-func tellAll(rs []rejection, pkg string, t target) string {
-	var parts []string
-	for i, r := range rs {
-		if i == maxTold {
-			parts = append(parts, fmt.Sprintf("and %d more", len(rs)-i))
-			break
-		}
-		parts = append(parts, r.tell(pkg, t))
-	}
-	return strings.Join(parts, "; ")
-}
-
 func compareBool(a, b bool) int {
 	switch {
 	case a == b:

@@ -34,7 +34,7 @@ func TestEveryFindingHasOneOutcome(t *testing.T) {
 			report.Planned, "2.1", "regular lib 1.0>2.1", 0},
 		{"the fix is yanked", "lib==1.0", "3.11", []string{"CVE-1 <1.1 low"}, []string{"1.0", "1.1 yanked", "1.2"}, report.Planned, "1.2", "regular lib 1.0>1.2", 0},
 		{"every fix is yanked", "lib==1.0", "3.11", []string{"CVE-1 <1.1 low"}, []string{"1.0", "1.1 yanked"}, report.NoFixPublished, "lib 1.1 is yanked (broken build)", "", 1},
-		{"only a pre-release", "lib==1.0", "3.11", []string{"CVE-1 <1.1 low"}, []string{"1.0", "1.1rc1", "1.1rc2"}, report.NoFixPublished, "lib 1.1rc2 is a pre-release", "", 1},
+		{"only a pre-release", "lib==1.0", "3.11", []string{"CVE-1 <1.1 low"}, []string{"1.0", "1.1rc1", "1.1rc2"}, report.NoFixPublished, "lib 1.1rc1 and 1.1rc2 are pre-releases", "", 1},
 		{"from pre-release to pre-release", "lib==1.1a1", "3.11", []string{"CVE-1 <1.1a2 low"}, []string{"1.1a1", "1.1a2"}, report.Planned, "1.1a2", "regular lib 1.1a1>1.1a2", 0},
 		{"needs a newer Python", "django==4.2", "3.9", []string{"CVE-1 <5.0 low"}, []string{"4.2", "4.2.1", "5.0 py>=3.10"}, report.Blocked, "django 5.0 requires Python >=3.10, target is 3.9", "", 1},
 		{"requires-python of the old kind", "lib==1.0", "3.9", []string{"CVE-1 <1.1 low"}, []string{"1.1 py>=3.6.*"}, report.Planned, "1.1", "regular lib 1.0>1.1", 0},
