@@ -77,7 +77,7 @@ func number(name string, otherwise int) int {
 }
 
 type killed struct {
-	t           *testing.T
+	t           testing.TB
 	data, index string
 	env         []string
 }
@@ -117,7 +117,7 @@ func (k *killed) request(path, id string) api.ScanRequest {
 
 // running is one `drydock up`.
 type running struct {
-	t   *testing.T
+	t   testing.TB
 	cmd *exec.Cmd
 	api *client.Client
 }
@@ -243,7 +243,7 @@ func (k *killed) check(asked map[string]int) {
 	}
 }
 
-func checkApplication(t *testing.T, s *events.State, tally map[string]int, asked int, timers []bus.Timer) {
+func checkApplication(t testing.TB, s *events.State, tally map[string]int, asked int, timers []bus.Timer) {
 	t.Helper()
 	if got := tally["scan.completed"]; got != tally["scan.requested"] || got < asked { // a request can be stored and its answer killed
 		t.Errorf("%s: %d scans accepted, %d in the log, %d answered", s.App, asked, tally["scan.requested"], got)
