@@ -226,13 +226,8 @@ func compile(ctx context.Context, a *archive, ecosystem, digest string, progress
 	return encodeSnapshot(&sum, groupRecords(records)), nil
 }
 
-// compileFile is compile for a file.
-func compileFile(ctx context.Context, file, ecosystem, digest string) ([]byte, error) {
-	f, err := os.Open(file)
-	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrArchive, err)
-	}
-	defer f.Close()
+// compileFile is compile for an open file, which must still be what it was when its digest was taken.
+func compileFile(ctx context.Context, f *os.File, id, ecosystem, digest string) ([]byte, error) {
 	info, err := f.Stat()
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrArchive, err)
@@ -241,7 +236,14 @@ func compileFile(ctx context.Context, file, ecosystem, digest string) ([]byte, e
 	if err != nil {
 		return nil, err
 	}
-	return compile(ctx, a, ecosystem, digest, nil)
+	data, err := compile(ctx, a, ecosystem, digest, nil)
+	if err != nil {
+		return nil, err
+	}
+	if info, err = f.Stat(); err != nil || identity(info) != id {
+		return nil, fmt.Errorf("%w: it was written over while it was in use; replace it by a rename", ErrArchive)
+	}
+	return data, nil
 }
 
 // detect names the ecosystem of an archive: the one nearly all of its records speak of (an archive of PyPI

@@ -68,32 +68,30 @@ func modified(path string) time.Time {
 	return info.ModTime()
 }
 
-// digest returns the digest of a file, from memory when the file is unchanged.
-func (c cache) digest(ctx context.Context, path string) (string, error) {
-	info, err := os.Stat(path)
+// digest returns an open file's identity and digest, the latter from memory when the file is unchanged.
+func (c cache) digest(ctx context.Context, f *os.File) (id, digest string, err error) {
+	info, err := f.Stat()
 	if err != nil {
-		return "", err
+		return "", "", err
 	}
-	if c.dir == "" {
-		return digestFile(ctx, path)
-	}
-	absolute, err := filepath.Abs(path)
-	if err != nil {
-		return "", err
+	id = identity(info)
+	absolute, err := filepath.Abs(f.Name())
+	if c.dir == "" || err != nil {
+		digest, err = digestFile(ctx, f)
+		return id, digest, err
 	}
 	key := sha256.Sum256([]byte(absolute))
 	note := filepath.Join(c.dir, hex.EncodeToString(key[:12])+".digest")
-	id := identity(info)
 	if data, err := os.ReadFile(note); err == nil {
 		if remembered, digest, ok := strings.Cut(strings.TrimSuffix(string(data), "\n"), " = "); ok && remembered == id && isDigest(digest) {
-			return digest, nil
+			return id, digest, nil
 		}
 	}
-	digest, err := digestFile(ctx, path)
+	digest, err = digestFile(ctx, f)
 	if err == nil && time.Since(info.ModTime()) > settled && os.MkdirAll(c.dir, 0o755) == nil {
 		_ = writeFile(note, []byte(id+" = "+digest+"\n"), false)
 	}
-	return digest, err
+	return id, digest, err
 }
 
 func isDigest(s string) bool {

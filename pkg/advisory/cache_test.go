@@ -106,7 +106,7 @@ func TestSnapshotIsReproducible(t *testing.T) {
 
 func TestReplacedArchiveIsNoticed(t *testing.T) {
 	dir, cacheDir, _ := cached(t, pypi("PYSEC-1", "demo", ranged("introduced=0")))
-	before := open(t, dir, Options{CacheDir: cacheDir})
+	before, lazy := open(t, dir, Options{CacheDir: cacheDir}), open(t, dir, Options{})
 	file := filepath.Join(dir, "PyPI", archiveName)
 	info, err := os.Stat(file)
 	if err != nil {
@@ -124,8 +124,27 @@ func TestReplacedArchiveIsNoticed(t *testing.T) {
 	if got := ids(match(t, after, "demo", "1")); got != "PYSEC-2" || before.Digest() == after.Digest() {
 		t.Errorf("after the swap: %q", got)
 	}
-	if got := ids(match(t, before, "demo", "1")); got != "PYSEC-1" {
-		t.Errorf("who was at work got %q", got)
+	for _, db := range []*DB{before, lazy} {
+		if got := ids(match(t, db, "demo", "1")); got != "PYSEC-1" {
+			t.Errorf("who was at work got %q", got)
+		}
+	}
+}
+
+func TestArchiveWrittenOverInPlaceIsNoDatabase(t *testing.T) {
+	dir, cacheDir := t.TempDir(), t.TempDir()
+	file := write(t, zipOf(t, recordOne), dir, "PyPI", archiveName)
+	old := time.Now().Add(-time.Hour)
+	if err := os.Chtimes(file, old, old); err != nil {
+		t.Fatal(err)
+	}
+	db := open(t, dir, Options{CacheDir: cacheDir})
+	write(t, zipOf(t, recordTwo), file)
+	if _, err := db.Match("PyPI", "demo", "1"); !errors.Is(err, ErrNoDatabase) || !strings.Contains(err.Error(), "written over") {
+		t.Errorf("the digest is of another content: %v", err)
+	}
+	if got := ids(match(t, open(t, dir, Options{CacheDir: cacheDir}), "demo", "1")); got != "PYSEC-2" {
+		t.Errorf("opened anew: %q", got)
 	}
 }
 

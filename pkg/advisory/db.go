@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -50,14 +51,7 @@ func Open(dir string, o Options) (*DB, error) {
 		if len(o.Ecosystems) > 0 && !slices.Contains(o.Ecosystems, p.ecosystem) {
 			continue
 		}
-		e := &ecosystem{db: db, place: p}
-		if e.digest, err = db.cache.digest(ctx, p.archive); err != nil {
-			// Only who asks for this ecosystem is concerned.
-			e.failed = fmt.Errorf("%w for %s: %w", ErrNoDatabase, p.ecosystem, err)
-		} else {
-			e.meta = readMeta(p, e.digest)
-		}
-		db.ecosystems = append(db.ecosystems, e)
+		db.ecosystems = append(db.ecosystems, openEcosystem(ctx, db, p))
 	}
 	if db.kev, err = openList(ctx, db.cache, kevList, o.KEV, dir); err != nil {
 		return nil, err
@@ -147,10 +141,13 @@ func (db *DB) find(name string) *ecosystem {
 	return nil
 }
 
-// ecosystem is one archive and, once asked for, its snapshot.
+// ecosystem is one archive and, once asked for, its snapshot. The archive is held open: a newer one that is
+// renamed into its place does not change what this DB answers.
 type ecosystem struct {
 	db     *DB
 	place  place
+	file   *os.File // closed when no longer used; nil when failed
+	id     string   // of the file when its digest was taken
 	digest string
 	meta   meta
 
@@ -159,6 +156,21 @@ type ecosystem struct {
 	loaded  *snapshot
 	failed  error
 	known   map[string][]vulnerability // decoded packages
+}
+
+// openEcosystem remembers a failure: only who asks for this ecosystem is concerned.
+func openEcosystem(ctx context.Context, db *DB, p place) *ecosystem {
+	e := &ecosystem{db: db, place: p}
+	e.file, e.failed = os.Open(p.archive)
+	if e.failed == nil {
+		e.id, e.digest, e.failed = db.cache.digest(ctx, e.file)
+	}
+	if e.failed != nil {
+		e.failed = fmt.Errorf("%w for %s: %w", ErrNoDatabase, p.ecosystem, e.failed)
+		return e
+	}
+	e.meta = readMeta(p, e.digest)
+	return e
 }
 
 // lookup returns what is known of a package, nil for nothing.
@@ -227,7 +239,7 @@ func (e *ecosystem) rebuild(damaged *snapshot) (*snapshot, error) {
 }
 
 func (e *ecosystem) compile() (*snapshot, error) {
-	data, err := compileFile(context.Background(), e.place.archive, e.place.ecosystem, e.digest)
+	data, err := compileFile(context.Background(), e.file, e.id, e.place.ecosystem, e.digest)
 	if err != nil {
 		return nil, fmt.Errorf("%w for %s: %s: %w; get it again with `drydock db update` or `drydock db import`", ErrNoDatabase, e.place.ecosystem, e.place.archive, err)
 	}
@@ -257,8 +269,9 @@ func (e *ecosystem) describe() Database {
 		d.Records, d.Newest = s.records, timeOf(s.newest)
 		d.Refused, d.RefusedWhy = s.refused, s.reasons
 		d.Partial = e.meta.Partial || s.partial || s.refused > 0
-	} else if d.Records == 0 {
-		d.Records, d.Partial = countEntries(e.place.archive, d.Partial)
+	} else if d.Records == 0 && e.file != nil {
+		records, partial := countEntries(e.file)
+		d.Records, d.Partial = records, d.Partial || partial
 	}
 	return d
 }

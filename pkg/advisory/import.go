@@ -263,7 +263,7 @@ func (im *importer) install(ctx context.Context, s *stage, ecosystem string, m m
 	if err := os.MkdirAll(p.dir(), 0o755); err != nil {
 		return Imported{}, err
 	}
-	before, err := digestFile(ctx, p.archive)
+	before, err := digestPath(ctx, p.archive)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return Imported{}, err
 	}

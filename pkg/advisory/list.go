@@ -61,7 +61,12 @@ func openList(ctx context.Context, c cache, kind listKind, path, dir string) (*l
 			return nil, nil
 		}
 	}
-	digest, err := c.digest(ctx, path)
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("read the %s list: %w: %w", strings.ToUpper(kind.name), ErrList, err)
+	}
+	defer f.Close()
+	_, digest, err := c.digest(ctx, f)
 	if err != nil {
 		return nil, fmt.Errorf("read the %s list: %w: %w", strings.ToUpper(kind.name), ErrList, err)
 	}
@@ -69,7 +74,10 @@ func openList(ctx context.Context, c cache, kind listKind, path, dir string) (*l
 	if data, err := os.ReadFile(c.path(kind.name, digest)); c.dir != "" && err == nil && l.load(data) {
 		return l, nil
 	}
-	data, err := os.ReadFile(path)
+	data, err := io.ReadAll(io.NewSectionReader(f, 0, maxList+1))
+	if err == nil && len(data) > maxList {
+		err = fmt.Errorf("more than %d bytes", maxList)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("read the %s list: %w: %w", strings.ToUpper(kind.name), ErrList, err)
 	}

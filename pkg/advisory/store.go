@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -146,18 +147,23 @@ func commitFile(f *os.File, path string, durable bool) error {
 	return dir.Sync()
 }
 
-// digestFile hashes a file.
-func digestFile(ctx context.Context, path string) (string, error) {
+// digestFile hashes an open file from its beginning.
+func digestFile(ctx context.Context, f *os.File) (string, error) {
+	h := sha256.New()
+	if _, err := io.Copy(h, contextReader{ctx, io.NewSectionReader(f, 0, math.MaxInt64)}); err != nil {
+		return "", err
+	}
+	return digestOf(h.Sum(nil)), nil
+}
+
+// digestPath hashes a file.
+func digestPath(ctx context.Context, path string) (string, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return "", err
 	}
 	defer f.Close()
-	h := sha256.New()
-	if _, err := io.Copy(h, contextReader{ctx, f}); err != nil {
-		return "", err
-	}
-	return digestOf(h.Sum(nil)), nil
+	return digestFile(ctx, f)
 }
 
 func digestOf(sum []byte) string { return "sha256:" + hex.EncodeToString(sum) }
@@ -185,19 +191,14 @@ func identity(info os.FileInfo) string {
 }
 
 // countEntries counts the records of an archive by its directory alone; an archive that can't be read has none.
-func countEntries(path string, partial bool) (int, bool) {
-	f, err := os.Open(path)
-	if err != nil {
-		return 0, partial
-	}
-	defer f.Close()
+func countEntries(f *os.File) (records int, partial bool) {
 	info, err := f.Stat()
 	if err != nil {
-		return 0, partial
+		return 0, false
 	}
 	a, err := openArchive(f, info.Size())
 	if err != nil {
-		return 0, partial
+		return 0, false
 	}
-	return len(a.records), partial || a.partial
+	return len(a.records), a.partial
 }

@@ -107,7 +107,7 @@ func updateOne(ctx context.Context, dir, ecosystem string, u *url.URL, o UpdateO
 	im := importer{dir: dir, o: ImportOptions{CacheDir: o.CacheDir, Now: o.Now, Progress: o.Progress}}
 	p := place{ecosystem, filepath.Join(dir, scalibrDir, ecosystem, archiveName)}
 	known := meta{}
-	if digest, err := digestFile(ctx, p.archive); err == nil {
+	if digest, err := digestPath(ctx, p.archive); err == nil {
 		known = readMeta(p, digest)
 	}
 	ctx, cancel := context.WithTimeout(ctx, updateTimeout)
@@ -199,7 +199,7 @@ func updateList(ctx context.Context, dir string, kind listKind, source string, o
 		os.Remove(filepath.Join(dir, other))
 	}
 	c := cache{o.CacheDir}
-	if digest, err := c.digest(ctx, path); err == nil {
+	if digest, err := digestPath(ctx, path); err == nil {
 		c.put(kind.name, digest, encoded)
 	}
 	return nil
