@@ -51,6 +51,32 @@ func TestLocked(t *testing.T) {
 	}
 }
 
+// TestForeignTimer: what somebody else writes among the timers neither hides the others nor stops a worker.
+func TestForeignTimer(t *testing.T) {
+	b := embedded(t, bus.EmbeddedConfig{Dir: t.TempDir()})
+	put := raw(bus.Conn(b))
+	put(t, "drydock.timer.planner.ledger.broken", nil, []byte("garbage"))
+	put(t, "drydock.timer.planner.ledger.lying", nil, []byte(`{"service":"planner","app":"cards","key":"k"}`))
+	put(t, "drydock.due.planner.ledger.broken", nil, []byte("garbage"))
+	if err := b.Schedule(t.Context(), bus.Timer{Service: "planner", App: "ledger", Key: "k", At: time.Now().Add(time.Hour)}); err != nil {
+		t.Fatal(err)
+	}
+	if ts, err := b.Scheduled(t.Context(), "planner"); err != nil || len(ts) != 1 || ts[0].Key != "k" {
+		t.Fatalf("timers %+v (%v)", ts, err)
+	}
+	d, err := b.Consume(t.Context(), bus.Consumer{Name: "planner-due", Filters: []string{bus.DueFilter("planner")}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, err := d.Next(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := m.Due(); err == nil || !strings.Contains(err.Error(), "decode timer") {
+		t.Fatalf("garbage among the fired timers: %v", err)
+	}
+}
+
 func TestBadDirectory(t *testing.T) {
 	if _, err := bus.Embedded(t.Context(), bus.EmbeddedConfig{}); !errors.Is(err, bus.ErrInvalid) {
 		t.Errorf("no directory: %v", err)

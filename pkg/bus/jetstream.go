@@ -176,7 +176,7 @@ func apiError(code, errCode int, text string) error {
 			return fmt.Errorf("%w: %s; archive the log or raise its limit", ErrFull, text)
 		}
 	case codeNoStorage, codeAccountFull, codeServerResources:
-		return fmt.Errorf("%w: %s; raise the account's or the server's storage limit", ErrFull, text)
+		return fmt.Errorf("%w: %s; raise the account's or the server's storage limit, or ask for a smaller log", ErrFull, text)
 	}
 	if code == codeTooManyRequestCode || code >= 500 {
 		return fmt.Errorf("%w: %s (%d)", ErrUnavailable, text, errCode)

@@ -69,10 +69,9 @@ func (b *jsBus) Scheduled(ctx context.Context, service string) ([]Timer, error) 
 	cfg := jetstream.OrderedConsumerConfig{DeliverPolicy: jetstream.DeliverLastPerSubjectPolicy, FilterSubjects: []string{timerPrefix + service + ".>"}}
 	err := b.ordered(opCtx, streamTimers, cfg, true, func(m jetstream.Msg, _ *jetstream.MsgMetadata) error {
 		var t Timer
-		if err := json.Unmarshal(m.Data(), &t); err != nil {
-			return fmt.Errorf("decode timer on %s: %w", m.Subject(), err)
-		}
-		byKey[m.Subject()] = t
+		if json.Unmarshal(m.Data(), &t) == nil && timerSubject(t.Service, t.App, t.Key) == m.Subject() {
+			byKey[m.Subject()] = t
+		} // else somebody else wrote it; once due it goes to the dead letters like any garbage
 		return nil
 	})
 	if err != nil {

@@ -9,6 +9,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"sync"
 	"testing"
 	"time"
 
@@ -37,16 +39,22 @@ type Open func(t *testing.T, o Options) Target
 // patience bounds every wait of the suite; nothing is asserted about how long things take.
 const patience = 30 * time.Second
 
+// together is how many cases run at once. They mostly wait, so it is more than there are processors, which is
+// all t.Parallel would allow; and not so many that servers starve each other on a small machine.
+const together = 6
+
 // Run runs the suite.
 func Run(t *testing.T, open Open) {
-	for _, group := range [][]testCase{logCases, queueCases, storeCases, awayCases} {
-		for _, c := range group {
-			t.Run(c.name, func(t *testing.T) {
-				t.Parallel()
-				c.run(t, open)
-			})
-		}
+	var wg sync.WaitGroup
+	free := make(chan struct{}, together)
+	for _, c := range slices.Concat(awayCases, queueCases, storeCases, logCases) { // the longest first
+		free <- struct{}{}
+		wg.Go(func() {
+			defer func() { <-free }()
+			t.Run(c.name, func(t *testing.T) { c.run(t, open) })
+		})
 	}
+	wg.Wait()
 }
 
 type testCase struct {

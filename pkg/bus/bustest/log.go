@@ -21,6 +21,7 @@ var logCases = []testCase{
 	{"AppendAnswerLost", testAppendAnswerLost},
 	{"LargeAppends", testLargeAppends},
 	{"EightWriters", testEightWriters},
+	{"ManyBatches", testManyBatches},
 	{"Follow", testFollow},
 	{"Garbage", testGarbage},
 	{"NoRoom", testNoRoom},

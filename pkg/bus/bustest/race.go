@@ -103,3 +103,32 @@ func checkRace(t *testing.T, log []bus.Record, taken []accepted) {
 		t.Fatalf("%d records that no accepted append stored", len(log)-i)
 	}
 }
+
+// testManyBatches opens more batches at once than a server takes by default (50 a stream), each of an
+// application of its own.
+func testManyBatches(t *testing.T, open Open) {
+	b := open(t, Options{}).Bus
+	const apps = 120
+	var wg sync.WaitGroup
+	for i := range apps {
+		app := fmt.Sprint("app-", i)
+		wg.Go(func() {
+			if _, err := b.Append(background(t), app, Events(t, app, "c", 5), 0); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+	perApp := map[string][]uint64{}
+	for _, r := range replay(t, b, bus.Query{}) {
+		perApp[r.Event.Subject()] = append(perApp[r.Event.Subject()], r.Sequence)
+	}
+	for app, seqs := range perApp {
+		if len(seqs) != 5 || seqs[4]-seqs[0] != 4 {
+			t.Errorf("the batch of %s stands at %v: want it in one piece", app, seqs)
+		}
+	}
+	if len(perApp) != apps {
+		t.Errorf("%d applications, want %d", len(perApp), apps)
+	}
+}
