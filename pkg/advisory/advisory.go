@@ -41,6 +41,7 @@ type Database struct {
 	Fetched *time.Time // nil for a database given by hand
 	Partial bool       // it says itself that it is only part of one, or records of it could not be read
 
+	Source     string   // file or URL it was taken in from; empty for one given by hand
 	Refused    int      // records that could not be read: unknown schema, malformed
 	RefusedWhy []string // file and cause of the first few
 }

@@ -263,7 +263,7 @@ func (e *ecosystem) set(s *snapshot, err error) (*snapshot, error) {
 func (e *ecosystem) describe() Database {
 	d := Database{
 		Name: e.place.ecosystem, Digest: e.digest, Fetched: e.meta.Fetched, Partial: e.meta.Partial || e.meta.Refused > 0,
-		Records: e.meta.Records, Refused: e.meta.Refused, Newest: e.meta.Newest,
+		Records: e.meta.Records, Refused: e.meta.Refused, Newest: e.meta.Newest, Source: e.meta.Source,
 	}
 	if s, _ := e.state(); s != nil {
 		d.Records, d.Newest = s.records, timeOf(s.newest)

@@ -279,7 +279,7 @@ func (im *importer) install(ctx context.Context, s *stage, ecosystem string, m m
 	cache{im.o.CacheDir}.put(ecosystem, m.Digest, data)
 	d := Database{
 		Name: ecosystem, Digest: m.Digest, Records: m.Records, Newest: m.Newest, Fetched: m.Fetched,
-		Partial: m.Partial || m.Refused > 0, Refused: m.Refused, RefusedWhy: snap.reasons,
+		Partial: m.Partial || m.Refused > 0, Refused: m.Refused, RefusedWhy: snap.reasons, Source: m.Source,
 	}
 	return Imported{Database: d, Before: before, Unchanged: before == m.Digest}, nil
 }

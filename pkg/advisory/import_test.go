@@ -52,7 +52,7 @@ func TestImportZip(t *testing.T) {
 	}
 	db := open(t, dir, Options{CacheDir: cacheDir})
 	d := db.Databases()[0]
-	if d.Digest != all[0].Database.Digest || !d.Fetched.Equal(noon) || d.Partial || d.Newest == nil || d.Records != 2 {
+	if d.Digest != all[0].Database.Digest || !d.Fetched.Equal(noon) || d.Partial || d.Newest == nil || d.Records != 2 || d.Source != source {
 		t.Errorf("%+v", d)
 	}
 	if got := ids(match(t, db, "demo", "1")); got != "PYSEC-1 PYSEC-2" {

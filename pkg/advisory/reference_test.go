@@ -161,7 +161,14 @@ func (ref *reference) versions(name string) []string {
 		}
 	}
 	slices.Sort(all)
-	return slices.Compact(all)
+	all = slices.Compact(all)
+	for len(all) > 40 { // every other one, for packages with hundreds of records
+		for i := range len(all) / 2 {
+			all[i] = all[2*i]
+		}
+		all = all[:len(all)/2]
+	}
+	return all
 }
 
 func TestAgreesWithTheSpecificationOnRealRecords(t *testing.T) {

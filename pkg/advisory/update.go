@@ -147,7 +147,7 @@ func (im *importer) confirm(p place, m meta) (Imported, error) {
 	}
 	d := Database{
 		Name: p.ecosystem, Digest: m.Digest, Records: m.Records, Newest: m.Newest, Fetched: m.Fetched,
-		Partial: m.Partial || m.Refused > 0, Refused: m.Refused,
+		Partial: m.Partial || m.Refused > 0, Refused: m.Refused, Source: m.Source,
 	}
 	return Imported{Database: d, Before: m.Digest, Unchanged: true}, nil
 }
