@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 
 	"github.com/goccy/go-yaml"
@@ -101,16 +102,23 @@ func decodeConfig(data []byte, cfg *Config) error {
 	return errors.Join(cfg.Gateway.Validate(), cfg.Scanner.Validate(), cfg.Planner.Validate(), cfg.Telemetry.Validate())
 }
 
-// userDir is the user's folder of a kind (XDG base directories) with drydock's name; "" when there is no
-// home.
+// userDir is the user's folder of a kind (XDG base directories; on macOS Apple's) with drydock's name; ""
+// when there is no home.
 func (c *cli) userDir(variable, below string) string {
 	if dir := c.getenv(variable); filepath.IsAbs(dir) {
 		return filepath.Join(dir, "drydock")
 	}
-	if home := c.getenv("HOME"); home != "" {
-		return filepath.Join(home, below, "drydock")
+	home := c.getenv("HOME")
+	if home == "" {
+		return ""
 	}
-	return ""
+	if runtime.GOOS == "darwin" {
+		below = map[string]string{".cache": "Library/Caches"}[below]
+		if below == "" {
+			below = "Library/Application Support"
+		}
+	}
+	return filepath.Join(home, below, "drydock")
 }
 
 // dataDir is the data directory: --data, the configuration's, or the user's.

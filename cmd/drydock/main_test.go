@@ -36,6 +36,8 @@ func TestScripts(t *testing.T) {
 		Setup: func(e *testscript.Env) error {
 			e.Setenv("HOME", filepath.Join(e.WorkDir, "home"))
 			e.Setenv("INDEX", index.URL+"/simple/")
+			e.Setenv("HANG", index.URL+"/hang/")
+			e.Setenv("MIRROR", index.URL+"/mirror")
 			e.Setenv("ESC", "\x1b")
 			return os.MkdirAll(filepath.Join(e.WorkDir, "home"), 0o700)
 		},
@@ -76,20 +78,38 @@ func osv(id, cve, pkg, fixed, vector, summary string) string {
 func makeDatabase(ts *testscript.TestScript, _ bool, args []string) {
 	dir := ts.MkAbs(filepath.Join(args[0], "PyPI"))
 	ts.Check(os.MkdirAll(dir, 0o755))
+	ts.Check(os.WriteFile(filepath.Join(dir, "all.zip"), archive(), 0o644))
+}
+
+func archive() []byte {
 	var b bytes.Buffer
 	z := zip.NewWriter(&b)
 	for i, r := range records {
 		w, err := z.Create(fmt.Sprintf("R-%d.json", i))
-		ts.Check(err)
-		_, err = w.Write([]byte(r))
-		ts.Check(err)
+		if err == nil {
+			_, err = w.Write([]byte(r))
+		}
+		if err != nil {
+			panic(err) // a buffer does not fail
+		}
 	}
-	ts.Check(z.Close())
-	ts.Check(os.WriteFile(filepath.Join(dir, "all.zip"), b.Bytes(), 0o644))
+	if err := z.Close(); err != nil {
+		panic(err)
+	}
+	return b.Bytes()
 }
 
-// serveIndex is a package index (PEP 691) with every release the scripts need.
+// serveIndex is a package index (PEP 691) with every release the scripts need, one that never answers, and a
+// mirror of advisories.
 func serveIndex(w http.ResponseWriter, r *http.Request) {
+	if strings.HasPrefix(r.URL.Path, "/hang/") {
+		<-r.Context().Done()
+		return
+	}
+	if r.URL.Path == "/mirror/PyPI/all.zip" {
+		_, _ = w.Write(archive())
+		return
+	}
 	versions, ok := map[string][]string{
 		"flask": {"2.2.2", "2.2.4", "2.2.5", "3.0.0"}, "jinja2": {"3.1.2", "3.1.9"}, "idna": {"3.4", "3.7"}, "evil": {"1.0", "2.0"}, "nofix": {"1.0", "1.1"},
 	}[strings.Trim(strings.TrimPrefix(r.URL.Path, "/simple/"), "/")]

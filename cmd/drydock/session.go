@@ -10,6 +10,7 @@ import (
 
 	"github.com/drydock-dev/drydock/pkg/bus"
 	"github.com/drydock-dev/drydock/pkg/evidence"
+	"github.com/drydock-dev/drydock/pkg/report"
 	"github.com/drydock-dev/drydock/services/gateway/api"
 	"github.com/drydock-dev/drydock/services/gateway/client"
 )
@@ -109,23 +110,38 @@ func (c *cli) remote(address string) (*session, error) {
 	return &session{api: cl, remote: cl.Address(), alive: func() error { return nil }, close: func() { _ = cl.Close() }}, nil
 }
 
-// openData opens the log of the data directory. One that is in use is spoken to through who holds it.
+// lockPatience is how long a command waits for a data directory that another command, not a server, has in
+// use: such a command ends soon.
+const lockPatience = 10 * time.Second
+
+// openData opens the log of the data directory. One that a server has in use is spoken to through it.
 func (c *cli) openData(ctx context.Context) (bus.Bus, *session, error) {
 	dir, err := c.dataDir()
 	if err != nil {
 		return nil, nil, err
 	}
-	b, err := bus.Embedded(ctx, bus.EmbeddedConfig{Dir: dir, MaxBytes: c.cfg.NATS.MaxBytes, Logger: c.logger()})
-	var locked *bus.ErrLocked
-	if errors.As(err, &locked) && locked.Address != "" {
-		c.note("data directory %s is in use by process %d; using that one at %s", dir, locked.PID, locked.Address)
-		s, err := c.remote(locked.Address)
-		return nil, s, err
+	defer c.progress("opening " + dir)()
+	for deadline := time.Now().Add(lockPatience); ; {
+		b, err := bus.Embedded(ctx, bus.EmbeddedConfig{Dir: dir, MaxBytes: c.cfg.NATS.MaxBytes, Logger: c.logger()})
+		var locked *bus.ErrLocked
+		switch {
+		case err == nil:
+			return b, nil, nil
+		case !errors.As(err, &locked):
+			return nil, nil, &exitError{report.ExitEnvironment, err}
+		case locked.Address != "":
+			c.note("data directory %s is in use by process %d; using that one at %s", dir, locked.PID, locked.Address)
+			s, err := c.remote(locked.Address)
+			return nil, s, err
+		case time.Now().After(deadline):
+			return nil, nil, &exitError{report.ExitEnvironment, err}
+		}
+		select {
+		case <-ctx.Done():
+			return nil, nil, ctx.Err()
+		case <-time.After(100 * time.Millisecond):
+		}
 	}
-	if err != nil {
-		return nil, nil, &exitError{4, err}
-	}
-	return b, nil, nil
 }
 
 func (c *cli) external() bus.ExternalConfig {

@@ -68,6 +68,9 @@ func (c *cli) why(ctx context.Context, args []string) error {
 	}
 	defer s.close()
 	a := &answer{Schema: "drydock.why/v1", Tool: c.tool(), Subject: strings.Join(args, " "), Timeline: []told{}, Facts: []fact{}, now: time.Now().UTC()}
+	if st, err := s.api.Status(ctx); err == nil { // the clock that counts is the workers'
+		a.now = st.Now
+	}
 	w := &inquiry{ctx: ctx, s: s, a: a}
 	seq, notNumber := strconv.ParseUint(args[0], 10, 64)
 	switch {

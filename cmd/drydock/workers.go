@@ -80,7 +80,16 @@ func (c *cli) workers(ctx context.Context, b bus.Bus, o oneShot, announce bool) 
 		Backoff: func(int) time.Duration { return oneShotPause }})
 	ended := make(chan error, 1)
 	go func() { ended <- run.Run(ctx) }()
-	s := &session{api: p.gateway, alive: func() error { return nil }}
+	s := &session{api: p.gateway}
+	s.alive = func() error {
+		select {
+		case err := <-ended:
+			ended <- err
+			return surroundings("the workers ended: %w", cmp.Or(err, bus.ErrClosed))
+		default:
+			return nil
+		}
+	}
 	s.close = func() {
 		cancel()
 		if announce { // a durable log: what is in hand is handed back
@@ -96,7 +105,7 @@ func (c *cli) workers(ctx context.Context, b bus.Bus, o oneShot, announce bool) 
 		s.close()
 		return nil, cmp.Or(err, ctx.Err())
 	}
-	if announce {
+	if announce && !p.databases.given { // what is given by hand for once is not what is in force
 		if err := p.gateway.Announce(ctx, p.policy().Text()); err != nil {
 			s.close()
 			return nil, err

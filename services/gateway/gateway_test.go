@@ -126,7 +126,10 @@ func TestBadRequestsNameTheirCause(t *testing.T) {
 		"bad app":          {func() error { _, err := h.client.Application(t.Context(), "a.b"); return err }, api.InvalidInput, "a.b"},
 		"bad digest":       {func() error { _, err := h.client.Evidence(t.Context(), "sha256:xyz"); return err }, api.InvalidInput, "64 hex"},
 		"unknown evidence": {func() error { _, err := h.client.Evidence(t.Context(), "sha256:"+strings.Repeat("0", 64)); return err }, api.NotFound, "no evidence"},
-		"no import here":   {func() error { _, err := h.client.ImportDatabase(t.Context(), api.DatabaseImport{Path: "/x"}); return err }, api.Unavailable, "no scanner runs here"},
+		"no import here": {func() error {
+			_, err := h.client.ImportDatabase(t.Context(), api.DatabaseImport{Path: "/x"})
+			return err
+		}, api.Unavailable, "no scanner runs here"},
 		"unknown type": {func() error {
 			_, err := h.client.Events(t.Context(), api.EventQuery{Type: "nothing.happened"}, func(bus.Record) error { return nil })
 			return err

@@ -13,14 +13,14 @@ const (
 	maxHeader = 32 << 10
 	// maxWait bounds how long one request may wait for an answer; the client asks again.
 	maxWait = 60 * time.Second
+	// glance is how often the dead letters are looked at while a scan is waited for.
+	glance = time.Second
 	// beat keeps a stream's connection open through proxies that cut silent ones.
 	beat = 15 * time.Second
 	// poll is how often progress is looked at first; it doubles up to pollMax.
 	poll = time.Millisecond
 	// pollMax bounds the delay between looks.
 	pollMax = 50 * time.Millisecond
-	// maxEvidence bounds what one answer carries: documents of scans and plans, not archives.
-	maxEvidence = 256 << 20
 	// readyTime bounds a readiness check.
 	readyTime = 2 * time.Second
 )

@@ -132,23 +132,33 @@ func (s *Service) Scan(ctx context.Context, id uint64, wait time.Duration) (*api
 		return answer(out, r)
 	}
 	query := bus.Query{App: q.Application, From: id + 1}
-	if wait <= 0 {
-		_, err = s.deps.Bus.Replay(ctx, query, look)
-	} else {
-		waiting, cancel := context.WithTimeout(ctx, min(wait, maxWait))
-		defer cancel()
-		err = s.deps.Bus.Follow(waiting, query, look)
-		if ctx.Err() == nil && waiting.Err() != nil && !errors.Is(err, errFound) {
-			return s.buried(ctx, out)
+	for until := time.Now().Add(min(wait, maxWait)); ; {
+		err := s.look(ctx, query, min(time.Until(until), glance), look)
+		if err != nil && !errors.Is(err, errFound) {
+			return nil, problem(attempted, err)
+		}
+		if out.State != api.ScanPending {
+			return out, nil
+		}
+		if out, err = s.buried(ctx, out); err != nil || out.State != api.ScanPending || !time.Now().Before(until) {
+			return out, err
 		}
 	}
-	if err != nil && !errors.Is(err, errFound) {
-		return nil, problem(attempted, err)
+}
+
+// look reads what query selects and, with wait above zero, what comes in that time.
+func (s *Service) look(ctx context.Context, query bus.Query, wait time.Duration, fn func(bus.Record) error) error {
+	if wait <= 0 {
+		_, err := s.deps.Bus.Replay(ctx, query, fn)
+		return err
 	}
-	if out.State == api.ScanPending {
-		return s.buried(ctx, out)
+	waiting, cancel := context.WithTimeout(ctx, wait)
+	defer cancel()
+	err := s.deps.Bus.Follow(waiting, query, fn)
+	if ctx.Err() == nil && waiting.Err() != nil && !errors.Is(err, errFound) {
+		return nil // the time is over, and that is all
 	}
-	return out, nil
+	return err
 }
 
 // answer fills in what r says of the scan; errFound when it is the closing event.
