@@ -35,11 +35,11 @@ const (
 
 // Deadline is the earliest of all limits of all rules that apply to f. The time to be done in runs from
 // first detection, or from the publication of the fix where that came later; a limit on the age of the fix
-// runs from its publication alone.
+// runs from its publication alone. It is a whole second.
 func (p *Policy) Deadline(f Facts, c Clocks) Deadline {
 	var d Deadline
 	add := func(v Verdict, clock string, from time.Time, limit Duration) {
-		l := Limit{Rule: v.Rule, Clock: clock, From: from.UTC(), Time: limit.String(), At: from.Add(time.Duration(limit)).UTC()}
+		l := Limit{Rule: v.Rule, Clock: clock, From: from.UTC(), Time: limit.String(), At: from.Add(time.Duration(limit)).UTC().Truncate(time.Second)}
 		d.Trace = append(d.Trace, l)
 		if d.At.IsZero() || l.At.Before(d.At) {
 			d.At, d.Rule = l.At, fmt.Sprintf("%s: %s from %s (%s)", v.Class, l.Time, clock, v.Rule)
