@@ -37,7 +37,7 @@ standalone() {
 	done | tar --null -cf - -T - | tar -xf - -C "$copy"
 	for dir in $modules; do
 		echo "standalone $dir"
-		(cd "$copy/$dir" && export GOWORK=off && lend "$copy" && $GO build -buildvcs=false ./... && $GO vet ./...)
+		(cd "$copy/$dir" && lend "$copy" && $GO build -buildvcs=false ./... && $GO vet ./...)
 	done
 }
 
@@ -45,14 +45,15 @@ tidy() {
 	local tree=$PWD dir failed=
 	for dir in $modules; do
 		echo "tidy $dir"
-		(cd "$dir" && export GOWORK=off && lend "$tree" && $GO mod tidy) || failed=$dir
+		(cd "$dir" && lend "$tree" && $GO mod tidy) || failed=$dir
 		(cd "$dir" && take_back)
 		[ -z "$failed" ] || { echo "tidy $failed failed" >&2 && exit 1; }
 	done
-	$GO work sync
+	GOWORK="" $GO work sync
 }
 
 modules=$(dirs)
+export GOWORK=off
 case ${1:-} in
 standalone | tidy) "$1" ;;
 *) echo "usage: $0 standalone|tidy" >&2 && exit 3 ;;
