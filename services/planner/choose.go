@@ -53,7 +53,6 @@ type choice struct {
 	To       *index.Release // nil: none can be picked
 	Step     string
 	Rejected []rejection // releases above the current one that were looked at, ascending
-	Newest   string      // the newest release above the current one, empty when there is none
 	Labelled bool        // the pin has a local label that the index does not know
 }
 
@@ -81,16 +80,13 @@ func choose(current string, releases []index.Release, hits hitFunc, w wishes) (c
 		if v.Compare(from) <= 0 {
 			continue
 		}
-		c.Newest = r.Version
-		if c.To != nil {
-			break
-		}
 		rej := judge(&r, v, from, hits, w)
 		if len(rej.Whys) > 0 {
 			c.Rejected = append(c.Rejected, rej)
 			continue
 		}
 		c.To, c.Step = &r, pep440.Step(from, v)
+		break
 	}
 	c.Labelled = !offered
 	return c, nil

@@ -147,7 +147,7 @@ func sum(s string) string { return strings.TrimPrefix(string(evidence.Of([]byte(
 
 // world is an application with everything around it, without a bus.
 type world struct {
-	t          *testing.T
+	t          testing.TB
 	store      *store
 	state      *events.State
 	org        *events.OrgState
@@ -162,7 +162,7 @@ type world struct {
 	said       []events.Event // by other services
 }
 
-func newWorld(t *testing.T, cfg Config, a advisories, releases map[string][]string) *world {
+func newWorld(t testing.TB, cfg Config, a advisories, releases map[string][]string) *world {
 	t.Helper()
 	w := &world{t: t, store: &store{}, state: events.NewState("payments"), org: &events.OrgState{}, now: start,
 		advisories: a, shelf: &shelf{releases: releases}, policy: policy.Default(), complete: true}
