@@ -3,9 +3,11 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"time"
 
@@ -27,6 +29,7 @@ type databases struct {
 
 	mu            sync.Mutex // one import at a time
 	before, inUse *advisory.DB
+	seen          string // signature of the directory when it was last read
 }
 
 // openDatabases opens the database given with --db, else the data directory's. The latter may be missing:
@@ -70,6 +73,7 @@ func (c *cli) snapshots() string {
 
 // reload puts what lies in the directory now in use. Who is at work goes on with what it began with.
 func (d *databases) reload() error {
+	d.seen = d.signature()
 	db, err := advisory.Open(d.dir, d.opts)
 	if err != nil {
 		return surroundings("open the advisory database: %w", err)
@@ -77,6 +81,37 @@ func (d *databases) reload() error {
 	d.before, d.inUse = d.inUse, db
 	d.holder.Swap(db)
 	return nil
+}
+
+// signature tells whether anything in the directory was replaced, by names, sizes and times.
+func (d *databases) signature() string {
+	var b strings.Builder
+	for _, pattern := range []string{"*", filepath.Join("*", "*"), filepath.Join("*", "*", "*")} {
+		names, _ := filepath.Glob(filepath.Join(d.dir, pattern)) // the pattern is good
+		for _, name := range names {
+			if info, err := os.Stat(name); err == nil && info.Mode().IsRegular() {
+				fmt.Fprintln(&b, name, info.Size(), info.ModTime().UnixNano())
+			}
+		}
+	}
+	return b.String()
+}
+
+// refresh takes up what another process imported into the directory, and reports whether it did. While this
+// process imports, or when what is there can't be used, what is in use stays.
+func (d *databases) refresh() (bool, error) {
+	if !d.mu.TryLock() {
+		return false, nil
+	}
+	defer d.mu.Unlock()
+	if d.signature() == d.seen {
+		return false, nil
+	}
+	err := d.reload()
+	if errors.Is(err, fs.ErrNotExist) {
+		err = nil
+	}
+	return err == nil, err
 }
 
 // close waits until what was compiled is kept for the next run.

@@ -16,6 +16,7 @@ import (
 	"github.com/drydock-dev/drydock/pkg/index"
 	"github.com/drydock-dev/drydock/pkg/policy"
 	"github.com/drydock-dev/drydock/pkg/report"
+	"github.com/drydock-dev/drydock/pkg/telemetry"
 	"github.com/drydock-dev/drydock/pkg/worker"
 	"github.com/drydock-dev/drydock/services/gateway"
 	"github.com/drydock-dev/drydock/services/gateway/api"
@@ -58,6 +59,7 @@ type parts struct {
 	cache string
 
 	databases *databases
+	follows   bool // take up databases that other processes import
 	policy    func() *policy.Policy
 	metrics   http.Handler
 	ready     func() error
@@ -154,7 +156,23 @@ func (p *parts) identify(ctx context.Context, path string, environment bool, nam
 // diff counts the packages whose advisories differ from what was recorded, where this process knows both.
 func (p *parts) diff(_, _ []events.Database) int { return p.databases.changed() }
 
-func (p *parts) matcher() advisory.Matcher { return p.databases.holder.Current() }
+// matcher is the database in use. A process that runs on looks whether another one replaced it: with an
+// external NATS the one that imports need not be the one that scans.
+func (p *parts) matcher() advisory.Matcher {
+	if p.follows {
+		p.notice()
+	}
+	return p.databases.holder.Current()
+}
+
+// notice takes up a database that was replaced, and says so.
+func (p *parts) notice() bool {
+	changed, err := p.databases.refresh()
+	if err != nil {
+		p.log.Warn("the advisory database was replaced by one that can't be used; the one in use stays", telemetry.KeyError, err)
+	}
+	return changed
+}
 
 // index gives one client for each address, with a breaker around it.
 func (p *parts) index(url string) index.Index {

@@ -82,6 +82,7 @@ func (c *cli) up(ctx context.Context, o *upOptions) error {
 	if err != nil {
 		return err
 	}
+	p.follows = true
 	p.log, p.metrics = log, telemetry.MetricsHandler()
 	p.cfg.Planner.Python = cmp.Or(p.cfg.Planner.Python, foundPython(ctx))
 	flush, err := telemetry.Setup(ctx, c.telemetry())
@@ -157,6 +158,7 @@ func (c *cli) serve(ctx context.Context, p *parts, o *upOptions, listener net.Li
 	if err := p.started(ctx, run, ended); err != nil {
 		return err
 	}
+	go p.announces(work)
 	go func() {
 		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
 			ended <- named("serve the API", err)
@@ -188,6 +190,29 @@ func (p *parts) started(ctx context.Context, run *worker.Runner, ended chan erro
 		return nil
 	}
 	return p.gateway.Announce(ctx, p.policy().Text())
+}
+
+// lookAround is how often a server looks for a database that was imported behind its back.
+const lookAround = 5 * time.Second
+
+// announces records databases that another process put into the directory.
+func (p *parts) announces(ctx context.Context) {
+	if p.gateway == nil {
+		return
+	}
+	t := time.NewTicker(lookAround)
+	defer t.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-t.C:
+		}
+		p.notice()
+		if err := p.gateway.Announce(ctx, nil); err != nil && ctx.Err() == nil {
+			p.log.Warn("a change of the advisories could not be recorded; tried again soon", telemetry.KeyError, err)
+		}
+	}
 }
 
 // wind ends everything in order: no new requests, then the workers.
