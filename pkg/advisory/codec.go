@@ -61,7 +61,7 @@ func (e *encoder) events(all []event) {
 	e.uint(uint64(len(all)))
 	for i := range all {
 		ev := &all[i]
-		e.uint(uint64(ev.kind)<<2 | uint64(order(ev.first))<<1 | uint64(order(ev.legacy)))
+		e.uint(uint64(ev.kind)<<1 | uint64(order(ev.first)))
 		e.b = binary.LittleEndian.AppendUint64(e.b, ev.key)
 		e.string(ev.text)
 	}
@@ -179,7 +179,7 @@ func (d *decoder) events() []event {
 	all := make([]event, n)
 	for i := range all {
 		flags := d.uint()
-		all[i] = event{kind: eventKind(flags >> 2), first: flags&2 != 0, legacy: flags&1 != 0, key: d.fixed(), text: d.string()}
+		all[i] = event{kind: eventKind(flags >> 1), first: flags&1 != 0, key: d.fixed(), text: d.string()}
 	}
 	return all
 }

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/go-json-experiment/json"
@@ -99,8 +100,8 @@ func parseDocument(data []byte) (*document, error) {
 	if err := json.Unmarshal(data, doc, decodeOptions); err != nil {
 		return nil, fmt.Errorf("read the record: %w", err)
 	}
-	if doc.ID == "" {
-		return nil, errors.New("the record has no id")
+	if !isID(doc.ID) {
+		return nil, fmt.Errorf("the record has no id that can be shown: %q", clip(doc.ID, 60))
 	}
 	major, _, _ := strings.Cut(doc.SchemaVersion, ".")
 	if major != "1" && major != "0" && doc.SchemaVersion != "" {
@@ -111,7 +112,7 @@ func parseDocument(data []byte) (*document, error) {
 
 func (d *document) record(ecosystem string) record {
 	r := record{
-		id: d.ID, aliases: d.Aliases, title: title(d.Summary, d.Details),
+		id: d.ID, aliases: slices.DeleteFunc(d.Aliases, func(a string) bool { return !isID(a) }), title: title(d.Summary, d.Details),
 		published: unixTime(d.Published), modified: unixTime(d.Modified),
 		withdrawn: unixTime(d.Withdrawn) != 0, rating: rate(d.Severity),
 	}
@@ -181,7 +182,13 @@ func (d *document) link(own string) string {
 }
 
 func isWeb(u string) bool {
-	return strings.HasPrefix(u, "https://") || strings.HasPrefix(u, "http://")
+	return isID(u) && (strings.HasPrefix(u, "https://") || strings.HasPrefix(u, "http://"))
+}
+
+// isID says whether a text can stand in a report and on a terminal as it is: not empty, no white space, no
+// control characters.
+func isID(s string) bool {
+	return s != "" && len(s) < 2048 && !strings.ContainsFunc(s, func(c rune) bool { return c <= ' ' || unicode.IsControl(c) || c == utf8.RuneError })
 }
 
 // title is the summary, else the beginning of the details: many databases have no summaries.
@@ -195,7 +202,13 @@ func title(summary, details string) string {
 		}
 		t, _, _ = strings.Cut(t, "\n\n")
 	}
-	return clip(strings.Join(strings.Fields(clip(t, 400)), " "), 160)
+	t = strings.Map(func(c rune) rune {
+		if unicode.IsControl(c) { // escape sequences have no business in a title
+			return ' '
+		}
+		return c
+	}, clip(t, 400))
+	return clip(strings.Join(strings.Fields(t), " "), 160)
 }
 
 // clip shortens to n bytes at a character's edge.

@@ -13,6 +13,7 @@ func TestRecordsRefusedAreCountedAndNamed(t *testing.T) {
 		{"an unknown major schema", strings.Replace(good, `"1.7.0"`, `"2.0.0"`, 1), `unknown schema version "2.0.0"`},
 		{"a schema that is no version", strings.Replace(good, `"1.7.0"`, `"lunar"`, 1), `unknown schema version "lunar"`},
 		{"no id", strings.Replace(good, `"PYSEC-1"`, `""`, 1), "no id"},
+		{"an id that clears the screen", strings.Replace(good, `"PYSEC-1"`, `"\u001b[2J"`, 1), `no id that can be shown: "\x1b[2J"`},
 		{"no JSON", "garbage", "read the record"},
 		{"another shape", `{"id":"A-1","affected":"all"}`, "affected"},
 		{"nothing", "", "read the record"},
@@ -90,6 +91,14 @@ func TestTitles(t *testing.T) {
 	}
 	if got := title("", strings.Repeat("ä", 300)); len(got) > 170 || !utf8.ValidString(got) || !strings.HasSuffix(got, "…") {
 		t.Errorf("a long title: %q", got)
+	}
+}
+
+func TestControlCharactersAreNotPassedOn(t *testing.T) {
+	db := dbOf(t, pypi("PYSEC-1", "demo", `"ranges":[{"type":"ECOSYSTEM","events":[{"introduced":"0"},{"fixed":" 2\n"}]}]`, aliases("CVE-1", `CVE-0\u001b[31m`, "a b"), `"summary":"Red \u001b[31malert\u0007"`, `"references":[{"type":"WEB","url":"https://example.test/\u001b[2J"}]`))
+	h := match(t, db, "demo", "1")[0]
+	if strings.Join(h.IDs, " ") != "CVE-1 PYSEC-1" || h.Title != "Red [31malert" || h.URL != recordPage+"PYSEC-1" || strings.Join(h.FixedIn, " ") != "2" {
+		t.Errorf("%+v", h)
 	}
 }
 

@@ -56,6 +56,10 @@ func loadReference(t *testing.T, file, ecosystem string) *reference {
 			t.Fatal(err)
 		}
 		r.Close()
+		if ref.ecosystem == "PyPI" && rec.unreadable() {
+			t.Logf("%s has an event that PEP 440 can't read; the specification says nothing about it", rec.ID)
+			continue
+		}
 		for _, a := range rec.Affected {
 			name := ref.normal(a.Package.Name)
 			if !slices.Contains(ref.byName[name], len(ref.records)) {
@@ -67,6 +71,19 @@ func loadReference(t *testing.T, file, ecosystem string) *reference {
 	return ref
 }
 
+func (rec *referenceRecord) unreadable() bool {
+	for _, a := range rec.Affected {
+		for _, r := range a.Ranges {
+			for _, e := range r.Events {
+				if _, err := pep440.Parse(at(e)); err != nil && r.Type != "GIT" {
+					return true
+				}
+			}
+		}
+	}
+	return false
+}
+
 func (ref *reference) normal(name string) string {
 	if ref.ecosystem == "PyPI" {
 		return pep440.Normalize(name)
@@ -74,7 +91,7 @@ func (ref *reference) normal(name string) string {
 	return name
 }
 
-// compare is -1, 0, 1, or 2 when b can't be read; "0" is before all.
+// compare is -1, 0 or 1; "0" is before all.
 func (ref *reference) compare(a, b string) int {
 	if b == "0" {
 		return 1
@@ -85,7 +102,7 @@ func (ref *reference) compare(a, b string) int {
 	x, err := pep440.Parse(a)
 	y, err2 := pep440.Parse(b)
 	if err != nil || err2 != nil {
-		return 2
+		panic("records with unreadable events are left out: " + a + ", " + b)
 	}
 	return x.Public().Compare(y)
 }

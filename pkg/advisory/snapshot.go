@@ -21,7 +21,7 @@ import (
 //	the blocks
 const (
 	snapshotMagic  = "drydock advisories\n"
-	snapshotFormat = 4
+	snapshotFormat = 5
 	prefixLength   = len(snapshotMagic) + 16
 	rowLength      = 24 // name's end, block's length: uint32; block's start, CRC-64: uint64
 )

@@ -120,16 +120,15 @@ const (
 // event is a point at which being affected begins or ends. Its version is parsed only where the key does not
 // decide: a database holds many thousands.
 type event struct {
-	kind   eventKind
-	first  bool // introduced "0": before every version
-	legacy bool // PEP 440 can't read it; it sorts before all that it can
-	key    uint64
-	text   string
+	kind  eventKind
+	first bool // introduced "0": before every version
+	key   uint64
+	text  string
 }
 
 // compare orders a version against an event.
 func (e *event) compare(s scheme, v *version) int {
-	if e.first || e.legacy {
+	if e.first {
 		return 1
 	}
 	if v.key != e.key {
@@ -147,9 +146,6 @@ func (e *event) order(s scheme, f *event) int {
 	if c := cmp.Compare(order(!e.first), order(!f.first)); c != 0 || e.first {
 		return c
 	}
-	if c := cmp.Compare(order(!e.legacy), order(!f.legacy)); c != 0 || e.legacy {
-		return c
-	}
 	at, err := s.parse(e.text)
 	if err != nil {
 		return 0 // add has read it before
@@ -163,35 +159,48 @@ type versionRange struct {
 	limits []event
 }
 
-// add takes one event as written. One that can't be read never makes a package look safe: an unreadable
-// start counts from the beginning and an unreadable end does not end; only for Python, where versions older
-// than PEP 440 exist, it sorts before all others, as packaging's legacy versions did.
+// add takes one event as written. One that can't be read never makes a package look safe: it counts by its
+// longest readable beginning ("0.2.0-n653" is something after 0.2.0: versions up to 0.2.0 stay affected), and
+// without one a start is from the beginning and an end does not end.
 func (r *versionRange) add(s scheme, kind eventKind, text string) {
-	if text == "" || kind == limit && text == "*" {
+	if text = strings.TrimSpace(text); text == "" || kind == limit && text == "*" {
 		return
 	}
-	e := event{kind: kind, text: text}
 	if kind == introduced && text == "0" {
-		e.first = true
-		r.events = append(r.events, e)
+		r.events = append(r.events, event{kind: kind, first: true, text: text})
 		return
 	}
 	at, err := s.parse(text)
-	switch {
-	case err == nil:
-		e.key = at.key
-	case s == schemePEP440 && kind != limit:
-		e.legacy = true
-	case kind == introduced:
-		e.first = true
-	default:
-		return
+	if err != nil {
+		var ok bool
+		text, at, ok = s.beginning(text)
+		switch {
+		case kind == introduced && !ok:
+			r.events = append(r.events, event{kind: kind, first: true})
+			return
+		case kind == limit || !ok:
+			return
+		case kind == fixed:
+			kind = lastAffected
+		}
 	}
+	e := event{kind: kind, key: at.key, text: text}
 	if kind == limit {
 		r.limits = append(r.limits, e)
 	} else {
 		r.events = append(r.events, e)
 	}
+}
+
+// beginning is the longest part of a text, from its start, that is a version.
+func (s scheme) beginning(text string) (string, version, bool) {
+	text = clip(text, 100)
+	for n := len(text) - 1; n > 0; n-- {
+		if v, err := s.parse(text[:n]); err == nil {
+			return text[:n], v, true
+		}
+	}
+	return "", version{}, false
 }
 
 // sort puts the events in order. Ties stay as written (fixed 2, introduced 2 goes on being affected), but a
