@@ -14,12 +14,7 @@ import (
 // What a reader reports is checked as if the target itself had written it: a parser that was taken over must
 // not get more into the log than a false inventory.
 
-var (
-	pythonName   = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]*[a-z0-9])?$`)
-	wordForm     = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._+!*-]{0,127}$`)
-	hashForm     = regexp.MustCompile(`^(md5|sha1|sha224|sha256|sha384|sha512):[0-9a-fA-F]{32,128}$`)
-	pythonNumber = regexp.MustCompile(`^[0-9]{1,2}(\.[0-9]{1,3}){0,2}$`)
-)
+var pythonNumber = regexp.MustCompile(`^[0-9]{1,2}(\.[0-9]{1,3}){0,2}$`)
 
 func checkGit(g gitFacts) gitFacts {
 	if !objectID.MatchString(g.Revision) {
@@ -41,7 +36,7 @@ func checkFound(f found) found {
 
 func checkManifest(m manifest) manifest {
 	m.Path, m.Site = cleanPath(m.Path), cleanPath(m.Site)
-	if !wordForm.MatchString(m.Kind) {
+	if !isWord(m.Kind) {
 		m.Kind = "unknown"
 	}
 	m.Ecosystem = cleanText(m.Ecosystem)
@@ -67,11 +62,11 @@ func checkManifest(m manifest) manifest {
 // checkPackage reports why p can't stand in an inventory; empty when it can.
 func checkPackage(p inventory.Package) string {
 	switch {
-	case !pythonName.MatchString(p.Package) || len(p.Package) > 200 || pep440.Normalize(p.Package) != p.Package:
+	case !isName(p.Package) || len(p.Package) > 200 || pep440.Normalize(p.Package) != p.Package:
 		return fmt.Sprintf("%.100q is no package name", p.Package)
 	case p.Pin != inventory.Exact && p.Pin != inventory.Ranged && p.Pin != inventory.None:
 		return fmt.Sprintf("%s: pin %.20q is none", p.Package, p.Pin)
-	case (p.Version != "") != (p.Pin == inventory.Exact), p.Version != "" && !wordForm.MatchString(p.Version):
+	case (p.Version != "") != (p.Pin == inventory.Exact), p.Version != "" && !isWord(p.Version):
 		return fmt.Sprintf("%s: %.100q is no version", p.Package, p.Version)
 	}
 	for _, s := range append([]string{p.Specifier, p.Marker, p.Reference}, p.Extras...) {
@@ -80,11 +75,52 @@ func checkPackage(p inventory.Package) string {
 		}
 	}
 	for _, h := range p.Hashes {
-		if !hashForm.MatchString(h) {
+		if !isHash(h) {
 			return fmt.Sprintf("%s: %.100q is no hash", p.Package, h)
 		}
 	}
 	return ""
+}
+
+// isName reports whether s is a normalised package name (PEP 503). Like the next two it is no regular
+// expression: they run for each line of each manifest.
+func isName(s string) bool {
+	if s == "" || !isAlphanumeric(s[0]) || !isAlphanumeric(s[len(s)-1]) {
+		return false
+	}
+	for i := range len(s) {
+		if c := s[i]; c != '-' && (!isAlphanumeric(c) || c >= 'A' && c <= 'Z') {
+			return false
+		}
+	}
+	return true
+}
+
+// isWord reports whether s may stand as a version: short, of letters, digits and ._+!*-
+func isWord(s string) bool {
+	if s == "" || len(s) > 128 || !isAlphanumeric(s[0]) {
+		return false
+	}
+	for i := range len(s) {
+		if c := s[i]; !isAlphanumeric(c) && strings.IndexByte("._+!*-", c) < 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// isHash reports whether h is ALGORITHM:HEX.
+func isHash(h string) bool {
+	algorithm, digits, ok := strings.Cut(h, ":")
+	if !ok || !hashName(algorithm) || len(digits) < 32 || len(digits) > 128 {
+		return false
+	}
+	for i := range len(digits) {
+		if c := digits[i]; (c < '0' || c > '9') && (c < 'a' || c > 'f') && (c < 'A' || c > 'F') {
+			return false
+		}
+	}
+	return true
 }
 
 var reasons = map[string]bool{inventory.Unpinned: true, inventory.RangedPin: true, inventory.Unreadable: true, inventory.Unparsed: true,

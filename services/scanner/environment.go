@@ -218,11 +218,11 @@ func parseMetadata(data []byte) (inventory.Package, error) {
 	switch {
 	case name == "":
 		return p, fmt.Errorf("the metadata names no package")
-	case !pythonName.MatchString(p.Package) || len(p.Package) > 200:
+	case !isName(p.Package) || len(p.Package) > 200:
 		return p, fmt.Errorf("%.100q is no package name", name)
 	case p.Version == "":
 		return p, fmt.Errorf("the metadata of %s has no version", p.Package)
-	case !wordForm.MatchString(p.Version):
+	case !isWord(p.Version):
 		return p, fmt.Errorf("%.100q is no version of %s", p.Version, p.Package)
 	}
 	return p, nil

@@ -3,7 +3,6 @@ package scanner
 import (
 	"errors"
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 )
@@ -12,8 +11,6 @@ import (
 var markerVariables = []string{"python_version", "python_full_version", "os_name", "sys_platform", "platform_release", "platform_system",
 	"platform_version", "platform_machine", "platform_python_implementation", "implementation_name", "implementation_version", "extra",
 	"extras", "dependency_groups", "os.name", "sys.platform", "platform.version", "platform.machine", "platform.python_implementation", "python_implementation"}
-
-var markerToken = regexp.MustCompile(`^\s*(?:(\(|\))|('[^']*'|"[^"]*")|(===|~=|==|!=|<=|>=|<|>)|([A-Za-z_][A-Za-z0-9_.]*))`)
 
 // checkMarker reports why text is no environment marker (PEP 508, "Environment Markers"). It is read, not
 // evaluated: every line counts, whatever its marker.
@@ -47,13 +44,38 @@ func (m *marker) next() {
 		m.token, m.rest = "", ""
 		return
 	}
-	loc := markerToken.FindStringIndex(m.rest)
-	if loc == nil {
-		m.token = m.rest
+	rest := strings.TrimLeft(m.rest, pythonSpace)
+	n := tokenLength(rest)
+	if n == 0 {
+		m.token = rest
 		m.fail()
 		return
 	}
-	m.token, m.rest = strings.TrimSpace(m.rest[:loc[1]]), m.rest[loc[1]:]
+	m.token, m.rest = rest[:n], rest[n:]
+}
+
+// tokenLength is the length of the parenthesis, string, operator or word at the front of s; 0: none.
+func tokenLength(s string) int {
+	switch c := s[0]; {
+	case c == '(' || c == ')':
+		return 1
+	case c == '\'' || c == '"':
+		return 2 + strings.IndexByte(s[1:], c) // 1 without an end, which then is no value
+	case strings.IndexByte("=~!<>", c) >= 0:
+		for _, op := range [...]string{"===", "~=", "==", "!=", "<=", ">=", "<", ">"} {
+			if strings.HasPrefix(s, op) {
+				return len(op)
+			}
+		}
+		return 0
+	case !isAlphanumeric(c) && c != '_':
+		return 0
+	}
+	n := 0
+	for n < len(s) && (isAlphanumeric(s[n]) || s[n] == '_' || s[n] == '.') {
+		n++
+	}
+	return n
 }
 
 func (m *marker) fail() {
@@ -107,7 +129,7 @@ func (m *marker) value() {
 	if m.err != nil {
 		return
 	}
-	if m.token == "" || m.token[0] != '\'' && m.token[0] != '"' && !slices.Contains(markerVariables, m.token) {
+	if quoted := len(m.token) > 1 && strings.IndexByte(`'"`, m.token[0]) >= 0; !quoted && !slices.Contains(markerVariables, m.token) {
 		m.fail()
 		return
 	}

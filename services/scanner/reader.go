@@ -8,15 +8,22 @@ import (
 	"io"
 	"os"
 	"runtime/debug"
+	"syscall"
 
 	"github.com/drydock-dev/drydock/pkg/inventory"
 	"github.com/drydock-dev/drydock/pkg/isolation"
 )
 
 // ReaderMain is the whole life of the confined child: it takes a request from standard input, gives up its
-// rights, reads and writes messages to standard output. It returns the exit code. Call it before anything else
-// of the program has started.
+// rights, reads and writes messages to standard output. It ends the process with its exit code. Call it before
+// anything else of the program has started.
 func ReaderMain() int {
+	code := readerMain()
+	syscall.Exit(code) // not os.Exit, whose hooks write files (coverage) or wait a second (the race detector)
+	return code
+}
+
+func readerMain() int {
 	closeInherited()
 	debug.SetMemoryLimit(readerHeap)
 	var req request

@@ -106,7 +106,16 @@ func TestBrokenParserCostsOneSource(t *testing.T) {
 				t.Skip("this system has no RLIMIT_DATA that holds")
 			}
 			dir := write(t, map[string]string{"a/requirements.txt": "flask==2.2.2", "b/" + name + ".break": "", "c/requirements.txt": "-r more.inc\n", "c/more.inc": "jinja2==3.0.0"})
-			_, inv := read(t, dir)
+			if name == "eat" && raceEnabled {
+				t.Skip("the race detector's own memory is not bounded")
+			}
+			s := newService(t, Config{}, Deps{})
+			s.room = 8 << 20
+			r, err := s.readTarget(t.Context(), request{Root: dir})
+			if err != nil {
+				t.Fatal(err)
+			}
+			inv := assemble(r, "")
 			if got := names(inv); got != "flask 2.2.2, jinja2 3.0.0" {
 				t.Errorf("packages: %s", got)
 			}

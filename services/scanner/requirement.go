@@ -6,7 +6,6 @@ import (
 	"net/url"
 	"path"
 	"regexp"
-	"slices"
 	"strings"
 
 	"github.com/drydock-dev/drydock/pkg/inventory"
@@ -14,19 +13,17 @@ import (
 )
 
 var (
-	// pep508Name is a name and the extras that may follow (PEP 508, "Names", "Extras").
-	pep508Name = regexp.MustCompile(`^([A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?)\s*(?:\[([^\]]*)\])?\s*`)
-	extraName  = regexp.MustCompile(`^[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?$`)
-	urlScheme  = regexp.MustCompile(`^(?:(?:git|hg|svn|bzr)\+)?[A-Za-z][A-Za-z0-9.-]*://|^file:|^(?:git|hg|svn|bzr)\+[a-z]+:`)
-	archive    = regexp.MustCompile(`(?i)\.(zip|whl|tar\.gz|tgz|tar|tar\.bz2|tbz|tar\.xz|txz|tlz|tar\.lz|tar\.lzma)$`)
-	variable   = regexp.MustCompile(`\$\{[A-Z0-9_]+\}`)
-	wheelName  = regexp.MustCompile(`^([A-Za-z0-9](?:[A-Za-z0-9._]*[A-Za-z0-9])?)-[^-]+(-[^-]+)?-[^-]+-[^-]+-[^-]+\.whl$`)
+	extraName = regexp.MustCompile(`^[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?$`)
+	urlScheme = regexp.MustCompile(`^(?:(?:git|hg|svn|bzr)\+)?[A-Za-z][A-Za-z0-9.-]*://|^file:|^(?:git|hg|svn|bzr)\+[a-z]+:`)
+	archive   = regexp.MustCompile(`(?i)\.(zip|whl|tar\.gz|tgz|tar|tar\.bz2|tbz|tar\.xz|txz|tlz|tar\.lz|tar\.lzma)$`)
+	variable  = regexp.MustCompile(`\$\{[A-Z0-9_]+\}`)
+	wheelName = regexp.MustCompile(`^([A-Za-z0-9](?:[A-Za-z0-9._]*[A-Za-z0-9])?)-[^-]+(-[^-]+)?-[^-]+-[^-]+-[^-]+\.whl$`)
 )
 
 // parseRequirement reads what stands before the options of a line, in the order pip tries it: URL, path or
 // archive, PEP 508. An empty name with a Reference is a requirement pip would have to open to name.
 func parseRequirement(text string) (inventory.Package, error) {
-	if urlScheme.MatchString(text) {
+	if isURL(text) {
 		ref, marker := cutMarker(text, "; ")
 		return reference(ref, "", marker)
 	}
@@ -35,11 +32,13 @@ func parseRequirement(text string) (inventory.Package, error) {
 		return reference(bare, "", marker)
 	}
 	p, err := parsePEP508(text)
-	if err == nil && p.Reference == "" && archive.MatchString(text) && p.Pin == inventory.None {
+	if err == nil && p.Reference == "" && p.Pin == inventory.None && archive.MatchString(text) {
 		return reference(text, "", "") // "package.zip" is a file for pip
 	}
 	return p, err
 }
+
+func isURL(s string) bool { return strings.Contains(s, ":") && urlScheme.MatchString(s) }
 
 func cutMarker(s, sep string) (string, string) {
 	body, marker, _ := strings.Cut(s, sep)
@@ -76,8 +75,8 @@ func nameOfReference(ref string) string {
 	body, fragment, _ := strings.Cut(ref, "#")
 	for part := range strings.SplitSeq(fragment, "&") {
 		if egg, ok := strings.CutPrefix(part, "egg="); ok {
-			if m := pep508Name.FindStringSubmatch(egg); m != nil {
-				return m[1]
+			if name, _, _ := cutName(egg); name != "" {
+				return name
 			}
 		}
 	}
@@ -117,38 +116,38 @@ func cleanReference(ref string) string {
 }
 
 func hashName(s string) bool {
-	return slices.Contains([]string{"md5", "sha1", "sha224", "sha256", "sha384", "sha512"}, s)
+	switch s {
+	case "md5", "sha1", "sha224", "sha256", "sha384", "sha512":
+		return true
+	}
+	return false
 }
 
 // parsePEP508 reads name [extras] (versions | @ url) [; marker].
 func parsePEP508(text string) (inventory.Package, error) {
 	var p inventory.Package
-	m := pep508Name.FindStringSubmatch(text)
-	if m == nil {
+	name, extras, rest := cutName(text)
+	if name == "" {
 		return p, fmt.Errorf("%.80q does not begin with a package name", text)
 	}
-	if len(m[1]) > 200 {
-		return p, fmt.Errorf("a package name of %d characters", len(m[1]))
+	if len(name) > 200 {
+		return p, fmt.Errorf("a package name of %d characters", len(name))
 	}
-	p.Package, p.Pin = pep440.Normalize(m[1]), inventory.None
-	if !pythonName.MatchString(p.Package) {
-		return p, fmt.Errorf("%.80q is no package name", m[1])
-	}
-	if strings.TrimSpace(m[2]) != "" {
-		for extra := range strings.SplitSeq(m[2], ",") {
+	p.Package, p.Pin = pep440.Normalize(name), inventory.None
+	if strings.TrimSpace(extras) != "" {
+		for extra := range strings.SplitSeq(extras, ",") {
 			if extra = strings.TrimSpace(extra); !extraName.MatchString(extra) {
 				return p, fmt.Errorf("%.80q is no extra", extra)
 			}
 			p.Extras = append(p.Extras, pep440.Normalize(extra))
 		}
 	}
-	rest := text[len(m[0]):]
 	if ref, ok := strings.CutPrefix(rest, "@"); ok {
 		ref, marker := cutMarker(ref, " ;")
 		if _, err := url.Parse(variable.ReplaceAllString(ref, "x")); err != nil || ref == "" || strings.ContainsAny(ref, " \t") {
 			return p, fmt.Errorf("%.80q is no URL", cleanReference(ref))
 		}
-		named, err := reference(ref, m[1], marker)
+		named, err := reference(ref, name, marker)
 		named.Extras = p.Extras
 		return named, err
 	}
@@ -164,6 +163,32 @@ func parsePEP508(text string) (inventory.Package, error) {
 	return p, parseVersions(strings.TrimSpace(spec), &p)
 }
 
+// cutName takes a name and the extras that may follow off the front (PEP 508, "Names", "Extras").
+func cutName(text string) (name, extras, rest string) {
+	end := 0
+	for i := 0; i < len(text); i++ {
+		c := text[i]
+		if isAlphanumeric(c) {
+			end = i + 1
+		} else if i == 0 || c != '.' && c != '-' && c != '_' {
+			break
+		}
+	}
+	name, rest = text[:end], strings.TrimLeft(text[end:], pythonSpace)
+	if inner, ok := strings.CutPrefix(rest, "["); ok {
+		if body, after, closed := strings.Cut(inner, "]"); closed {
+			extras, rest = body, strings.TrimLeft(after, pythonSpace)
+		}
+	}
+	return name, extras, rest
+}
+
+const pythonSpace = " \t\n\r\f\v"
+
+func isAlphanumeric(c byte) bool {
+	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9'
+}
+
 // parseVersions fills in Pin, Version and Specifier.
 func parseVersions(spec string, p *inventory.Package) error {
 	if inner, ok := strings.CutPrefix(spec, "("); ok {
@@ -175,7 +200,7 @@ func parseVersions(spec string, p *inventory.Package) error {
 	if spec == "" {
 		return nil
 	}
-	if variable.MatchString(spec) {
+	if strings.Contains(spec, "${") && variable.MatchString(spec) {
 		return fmt.Errorf("%.80q takes its version from an environment variable, which is not known here", spec)
 	}
 	for i, clause := range strings.Split(spec, ",") {
@@ -192,7 +217,7 @@ func parseVersions(spec string, p *inventory.Package) error {
 	if version, ok := exact(set); ok {
 		p.Pin, p.Version = inventory.Exact, version
 	}
-	if p.Version != "" && !wordForm.MatchString(p.Version) {
+	if p.Version != "" && !isWord(p.Version) {
 		return fmt.Errorf("%.80q is no version", p.Version)
 	}
 	return nil

@@ -94,7 +94,7 @@ func (f *requirementsFile) requirement(l logical, args string, opts []option) {
 	for _, o := range opts {
 		switch o.name {
 		case "--hash":
-			if h := strings.Replace(strings.ToLower(o.value), "=", ":", 1); hashForm.MatchString(h) {
+			if h := strings.Replace(strings.ToLower(o.value), "=", ":", 1); isHash(h) {
 				p.Hashes = append(p.Hashes, h)
 			} else {
 				f.unparsed(l, fmt.Errorf("%.80q is no hash; want ALGORITHM:HEX", o.value))
@@ -118,7 +118,7 @@ func (f *requirementsFile) add(l logical, p inventory.Package) {
 		return
 	}
 	f.m.incomplete(inventory.NotCovered, l.number, fmt.Sprintf("%s is not matched: no index vouches for what it is", p.Reference))
-	if pythonName.MatchString(p.Package) {
+	if isName(p.Package) {
 		f.m.Packages = append(f.m.Packages, p)
 	} else {
 		f.m.Uncovered++
@@ -165,9 +165,9 @@ func (f *requirementsFile) option(l logical, o option) {
 
 // parseEditable reads the value of -e: a path or a URL, or a PEP 508 URL.
 func parseEditable(value string) (inventory.Package, error) {
-	if urlScheme.MatchString(value) || !strings.Contains(value, "@") {
+	if isURL(value) || !strings.Contains(value, "@") {
 		bare, marker := cutMarker(value, ";")
-		if !urlScheme.MatchString(value) {
+		if !isURL(value) {
 			bare, _, _ = strings.Cut(bare, "[")
 		}
 		return reference(bare, "", marker)
@@ -184,7 +184,7 @@ func (f *requirementsFile) include(l logical, value string, constraint bool) {
 	case variable.MatchString(value):
 		refuse("names an environment variable, which is not known here")
 		return
-	case urlScheme.MatchString(value):
+	case isURL(value):
 		refuse("is an address, not a file of the target; it is not fetched")
 		return
 	case path.IsAbs(value):

@@ -103,6 +103,9 @@ func longOption(name string) (string, error) {
 // shellWords splits as Python's shlex.split does: quotes, and a backslash that takes the next character as
 // it is.
 func shellWords(s string) ([]string, error) {
+	if !strings.ContainsAny(s, `'"\`) {
+		return strings.FieldsFunc(s, func(r rune) bool { return r == ' ' || r == '\t' || r == '\r' || r == '\n' }), nil
+	}
 	var words []string
 	var word strings.Builder
 	open, quote := false, byte(0)

@@ -33,7 +33,7 @@ func (s *Service) readTarget(ctx context.Context, req request) (*reading, error)
 	req.Minimum = string(s.level)
 	out := &reading{}
 	for starts := 0; ; starts++ {
-		run := &readerRun{into: out, patience: s.patience}
+		run := &readerRun{into: out, patience: s.patience, room: s.room}
 		err := run.do(ctx, req)
 		if err == nil {
 			return out, nil
@@ -83,7 +83,7 @@ func (r *reading) progress(done []task, broken task) ([]task, []task) {
 
 // gitOnly reads the enclosing repository and nothing else.
 func (s *Service) gitOnly(ctx context.Context, g gitDir) (gitFacts, error) {
-	run := &readerRun{into: &reading{}, patience: s.patience}
+	run := &readerRun{into: &reading{}, patience: s.patience, room: s.room}
 	err := run.do(ctx, request{Git: g, Minimum: string(s.level)})
 	var failed *readError
 	if err != nil && !errors.As(err, &failed) && run.current.Kind == taskGit && ctx.Err() == nil {
@@ -99,6 +99,7 @@ var errSilent = errors.New("no sign of life")
 type readerRun struct {
 	into     *reading
 	patience time.Duration
+	room     int // bytes of messages
 	current  task
 	ended    bool
 	failed   *readError
@@ -163,8 +164,8 @@ func (r *readerRun) listen(out io.Reader, alive func()) error {
 		if err != nil {
 			return err
 		}
-		if r.bytes += len(line); r.bytes > readerTotalOut {
-			return fmt.Errorf("the reader reported more than %s", size(readerTotalOut))
+		if r.bytes += len(line); r.bytes > r.room {
+			return fmt.Errorf("the reader reported more than %s", size(int64(r.room)))
 		}
 		alive()
 		var m message

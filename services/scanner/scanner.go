@@ -72,6 +72,7 @@ type Service struct {
 	second   SecondOpinion
 	log      *slog.Logger
 	patience time.Duration // readerUnit
+	room     int           // readerTotalOut
 }
 
 // New checks the configuration and makes the service. It starts nothing.
@@ -83,7 +84,7 @@ func New(cfg Config, deps Deps) (*Service, error) {
 		cfg.MaxDBAge = Default().MaxDBAge
 	}
 	level, _ := isolation.ParseLevel(cfg.Confinement)
-	s := &Service{cfg: cfg, deps: deps, level: level, second: deps.Second, log: deps.Log, patience: readerUnit}
+	s := &Service{cfg: cfg, deps: deps, level: level, second: deps.Second, log: deps.Log, patience: readerUnit, room: readerTotalOut}
 	if s.log == nil {
 		s.log = slog.Default()
 	}
