@@ -212,8 +212,10 @@ func (in *situation) collect(s *events.State, reports []report.Scan) {
 	seen := map[string]bool{}
 	for _, rep := range reports {
 		for _, r := range rep.Findings {
-			f := finding{Finding: r, Seen: true, Detected: in.Now, ID: events.FindingID(in.App, r.Scope, r.Ecosystem, r.Package, r.Vulnerability)}
-			if known, ok := s.Findings[f.ID]; ok {
+			f := finding{Finding: r, Seen: true, Detected: in.Now}
+			var known events.Finding
+			var ok bool
+			if f.ID, known, ok = identify(s, r); ok {
 				f.apply(known)
 				if !in.Provisional {
 					f.Detected = known.FirstDetected
@@ -238,6 +240,27 @@ func (in *situation) collect(s *events.State, reports []report.Scan) {
 			in.Findings = append(in.Findings, f)
 		}
 	}
+}
+
+// identify finds a finding of a scan in the log. A CVE assigned later is another name of a known finding: the
+// same scope, package and one common id make it the same (as the scanner sees it).
+func identify(s *events.State, r report.Finding) (id string, known events.Finding, ok bool) {
+	id = events.FindingID(s.App, r.Scope, r.Ecosystem, r.Package, r.Vulnerability)
+	if known, ok = s.Findings[id]; ok {
+		return id, known, true
+	}
+	best := ""
+	for other, k := range s.Findings {
+		same := k.Scope == r.Scope && k.Ecosystem == r.Ecosystem && k.Package == r.Package &&
+			slices.ContainsFunc(k.IDs, func(x string) bool { return slices.Contains(r.IDs, x) })
+		if same && (best == "" || k.Open && !s.Findings[best].Open || k.Open == s.Findings[best].Open && other < best) {
+			best = other
+		}
+	}
+	if best == "" {
+		return id, known, false
+	}
+	return best, s.Findings[best], true
 }
 
 // apply takes the urgency from the log, which hears of changes without a new scan.
