@@ -160,6 +160,9 @@ func TestNothingHalfWritten(t *testing.T) {
 		}
 		check("read-only", ro, "permission denied", nil)
 	}
+	if dir := readOnly(t); dir != "" {
+		check("a read-only file system", dir, "read-only file system", nil)
+	}
 	if dir := fullDisk(t); dir != "" {
 		check("a full disk", dir, "no space left on device", nil)
 	}
