@@ -120,6 +120,9 @@ var sdistEndings = []string{".tar.gz", ".zip", ".tar.bz2", ".tgz", ".tar.xz"}
 // VersionOf reads the version out of the name of a wheel (PEP 427) or source distribution (PEP 625 and the
 // older forms) of the package.
 func VersionOf(name, filename string) (pep440.Version, bool) {
+	if len(filename) > maxFilename {
+		return pep440.Version{}, false
+	}
 	if stem, ok := strings.CutSuffix(filename, ".whl"); ok {
 		parts := strings.Split(stem, "-")
 		if len(parts) != 5 && len(parts) != 6 || pep440.Normalize(parts[0]) != name {
