@@ -219,8 +219,9 @@ func TestInterruptEndsWhatDoesNotEndByItself(t *testing.T) {
 	signals <- syscall.SIGTERM
 	again, w := io.Pipe()
 	defer w.Close()
-	m.Stdout = w
-	if got := m.Run(context.Background()); got != 128+int(syscall.SIGTERM) {
+	other := *m
+	other.Stdout = w
+	if got := other.Run(context.Background()); got != 128+int(syscall.SIGTERM) {
 		t.Errorf("a second signal: exit %d, want 143", got)
 	}
 	_ = again.Close()

@@ -1,10 +1,12 @@
 package main
 
 import (
+	"os"
 	"path/filepath"
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
+	"github.com/nats-io/nats.go"
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
@@ -18,4 +20,13 @@ func startNATS(ts *testscript.TestScript, _ bool, args []string) {
 	}
 	ts.Setenv("NATS", s.ClientURL())
 	ts.Defer(func() { s.Shutdown(); s.WaitForShutdown() })
+}
+
+// publish sends raw bytes to a subject, past every check of Drydock: publish SUBJECT DATA
+func publish(ts *testscript.TestScript, _ bool, args []string) {
+	nc, err := nats.Connect(ts.Getenv("NATS"))
+	ts.Check(err)
+	defer nc.Close()
+	ts.Check(nc.Publish(args[0], []byte(os.Expand(args[1], ts.Getenv))))
+	ts.Check(nc.Flush())
 }

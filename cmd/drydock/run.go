@@ -37,7 +37,7 @@ func (i interrupted) Error() string { return i.signal.String() }
 
 // Run runs the command and returns the exit code of cli.md.
 func (m *Main) Run(ctx context.Context) int {
-	c := &cli{Main: m}
+	c := &cli{Main: m, began: time.Now()}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	done := make(chan error, 1)
@@ -48,6 +48,7 @@ func (m *Main) Run(ctx context.Context) int {
 		case err := <-done:
 			return c.finish(ctx, err)
 		case <-late:
+			fmt.Fprintln(m.Stderr, "drydock: interrupted; what is written is written whole or not at all")
 			return report.ExitInterrupted
 		case sig := <-m.Signals:
 			if ctx.Err() != nil {
@@ -84,6 +85,9 @@ func second(sig os.Signal) int {
 
 // finish says what went wrong, as one sentence, and gives the code.
 func (c *cli) finish(ctx context.Context, err error) int {
+	if c.opt.debug {
+		fmt.Fprintf(c.Stderr, "debug: %s took %s\n", c.name(), time.Since(c.began).Round(time.Microsecond))
+	}
 	var e *exitError
 	said := errors.As(err, &e) && e.err == nil
 	if by := (interrupted{}); ctx.Err() != nil && errors.As(context.Cause(ctx), &by) && err != nil && !said {
@@ -135,6 +139,7 @@ type cli struct {
 	opt     options
 	cfg     Config
 	command string
+	began   time.Time
 	drains  atomic.Bool // the command ends by itself on a signal, however long that takes
 }
 
