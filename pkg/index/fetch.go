@@ -51,6 +51,7 @@ func (f *failure) Unwrap() error { return f.cause }
 func (c *Client) fetch(ctx context.Context, name string, old *entry) (*entry, error) {
 	what := fmt.Sprintf("look up %s in the index %s", name, c.root)
 	pause := firstPause
+	var last *failure // what the index itself did tells more than a guard that then refuses
 	for try := 1; ; try++ {
 		var e *entry
 		var unknown error
@@ -70,8 +71,12 @@ func (c *Client) fetch(ctx context.Context, name string, old *entry) (*entry, er
 		}
 		var f *failure
 		if !errors.As(err, &f) { // the guard itself refused
+			if last != nil {
+				return nil, last
+			}
 			return nil, &failure{what: what, kind: ErrUnreachable, cause: err}
 		}
+		last = f
 		if !f.again || try >= c.cfg.Tries || ctx.Err() != nil {
 			return nil, f
 		}
