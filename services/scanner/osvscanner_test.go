@@ -9,7 +9,6 @@ import (
 
 	"github.com/drydock-dev/drydock/pkg/advisory"
 	"github.com/drydock-dev/drydock/pkg/events"
-	"github.com/drydock-dev/drydock/pkg/report"
 )
 
 // fakeOSV is a program that answers what a test says, and keeps the question.
@@ -146,13 +145,5 @@ func TestBuildingTheSecondOpinion(t *testing.T) {
 	}
 	if left, _ := filepath.Glob(to + ".*"); len(left) != 0 {
 		t.Errorf("left behind: %v", left)
-	}
-}
-
-func TestWhyEnginesDiffer(t *testing.T) {
-	for version, want := range map[string]string{"1.12.0+cu117": "local label", "1.12.0": "GIT range"} {
-		if got := whyNative(report.Finding{Version: version, IDs: []string{"PYSEC-2022-1"}}); !strings.Contains(got, want) {
-			t.Errorf("%s: %s", version, got)
-		}
 	}
 }

@@ -111,7 +111,7 @@ func (s *Service) judge(ctx context.Context, r *result, req events.ScanRequested
 		r.take(native)
 	}
 	if req.CrossCheck {
-		r.report.Differences = differences(r.inventory, native.findings, opinion)
+		r.report.Differences = differences(r.inventory, native.findings, opinion, s.cfg.DBDir)
 	}
 	return nil
 }
