@@ -236,11 +236,13 @@ func (a *assembly) open(reason string, p inventory.Package, detail string) {
 	a.inv.Incomplete = append(a.inv.Incomplete, inventory.Incomplete{Reason: reason, Source: p.Source, Line: p.Line, Ecosystem: p.Ecosystem, Detail: detail})
 }
 
+var purlVersion = strings.NewReplacer("+", "%2B", "!", "%21", "*", "%2A")
+
 // purl is the package URL of p (purl-spec, "pypi").
 func purl(p inventory.Package) string {
 	out := "pkg:" + strings.ToLower(p.Ecosystem) + "/" + p.Package
 	if p.Version != "" {
-		out += "@" + strings.NewReplacer("+", "%2B", "!", "%21", "*", "%2A").Replace(p.Version)
+		out += "@" + purlVersion.Replace(p.Version)
 	}
 	return out
 }

@@ -31,6 +31,23 @@ type verdict struct {
 
 func (v verdict) empty() bool { return len(v.opened)+len(v.reprioritized)+len(v.closed) == 0 }
 
+// apply brings findings to what they are after v.
+func (v verdict) apply(findings map[string]events.Finding) {
+	for _, p := range v.opened {
+		findings[p.Finding] = events.Finding{FindingOpened: p, Open: true}
+	}
+	for _, p := range v.reprioritized {
+		f := findings[p.Finding]
+		f.Urgency = p.After
+		findings[p.Finding] = f
+	}
+	for _, p := range v.closed {
+		f := findings[p.Finding]
+		f.Open = false
+		findings[p.Finding] = f
+	}
+}
+
 // decide compares what a scan saw with the findings known. Two findings are the same when they are in one scope
 // and package and share an id: a CVE assigned later does not open a second one. What could not be determined
 // closes nothing.

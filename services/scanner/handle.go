@@ -6,7 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"slices"
+	"maps"
 	"time"
 
 	"github.com/drydock-dev/drydock/pkg/events"
@@ -37,7 +37,7 @@ func (s *Service) handle(ctx context.Context, e events.Event, f worker.Facts) ([
 	if err != nil {
 		return nil, fmt.Errorf("scan %s: %w", req.Target, err)
 	}
-	previous, err := previousInventory(ctx, f, req.Target)
+	previous, err := previousInventory(ctx, f, req)
 	if err != nil {
 		return nil, err
 	}
@@ -52,18 +52,14 @@ func (s *Service) handle(ctx context.Context, e events.Event, f worker.Facts) ([
 	return emit(ctx, f, v, result, done)
 }
 
-// rematch judges the stored inventory of each target by the databases now in use. The targets are not read.
+// rematch judges the stored inventories that speak of the present by the databases now in use. Nothing is read
+// again. What one inventory opens or closes is known to the next: two may share a scope.
 func (s *Service) rematch(ctx context.Context, f worker.Facts) ([]events.Event, error) {
 	var out []events.Event
-	targets := make([]string, 0, len(f.App.Scans))
-	for t := range f.App.Scans {
-		targets = append(targets, t)
-	}
-	slices.Sort(targets)
-	findings := f.App.Findings
-	for _, target := range targets {
-		last := f.App.Scans[target].Scan
-		inv, err := previousInventory(ctx, f, target)
+	findings := maps.Clone(f.App.Findings)
+	for _, sc := range f.App.NewestScans() {
+		last := sc.Scan
+		inv, err := inventoryOf(ctx, f, last)
 		if err != nil {
 			return nil, err
 		}
@@ -76,6 +72,7 @@ func (s *Service) rematch(ctx context.Context, f worker.Facts) ([]events.Event, 
 		if v.empty() && sameAnswer(before, result.report) {
 			continue
 		}
+		v.apply(findings)
 		done := last
 		done.Trigger, done.Engine = events.TriggerDatabase, engineName("")
 		evs, err := emit(ctx, f, v, result, done)
@@ -131,18 +128,22 @@ func emit(ctx context.Context, f worker.Facts, v verdict, result *result, done e
 	done.Databases, done.Complete, done.Incomplete, done.Packages = usedDatabases(result.databases), r.Complete, len(r.Incomplete), r.Summary.Packages
 	done.Summary = events.Summary{Findings: r.Summary.Findings, Critical: r.Summary.Critical, High: r.Summary.High, Medium: r.Summary.Medium,
 		Low: r.Summary.Low, Unknown: r.Summary.Unknown, Malicious: r.Summary.Malicious, Suppressed: r.Summary.Suppressed}
-	add(done.Target, done)
+	add(events.ScanKey(done.Target, done.Environment), done)
 	return out, err
 }
 
-// previousInventory is what the last scan of target read; nil when there was none.
-func previousInventory(ctx context.Context, f worker.Facts, target string) (*inventory.Inventory, error) {
-	last, ok := f.App.Scans[target]
+// previousInventory is what the last scan of this target read; nil when there was none.
+func previousInventory(ctx context.Context, f worker.Facts, req events.ScanRequested) (*inventory.Inventory, error) {
+	last, ok := f.App.Scans[events.ScanKey(req.Target, req.Environment)]
 	if !ok {
 		return nil, nil
 	}
+	return inventoryOf(ctx, f, last.Scan)
+}
+
+func inventoryOf(ctx context.Context, f worker.Facts, scan events.ScanCompleted) (*inventory.Inventory, error) {
 	inv := &inventory.Inventory{}
-	if err := load(ctx, f.Evidence, last.Scan.Inventory, inv); err != nil {
+	if err := load(ctx, f.Evidence, scan.Inventory, inv); err != nil {
 		return nil, err
 	}
 	return inv, nil

@@ -28,7 +28,7 @@ const (
 	readerHeap     = 192 << 20        // from here on the garbage collector works harder rather than grow
 	readerUnit     = 10 * time.Second // without a word of the reader: the source it works on hangs
 	readerTotal    = 2 * time.Minute  // for a whole target, restarts included
-	readerLine     = 32 << 20         // one message: a manifest's content in base64 and its packages
+	readerLine     = 64 << 20         // one message: a manifest's content in base64 and its packages
 	readerTotalOut = 256 << 20        // all messages of one child
 	readerStarts   = 20               // restarts after a crash or hang; then the rest is reported unread
 	readerStderr   = 8 << 10          // what is kept of a crash report

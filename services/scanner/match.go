@@ -24,9 +24,8 @@ type matched struct {
 type lookup func(ecosystem, name, version string) ([]advisory.Hit, error)
 
 // match asks for every exactly pinned package and says where an answer can't be had.
-func match(inv *inventory.Inventory, databases []advisory.Database, ask lookup, maxAge time.Duration, now time.Time) matched {
-	m := matched{databases: databases, findings: []report.Finding{}}
-	m.incomplete = checkDatabases(inv, databases, maxAge, now)
+func match(inv *inventory.Inventory, databases func() []advisory.Database, ask lookup, maxAge time.Duration, now time.Time) matched {
+	m := matched{findings: []report.Finding{}}
 	type key struct{ name, version, source, vulnerability string }
 	seen := map[key]bool{}
 	for _, p := range inv.Packages {
@@ -50,6 +49,12 @@ func match(inv *inventory.Inventory, databases []advisory.Database, ask lookup, 
 			}
 		}
 	}
+	m.databases = databases() // what is wrong with one, and its newest record, is known once it was asked
+	for _, i := range checkDatabases(inv, m.databases, maxAge, now) {
+		if i.Reason != inventory.NoDatabase || !m.knownMissing(i.Ecosystem) {
+			m.incomplete = append(m.incomplete, i)
+		}
+	}
 	slices.SortStableFunc(m.findings, func(a, b report.Finding) int {
 		return cmp.Or(cmp.Compare(severityRank(a.Severity), severityRank(b.Severity)), cmp.Compare(a.Package, b.Package),
 			cmp.Compare(a.Vulnerability, b.Vulnerability), cmp.Compare(a.Source, b.Source), cmp.Compare(a.Version, b.Version))
@@ -58,13 +63,16 @@ func match(inv *inventory.Inventory, databases []advisory.Database, ask lookup, 
 }
 
 func (m *matched) noDatabase(ecosystem string) {
-	for _, i := range m.incomplete {
-		if i.Reason == inventory.NoDatabase && i.Ecosystem == ecosystem {
-			return
-		}
+	if !m.knownMissing(ecosystem) {
+		m.incomplete = append(m.incomplete, inventory.Incomplete{Reason: inventory.NoDatabase, Ecosystem: ecosystem,
+			Detail: fmt.Sprintf("there are no advisories for %s; run drydock db update, or name a folder with --db", ecosystem)})
 	}
-	m.incomplete = append(m.incomplete, inventory.Incomplete{Reason: inventory.NoDatabase, Ecosystem: ecosystem,
-		Detail: fmt.Sprintf("there are no advisories for %s; run drydock db update, or name a folder with --db", ecosystem)})
+}
+
+func (m *matched) knownMissing(ecosystem string) bool {
+	return slices.ContainsFunc(m.incomplete, func(i inventory.Incomplete) bool {
+		return i.Reason == inventory.NoDatabase && i.Ecosystem == ecosystem
+	})
 }
 
 // checkDatabases reports what makes an empty answer worthless: no database, an empty, a stale or a partial one.

@@ -279,3 +279,25 @@ func thirtyPins() string {
 	}
 	return b.String()
 }
+
+// The largest manifest that is allowed fits into the reader's memory and messages.
+func TestLargestManifest(t *testing.T) {
+	if raceEnabled {
+		t.Skip("takes long under the race detector")
+	}
+	var b strings.Builder
+	for i := 0; b.Len() < maxFile-300; i++ {
+		fmt.Fprintf(&b, "package-%d==1.%d.0 \\\n    --hash=sha256:%064x \\\n    --hash=sha256:%064x \\\n    --hash=sha256:%064x\n", i, i, i, i+1, i+2)
+	}
+	_, inv := read(t, write(t, map[string]string{"requirements.txt": b.String()}))
+	if len(inv.Packages) < 30_000 || len(inv.Incomplete) != 0 {
+		t.Errorf("%d packages, %+v", len(inv.Packages), inv.Incomplete)
+	}
+	b.Reset()
+	for b.Len() < maxFile-300 {
+		b.WriteString("a==1\n")
+	}
+	if _, inv := read(t, write(t, map[string]string{"requirements.txt": b.String()})); len(inv.Packages) != maxPackages || len(inv.Incomplete) != 1 {
+		t.Errorf("%d packages, %+v", len(inv.Packages), inv.Incomplete)
+	}
+}
