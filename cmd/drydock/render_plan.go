@@ -46,7 +46,7 @@ func renderPlan(p *page, plan *report.Plan, complete bool, files []string, dir, 
 	}
 	p.gap()
 	for _, f := range files {
-		p.line(plain, "wrote   %s", filepath.Join(dir, f))
+		p.whole("wrote   %s", filepath.Join(dir, f))
 	}
 	in := plan.Inputs
 	basis := []string{"plan " + short(plan.Plan), "advisories " + short(in.Advisories), "policy " + short(in.Policy)}
@@ -81,6 +81,9 @@ func renderPhase(p *page, ph report.Phase, now time.Time) {
 	var rows [][]cell
 	for _, u := range ph.Updates {
 		fixes := strings.Join(u.Fixes, " ")
+		if n := len(u.Fixes); n > 1 {
+			fixes = fmt.Sprintf("%s +%d", u.Fixes[0], n-1)
+		}
 		rows = append(rows, []cell{{"  " + u.Package, bold}, {cmp.Or(u.From, "added"), plain}, {u.To, green}, {u.Step, plain}, {fixes, plain}, {u.Source, dim}})
 	}
 	p.table([]column{{head: "  PACKAGE", shrink: true}, {head: "FROM", shrink: true}, {head: "TO", shrink: true}, {head: "STEP"}, {head: "FIXES", shrink: true}, {head: "WHERE", shrink: true, left: true}}, rows)

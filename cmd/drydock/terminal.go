@@ -81,6 +81,11 @@ func (p *page) line(s style, format string, args ...any) {
 	p.wrapped(s, "        ", format, args...)
 }
 
+// whole writes one line that is never broken: a path to copy.
+func (p *page) whole(format string, args ...any) {
+	p.b.WriteString(oneLine(fmt.Sprintf(format, args...)) + "\n")
+}
+
 // gap writes an empty line.
 func (p *page) gap() { p.b.WriteByte('\n') }
 
