@@ -22,11 +22,11 @@ type State struct {
 	App      string
 	Sequence uint64 // last sequence folded
 	Declared *ApplicationDeclared
-	Pending  map[string]Requested // scan requests without an answer, by event id
-	Scans    map[string]Scanned   // newest completed scan by target
-	Failed   map[string]ScanFailed
-	Findings map[string]Finding // by id, closed ones too
-	Plan     *Planned           // the plan in force
+	Pending  map[string]Requested  // scan requests without an answer, by event id
+	Scans    map[string]Scanned    // newest completed scan by ScanKey
+	Failed   map[string]ScanFailed // newest failed scan without a completed one since, by target
+	Findings map[string]Finding    // by id, closed ones too
+	Plan     *Planned              // the plan in force
 	Plans    map[string]PlanGenerated
 	Changes  map[string]Change
 
@@ -219,4 +219,27 @@ func (s *State) Clone() *State {
 		c.held[batch] = slices.Clone(records) // two states must not append into one array
 	}
 	return &c
+}
+
+// ScanKey names what a scan is of: a directory and a live environment at the same path are two.
+func ScanKey(target string, environment bool) string {
+	if environment {
+		return "environment:" + target
+	}
+	return target
+}
+
+// NewestScans are the scans that speak of the present: the newest of the repository, wherever it was checked
+// out, and the newest of each live environment; in log order.
+func (s *State) NewestScans() []Scanned {
+	newest := map[string]Scanned{}
+	for key, sc := range s.Scans {
+		if !sc.Scan.Environment {
+			key = ""
+		}
+		if old, ok := newest[key]; !ok || sc.Sequence > old.Sequence {
+			newest[key] = sc
+		}
+	}
+	return slices.SortedFunc(maps.Values(newest), func(a, b Scanned) int { return cmp.Compare(a.Sequence, b.Sequence) })
 }

@@ -15,7 +15,7 @@ var folds = map[string]func(*State, Record) error{
 	typeOf(ScanCompleted{}): fold(func(s *State, r Record, p ScanCompleted) {
 		delete(s.Pending, Ext(r.Event, ExtCause))
 		delete(s.Failed, p.Target)
-		s.Scans[p.Target] = Scanned{Event: r.Event.ID(), Sequence: r.Sequence, Time: r.Event.Time(), Scan: p}
+		s.Scans[ScanKey(p.Target, p.Environment)] = Scanned{Event: r.Event.ID(), Sequence: r.Sequence, Time: r.Event.Time(), Scan: p}
 	}),
 	typeOf(ScanFailed{}): fold(func(s *State, r Record, p ScanFailed) {
 		delete(s.Pending, Ext(r.Event, ExtCause))

@@ -3,6 +3,8 @@ package events_test
 import (
 	"encoding/json"
 	"reflect"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -268,5 +270,21 @@ func TestStateIsDumped(t *testing.T) {
 		if f.IsExported() && !strings.Contains(dump(t, events.NewState("a"), nil), `"`+f.Name+`"`) {
 			t.Errorf("%s is not compared", f.Name)
 		}
+	}
+}
+
+// A directory and a live environment at one path are two things; of a repository only the newest checkout
+// speaks of the present.
+func TestNewestScans(t *testing.T) {
+	s := &story{t: t, app: "payments"}
+	for i, p := range []events.ScanCompleted{{Target: "/srv/a"}, {Target: "/srv/a", Environment: true}, {Target: "/srv/b"}, {Target: "/srv/e", Environment: true}} {
+		s.add(strconv.Itoa(i), p)
+	}
+	var got []string
+	for _, sc := range s.fold().NewestScans() {
+		got = append(got, events.ScanKey(sc.Scan.Target, sc.Scan.Environment))
+	}
+	if want := []string{"environment:/srv/a", "/srv/b", "environment:/srv/e"}; !slices.Equal(got, want) {
+		t.Errorf("newest scans %v, want %v", got, want)
 	}
 }

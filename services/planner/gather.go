@@ -56,7 +56,7 @@ type situation struct {
 
 // gather reads what is known of the application; nil when nothing was scanned yet.
 func (s *Service) gather(ctx context.Context, f worker.Facts) (*situation, error) {
-	scans := newestScans(f.App)
+	scans := f.App.NewestScans()
 	if len(scans) == 0 {
 		return nil, nil
 	}
@@ -94,22 +94,6 @@ func (s *Service) gather(ctx context.Context, f worker.Facts) (*situation, error
 	in.collect(f.App, reports)
 	in.Told, err = told(ctx, f, in.Policy)
 	return in, err
-}
-
-// newestScans are the scans a plan answers: the newest of the repository, wherever it was checked out, and
-// the newest of each live environment; in log order.
-func newestScans(s *events.State) []events.Scanned {
-	newest := map[string]events.Scanned{}
-	for target, sc := range s.Scans {
-		key := ""
-		if sc.Scan.Environment {
-			key = "environment " + target
-		}
-		if old, ok := newest[key]; !ok || sc.Sequence > old.Sequence {
-			newest[key] = sc
-		}
-	}
-	return slices.SortedFunc(maps.Values(newest), func(a, b events.Scanned) int { return int(a.Sequence) - int(b.Sequence) })
 }
 
 // policyInForce is the policy the log names; where it names none, that of the configuration.
