@@ -9,7 +9,7 @@ import (
 const (
 	defaultWorkers  = 2                // handled at once in each lane: one slow target does not hold up the next
 	defaultLimit    = 5 * time.Minute  // of one handling: the largest scan takes seconds, an index that hangs minutes
-	defaultAckWait  = 30 * time.Second // silence after which another worker gets the message; a crash costs this long
+	defaultAckWait  = 10 * time.Second // silence after which another worker gets the message; a crash costs this long, a stall of this length a second, harmless try
 	defaultAttempts = 12               // with the backoff below about 20 minutes: longer than a restart of anything outside
 	defaultDrain    = 20 * time.Second // below the 30 s that orchestrators wait between SIGTERM and SIGKILL
 	defaultSweep    = time.Hour        // design §5
