@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"net/http"
 	"os"
@@ -164,7 +165,7 @@ func (c *cli) serve(ctx context.Context, p *parts, o *upOptions, listener net.Li
 			ended <- named("serve the API", err)
 		}
 	}()
-	c.note("drydock %s is ready: http://%s (%s), process %d", p.tool.Version, listener.Addr(), strings.Join(o.roles, ","), os.Getpid())
+	fmt.Fprintf(c.Stderr, "drydock %s is ready: http://%s (%s), process %d\n", p.tool.Version, listener.Addr(), strings.Join(o.roles, ","), os.Getpid())
 	var err error
 	select {
 	case <-ctx.Done():

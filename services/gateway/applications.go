@@ -102,18 +102,21 @@ func count(n *api.Findings, f events.Finding) {
 // Changes lists the open changes of one application or, with app empty, of all, by deadline; with all the
 // ended ones too.
 func (s *Service) Changes(ctx context.Context, app string, all bool) ([]api.Change, error) {
-	names := []string{app}
-	if app == "" {
-		names = s.deps.Folds.Apps()
-	}
 	out := []api.Change{}
-	for _, name := range names {
-		if app == "" && name == events.Org {
-			continue
-		}
-		st, err := s.state(ctx, name, 0)
+	if app != "" {
+		st, err := s.state(ctx, app, 0)
 		if err != nil {
 			return nil, err
+		}
+		return append(out, changes(st, all)...), nil
+	}
+	for _, name := range s.deps.Folds.Apps() {
+		if name == events.Org {
+			continue
+		}
+		st, err := s.deps.Folds.App(ctx, name, 0)
+		if err != nil {
+			return nil, problem("read application "+name, err)
 		}
 		out = append(out, changes(st, all)...)
 	}
