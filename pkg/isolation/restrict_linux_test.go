@@ -86,6 +86,7 @@ func child(mode string, args []string) int {
 			report.Error = err.Error()
 			break
 		}
+		//lint:ignore SA5002 it is to be stopped from outside
 		for {
 		}
 	}
