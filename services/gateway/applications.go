@@ -170,24 +170,25 @@ func (s *Service) Plan(ctx context.Context, app string, after uint64, wait time.
 	return out, nil
 }
 
-// planned waits until every consumer of the planner has acknowledged what came up to seq.
+// planned waits until the planner has answered event seq: a newer plan tells it at once; a plan like the one in
+// force makes no event, then every consumer of the planner has acknowledged what came up to seq.
 func (s *Service) planned(ctx context.Context, app string, seq uint64, wait time.Duration) error {
 	waiting, cancel := context.WithTimeout(ctx, min(cmp.Or(wait, maxWait), maxWait))
 	defer cancel()
-	for _, name := range s.deps.Planner {
-		for delay := poll; ; delay = min(2*delay, pollMax) {
-			done, err := s.deps.Bus.Progress(waiting, name)
-			if err == nil && done >= seq {
-				break
+	for delay := poll; ; delay = min(2*delay, pollMax) {
+		if st, err := s.state(waiting, app, seq); err == nil && st.Plan != nil && st.Plan.Sequence > seq {
+			return nil
+		}
+		if s.acknowledged(waiting, seq) {
+			break
+		}
+		select {
+		case <-waiting.Done():
+			if ctx.Err() != nil {
+				return ctx.Err()
 			}
-			select {
-			case <-waiting.Done():
-				if ctx.Err() != nil {
-					return ctx.Err()
-				}
-				return api.NewProblem(api.Unavailable, "ask again; `drydock status` shows the planner's lag", "the planner has not yet answered event %d of %s", seq, app)
-			case <-time.After(delay):
-			}
+			return api.NewProblem(api.Unavailable, "ask again; `drydock status` shows the planner's lag", "the planner has not yet answered event %d of %s", seq, app)
+		case <-time.After(delay):
 		}
 	}
 	letters, err := s.deps.Bus.Letters(ctx, false)
@@ -200,4 +201,12 @@ func (s *Service) planned(ctx context.Context, app string, seq uint64, wait time
 		}
 	}
 	return nil
+}
+
+// acknowledged reports whether no consumer of the planner has anything up to seq to answer.
+func (s *Service) acknowledged(ctx context.Context, seq uint64) bool {
+	return !slices.ContainsFunc(s.deps.Planner, func(name string) bool {
+		done, err := s.deps.Bus.Progress(ctx, name)
+		return err != nil || done < seq
+	})
 }
