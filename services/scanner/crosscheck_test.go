@@ -59,7 +59,7 @@ var dozen = map[string]string{
 func TestCrossCheckWithTheRealOne(t *testing.T) {
 	program, db := above(t, "bin/"+osvProgram), above(t, "../shared/advisories")
 	if program == "" {
-		t.Skip("bin/" + osvProgram + " is not built: make build-osv")
+		t.Skip("bin/" + osvProgram + " is not built: make osv-scanner")
 	}
 	if db == "" {
 		t.Skip("the frozen database ../shared/advisories is not here")

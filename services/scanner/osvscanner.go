@@ -74,7 +74,11 @@ func (s *Service) ask(ctx context.Context, inv *inventory.Inventory) (Opinion, e
 	if len(packages) == 0 {
 		return Opinion{}, nil
 	}
-	return s.second.Scan(ctx, packages, s.cfg.DBDir)
+	dir, err := filepath.Abs(s.cfg.DBDir) // the child works in a folder of its own
+	if err != nil {
+		return Opinion{}, fmt.Errorf("find the database %s: %w", s.cfg.DBDir, err)
+	}
+	return s.second.Scan(ctx, packages, dir)
 }
 
 // Scan implements SecondOpinion.

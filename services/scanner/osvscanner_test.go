@@ -98,7 +98,15 @@ func TestSecondOpinionThatFails(t *testing.T) {
 			t.Errorf("%s: %v", answer, err)
 		}
 	}
-	s, _ := osvService(t, answerTwo)
+	s, asked := osvService(t, answerTwo)
+	s.cfg.DBDir = "relative/db"
+	if _, _, err := s.Once(t.Context(), events.ScanRequested{Target: dir, CrossCheck: true}, epoch); err != nil {
+		t.Error(err)
+	}
+	wd, _ := os.Getwd()
+	if question, _ := os.ReadFile(asked); !strings.Contains(string(question), filepath.Join(wd, "relative", "db")) {
+		t.Errorf("asked %s", question)
+	}
 	s.cfg.DBDir = ""
 	if _, _, err := s.Once(t.Context(), events.ScanRequested{Target: dir, CrossCheck: true}, epoch); err == nil || !strings.Contains(err.Error(), "name a folder with --db") {
 		t.Errorf("no folder of databases: %v", err)
