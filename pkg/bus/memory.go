@@ -179,7 +179,7 @@ func (m *Memory) PublishRaw(subject string, header map[string][]string, data []b
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	seq := m.log.add(&memMsg{subject: subject, header: header, data: slices.Clone(data)}, time.Now())
-	if app, err := events.AppOfSubject(subject); err == nil {
+	if app, ok := events.CountsFor(subject); ok {
 		m.last[app] = seq
 	}
 	m.wake()

@@ -47,3 +47,13 @@ func AppOfSubject(subject string) (string, error) {
 	}
 	return parts[3], nil
 }
+
+// CountsFor returns the application whose [AppFilter] matches subject, of whatever form the rest is: the server
+// compares the next append of that application with the place of such a message, too.
+func CountsFor(subject string) (app string, ok bool) {
+	parts := strings.Split(subject, ".")
+	if len(parts) < 5 || !strings.HasPrefix(subject, SubjectPrefix) || CheckApp(parts[3]) != nil {
+		return "", false
+	}
+	return parts[3], true
+}

@@ -175,10 +175,12 @@ func (f *Folds) forget(w waiter) {
 func (f *Folds) apply(r bus.Record) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	app, err := events.AppOfSubject(r.Subject)
-	if err == nil && app == events.Org {
+	app, ok := events.CountsFor(r.Subject)
+	err := r.Err
+	switch {
+	case ok && app == events.Org:
 		err = f.applyOrg(r)
-	} else if err == nil {
+	case ok:
 		err = f.applyApp(app, r)
 	}
 	if err != nil && len(f.problems) < maxProblems {

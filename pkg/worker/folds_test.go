@@ -151,6 +151,34 @@ func TestFoldsGarbage(t *testing.T) {
 	})
 }
 
+// Garbage on a subject with too few or too many tokens still counts for the sequence the server compares an
+// append with: one such message must not lock its application for good.
+func TestFoldsOddSubjects(t *testing.T) {
+	for _, subject := range []string{"drydock.event.routine.payments.scan", "drydock.event.routine.payments.scan.requested.twice",
+		"drydock.event.routine.payments.scan.requested.twice.over", "drydock.event.x.payments.y.z"} {
+		t.Run(subject, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				b := bus.NewMemory()
+				defer b.Close()
+				mustAppend(t, b, request("payments"))
+				b.(*bus.Memory).PublishRaw(subject, nil, []byte("garbage"))
+				if at, err := b.LastSequence(t.Context(), "payments"); err != nil || at != 2 {
+					t.Fatalf("last sequence %d (%v), want that of the garbage, as a server counts", at, err)
+				}
+				f := startFolds(t, b)
+				if _, err := worker.Decide(t.Context(), b, f, "payments", func(*events.State, *events.OrgState) ([]events.Event, error) {
+					return []events.Event{workertest.Request("payments", "2", events.Routine, start)}, nil
+				}); err != nil {
+					t.Errorf("append after garbage: %v", err)
+				}
+				if len(f.Problems()) != 1 {
+					t.Errorf("problems %v", f.Problems())
+				}
+			})
+		})
+	}
+}
+
 // Many read while many are folded: nothing to find for the race detector.
 func TestFoldsRace(t *testing.T) {
 	b := bus.NewMemory()

@@ -307,6 +307,11 @@ func testGarbage(t *testing.T, open Open) {
 			t.Fatal(err)
 		}
 	}
+	target.Raw(t, "drydock.event.routine.ledger.scan.requested.twice", nil, []byte("garbage")) // no consumer's, but the application's
+	if at, err := b.LastSequence(background(t), "ledger"); err != nil || at != 5 {
+		t.Fatalf("last sequence %d (%v), want that of the garbage", at, err)
+	}
+	mustAppend(t, b, "ledger", Events(t, "ledger", "c3", 1), 5)
 	letters, err := b.Letters(background(t), false)
 	if err != nil || len(letters) != bad || string(letters[0].Data) != "garbage" || letters[1].Headers["ce-subject"][0] != "cards" {
 		t.Fatalf("letters: %+v (%v)", letters, err)
