@@ -161,27 +161,26 @@ func (c *osvChild) locate(ctx context.Context) (string, error) {
 		cache = filepath.Join(dir, "drydock")
 	}
 	built := filepath.Join(cache, name)
+	// Never from the present folder: that may be the application to be scanned, whose code is not run.
 	source := sourceTree(here)
-	if wd, err := os.Getwd(); source == "" && err == nil {
-		source = sourceTree(wd)
-	}
 	if isProgram(built) && !newer(source, built) {
 		return built, nil
 	}
 	return built, build(ctx, source, built)
 }
 
-// sourceTree walks up from dir to the module of the program; empty when there is none.
+// sourceTree is the module of the program in the tree that has dir, or its bin folder, as its root; empty when
+// there is none. No folder further up is asked: others may write there.
 func sourceTree(dir string) string {
-	for dir != "" {
-		tree := filepath.Join(dir, "cmd", osvProgram)
-		if _, err := os.Stat(filepath.Join(tree, "go.mod")); err == nil {
+	roots := []string{dir}
+	if filepath.Base(dir) == "bin" {
+		roots = append(roots, filepath.Dir(dir))
+	}
+	for _, root := range roots {
+		tree := filepath.Join(root, "cmd", osvProgram)
+		if _, err := os.Stat(filepath.Join(tree, "go.mod")); dir != "" && err == nil {
 			return tree
 		}
-		if dir == filepath.Dir(dir) {
-			break
-		}
-		dir = filepath.Dir(dir)
 	}
 	return ""
 }

@@ -127,6 +127,14 @@ func TestLocatingTheSecondOpinion(t *testing.T) {
 	if got := sourceTree(filepath.Join(tree, "bin")); got != filepath.Join(tree, "cmd", osvProgram) {
 		t.Errorf("source tree %q", got)
 	}
+	if got := sourceTree(filepath.Join(tree, "bin", "deeper")); got != "" {
+		t.Errorf("source tree %q of a folder that is not its own", got)
+	}
+	t.Chdir(tree) // a scanned application that brings a program of this name
+	t.Setenv("PATH", "")
+	if got, err := (&osvChild{cache: t.TempDir()}).locate(t.Context()); err == nil || !strings.Contains(err.Error(), "its source is not here") {
+		t.Errorf("built from the present folder: %s %v", got, err)
+	}
 	if err := build(t.Context(), "", "x"); err == nil || !strings.Contains(err.Error(), "go install") {
 		t.Errorf("no source: %v", err)
 	}
