@@ -31,18 +31,13 @@ func ParseLevel(s string) (Level, error) {
 	return "", fmt.Errorf("confinement %q: want none, landlock or landlock+seccomp", s)
 }
 
-// AtLeast reports whether l is as strong as least; an empty least is always met.
-func (l Level) AtLeast(least Level) bool { return rank(l) >= rank(least) }
-
-func rank(l Level) int {
-	switch l {
-	case Full:
-		return 2
-	case Landlock:
-		return 1
-	}
-	return 0
+// AtLeast reports whether l is as strong as least; an empty least is always met, one that is no level never.
+func (l Level) AtLeast(least Level) bool {
+	want, known := rank[least]
+	return known && rank[l] >= want
 }
+
+var rank = map[Level]int{"": 0, None: 0, Landlock: 1, Full: 2}
 
 // Limits bound what a process may use, set as soft and hard limits. Zero leaves a limit as it is.
 type Limits struct {

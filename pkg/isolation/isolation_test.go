@@ -14,6 +14,9 @@ func TestParseLevel(t *testing.T) {
 			t.Errorf("%q: %q %v", s, l, err)
 		}
 	}
+	if Full.AtLeast("best effort") || Level("best effort").AtLeast(Landlock) {
+		t.Error("what is no level is met, or meets one")
+	}
 	_, err := ParseLevel("best effort")
 	if err == nil || !strings.Contains(err.Error(), `"best effort": want none, landlock or landlock+seccomp`) {
 		t.Errorf("error %v", err)
