@@ -2,6 +2,7 @@ package advisory
 
 import (
 	"archive/zip"
+	"cmp"
 	"encoding/json"
 	"path/filepath"
 	"slices"
@@ -123,7 +124,15 @@ func (ref *reference) affects(rec *referenceRecord, name, version string) bool {
 				continue
 			}
 			events := slices.Clone(r.Events)
-			slices.SortStableFunc(events, func(x, y map[string]string) int { return ref.order(at(x), at(y)) })
+			for i := 1; i < len(events); i++ { // an interval without a version in it, as written
+				if events[i-1]["introduced"] != "" && events[i]["fixed"] == events[i-1]["introduced"] {
+					events = slices.Delete(events, i-1, i+1)
+					i = 0
+				}
+			}
+			slices.SortStableFunc(events, func(x, y map[string]string) int { // of two at one version, the end comes first
+				return cmp.Or(ref.order(at(x), at(y)), cmp.Compare(y["fixed"], x["fixed"]))
+			})
 			vulnerable := false
 			for _, e := range events {
 				c := ref.compare(version, at(e))

@@ -21,7 +21,7 @@ import (
 //	the blocks
 const (
 	snapshotMagic  = "drydock advisories\n"
-	snapshotFormat = 5
+	snapshotFormat = 6
 	prefixLength   = len(snapshotMagic) + 16
 	rowLength      = 24 // name's end, block's length: uint32; block's start, CRC-64: uint64
 )

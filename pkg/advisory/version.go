@@ -203,12 +203,27 @@ func (s scheme) beginning(text string) (string, version, bool) {
 	return "", version{}, false
 }
 
-// sort puts the events in order. Ties stay as written (fixed 2, introduced 2 goes on being affected), but a
-// last_affected comes after what was introduced at the same version.
+// sort puts the events in order. Ties stay as written, so that introduced 2, fixed 2 is an empty interval, with
+// two exceptions: what ends an interval that is open comes before what begins the next at the same version, in
+// whatever order the intervals were written; and last_affected comes after both.
 func (r *versionRange) sort(s scheme) {
 	slices.SortStableFunc(r.events, func(a, b event) int {
 		return cmp.Or(a.order(s, &b), cmp.Compare(order(a.kind == lastAffected), order(b.kind == lastAffected)))
 	})
+	open := false
+	for tie := r.events; len(tie) > 0; {
+		n := 1
+		for n < len(tie) && tie[0].order(s, &tie[n]) == 0 {
+			n++
+		}
+		if open {
+			slices.SortStableFunc(tie[:n], func(a, b event) int {
+				return cmp.Compare(order(a.kind != fixed), order(b.kind != fixed))
+			})
+		}
+		open = tie[n-1].kind == introduced
+		tie = tie[n:]
+	}
 }
 
 // covers is the evaluation algorithm of the OSV schema for one range with sorted events.
