@@ -56,7 +56,7 @@ func (j *job) answer(ctx context.Context, c cause, app string) error {
 			return err
 		}
 	}
-	return fmt.Errorf("answer for %s: %w in %d decisions in a row", app, bus.ErrConflict, conflictTries)
+	return fmt.Errorf("answer for %s, decided %d times: %w", app, conflictTries, before)
 }
 
 // startAt is how far the facts must reach. A redelivered cause may have been answered by another process

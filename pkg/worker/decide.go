@@ -22,6 +22,7 @@ func Decide(ctx context.Context, b bus.Bus, f *Folds, app string, decide func(*e
 	if err != nil {
 		return 0, fmt.Errorf("decide for %s: %w", app, err)
 	}
+	var before error
 	for try := range conflictTries {
 		s, o, err := facts(ctx, f, app, at)
 		if err != nil {
@@ -46,6 +47,7 @@ func Decide(ctx context.Context, b bus.Bus, f *Folds, app string, decide func(*e
 		if found > 0 {
 			return found, nil
 		}
+		before = err
 		if at, err = b.LastSequence(ctx, app); err != nil {
 			return 0, fmt.Errorf("decide for %s: %w", app, err)
 		}
@@ -53,7 +55,7 @@ func Decide(ctx context.Context, b bus.Bus, f *Folds, app string, decide func(*e
 			return 0, err
 		}
 	}
-	return 0, fmt.Errorf("append to %s: %w in %d decisions in a row", app, bus.ErrConflict, conflictTries)
+	return 0, fmt.Errorf("append to %s, decided %d times: %w", app, conflictTries, before)
 }
 
 // facts reads both folds; the sequence of an organisation's own log is the one its appends are compared with.

@@ -19,6 +19,7 @@ type job struct {
 	st       *Stage
 	consumer consumer
 	m        bus.Message
+	ends     context.Context // over when the runner is told to end
 	alive    keepAlive
 }
 
@@ -41,13 +42,20 @@ func (j *job) run(ctx context.Context) {
 	started := time.Now()
 	stop := j.alive.start(ctx, j.m, j.r.o.AckWait, j.st.Limit)
 	defer stop()
-	c, err := j.decode(ctx)
+	c := cause{}
+	err := j.outlast(ctx, func() (err error) {
+		c, err = j.decode(ctx)
+		return err
+	})
 	ctx, end := telemetry.Start(telemetry.WithTraceparent(ctx, c.trace), j.st.Name+" "+orElse(c.name, "undecodable"),
 		slog.String(telemetry.KeyService, string(j.st.Service)), slog.String(telemetry.KeyLane, j.consumer.lane),
 		slog.String(telemetry.KeyApp, c.app), slog.String(telemetry.KeyCause, c.id), slog.Int(telemetry.KeyAttempt, j.m.Attempt()))
 	c.trace = orElse(telemetry.Traceparent(ctx), c.trace)
 	if err == nil {
-		err = j.process(ctx, c)
+		err = j.outlast(ctx, func() error {
+			defer func() { c.attempt = max(c.attempt, 2) }() // should it come to that: what failed may be stored
+			return j.process(ctx, c)
+		})
 	}
 	outcome := j.settle(ctx, err)
 	end(err)
@@ -166,7 +174,7 @@ func (j *job) settle(ctx context.Context, err error) string {
 	case errors.As(err, &early):
 		j.again(ctx, early.wait)
 		return "early"
-	case errors.Is(context.Cause(ctx), errDraining):
+	case errors.Is(err, errDraining) || errors.Is(context.Cause(ctx), errDraining):
 		j.handBack(ctx)
 		return "handed-back"
 	case Kind(err) == "transient" && attempt < j.r.o.Attempts:
@@ -179,14 +187,22 @@ func (j *job) settle(ctx context.Context, err error) string {
 	if Kind(err) == "transient" {
 		reason = fmt.Sprintf("%d attempts failed: %s", attempt, err)
 	}
+	outcome := outcomeOf(err)
 	log.ErrorContext(ctx, "put with the dead letters", telemetry.KeyReason, reason)
-	if err := j.within(ctx, func(ctx context.Context) error { return j.bury(ctx, reason) }); err != nil {
+	err = j.outlast(ctx, func() error {
+		return j.within(ctx, func(ctx context.Context) error { return j.bury(ctx, reason) })
+	})
+	switch {
+	case errors.Is(err, errDraining):
+		j.handBack(ctx)
+		return "handed-back"
+	case err != nil:
 		log.ErrorContext(ctx, "dead letter could not be stored: handled again later", telemetry.KeyError, err)
 		j.again(ctx, j.r.o.Backoff(attempt))
 		return "transient"
 	}
 	_ = j.within(ctx, func(ctx context.Context) error { return j.m.Term(ctx, reason) }) // it may come again; burying it twice is one letter
-	return outcomeOf(err)
+	return outcome
 }
 
 func outcomeOf(err error) string {

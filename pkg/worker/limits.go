@@ -18,6 +18,7 @@ const (
 	handBackWait    = 5 * time.Second  // what is left for handing back after the drain limit
 	settleLimit     = 10 * time.Second // of one acknowledgement
 	stuckGrace      = 10 * time.Second // after its limit a handling that ignores its context is no longer reported alive
+	holdMost        = 30 * time.Second // between two tries while the log takes nothing: a person who made room should see work go on
 	conflictTries   = 16               // decisions within one delivery before the message is handed back
 	backoffFirst    = time.Second
 	backoffMost     = 5 * time.Minute

@@ -18,7 +18,7 @@ type Options struct {
 	Folds    *Folds                          // shared with others of the process; nil: its own. Started by Run if nobody has
 	Log      *slog.Logger                    // nil: slog.Default()
 	Now      func() time.Time                // nil: the clock
-	AckWait  time.Duration                   // silence after which a message is given to another worker; 0: 30 s
+	AckWait  time.Duration                   // silence after which a message is given to another worker; 0: 10 s
 	Attempts int                             // transient failures before a message goes to the dead letters; 0: 12
 	Drain    time.Duration                   // for what is being handled when Run is told to end; 0: 20 s
 	Sweep    time.Duration                   // between two looks at all timers; 0: an hour
@@ -179,7 +179,7 @@ func (r *Runner) pull(ctx, work context.Context, st *Stage, c consumer, d bus.De
 		m, err := d.Next(ctx)
 		switch {
 		case err == nil:
-			j := &job{r: r, st: st, consumer: c, m: m}
+			j := &job{r: r, st: st, consumer: c, m: m, ends: ctx}
 			if ctx.Err() != nil { // it came while we were told to end
 				j.handBack(work)
 				return
