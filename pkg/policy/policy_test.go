@@ -77,6 +77,10 @@ func TestNumbersOfDesign(t *testing.T) {
 			t.Errorf("%s: %+v", tc.class, c)
 		}
 	}
+	// "all, in parallel; nothing skipped": the most urgent class is not the least tested one.
+	if c := p.Class(Emergency); !c.Parallel || len(c.Checks) != len(Check("").allowed()) {
+		t.Errorf("checks of emergency: %v, parallel %v", c.Checks, c.Parallel)
+	}
 }
 
 func TestDeadlineRunsOnTwoClocks(t *testing.T) {
