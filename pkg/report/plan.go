@@ -95,7 +95,7 @@ type Outcome struct {
 	Detail        string   `json:"detail"`
 	Chain         []string `json:"chain,omitempty"`
 
-	Deadline     *time.Time `json:"deadline,omitempty"` // of this finding alone, where it is planned and first detection is known
+	Deadline     *time.Time `json:"deadline,omitempty"` // of this finding alone, where it is or was planned and first detection is known
 	DeadlineRule string     `json:"deadline_rule,omitempty"`
 }
 

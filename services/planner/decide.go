@@ -91,6 +91,8 @@ func decide(in *situation, res resolution) []verdict {
 		}
 		if v.Outcome.Outcome == report.Planned {
 			in.urgency(&v)
+		} else {
+			in.remember(&v)
 		}
 		out = append(out, v)
 	}
@@ -125,7 +127,7 @@ func unique(vs []verdict) []verdict {
 // judged as it was then: news of the index alone never loosens one.
 func (in *situation) urgency(v *verdict) {
 	f := v.finding
-	facts := policy.Facts{Package: f.Package, Ecosystem: f.Ecosystem, Finding: true, Kind: f.Kind, Severity: f.Severity, KEV: f.KEV, EPSS: f.EPSS, Step: v.answer.Step}
+	facts := f.facts(v.answer.Step)
 	v.class = in.Policy.Classify(facts).Class
 	v.deadline = in.Policy.Deadline(facts, policy.Clocks{Detected: f.Detected, FixPublished: v.answer.To.Released})
 	if old, ok := in.Told[keyOf(v.Outcome)]; ok && sameRule(old.DeadlineRule, v.deadline.Rule) {
@@ -135,6 +137,24 @@ func (in *situation) urgency(v *verdict) {
 	if !in.Provisional {
 		v.Outcome.Deadline, v.Outcome.DeadlineRule = &v.deadline.At, v.deadline.Rule
 	}
+}
+
+// remember keeps the deadline told for a finding that this plan cannot fix: an index that is away for an hour,
+// or a fix taken back, must not let the next plan count anew.
+func (in *situation) remember(v *verdict) {
+	old, ok := in.Told[keyOf(v.Outcome)]
+	if !ok || in.Provisional {
+		return
+	}
+	now := in.Policy.Deadline(v.finding.facts(""), policy.Clocks{Detected: v.finding.Detected})
+	if sameRule(old.DeadlineRule, now.Rule) {
+		v.Outcome.Deadline, v.Outcome.DeadlineRule = old.Deadline, old.DeadlineRule
+	}
+}
+
+// facts are what the policy judges the finding by.
+func (f finding) facts(step string) policy.Facts {
+	return policy.Facts{Package: f.Package, Ecosystem: f.Ecosystem, Finding: true, Kind: f.Kind, Severity: f.Severity, KEV: f.KEV, EPSS: f.EPSS, Step: step}
 }
 
 // sameRule reports whether two deadlines were set by the same rule of the same class, on whichever clock.
@@ -188,7 +208,7 @@ func (f finding) unfixed(o *report.Outcome, a answer, w wishes) {
 	}
 	if r, ok := only(fixes, whyHit); ok {
 		o.Outcome = report.Blocked
-		o.Detail = fmt.Sprintf("%s %s fixes it, but no release above %s is free of every advisory", f.Package, r.Version, f.Version)
+		o.Detail = fmt.Sprintf("%s %s fixes it, but no release above %s that may be picked is free of every advisory", f.Package, r.Version, f.Version)
 		o.Chain = []string{fmt.Sprintf("%s %s is hit by %s", f.Package, r.Version, hitNames(r.Hits))}
 		return
 	}

@@ -35,12 +35,43 @@ func requirements(p *report.Plan, inv *inventory.Inventory, what string, use fun
 	if slices.ContainsFunc(inv.Packages, func(q inventory.Package) bool { return len(q.Hashes) > 0 }) {
 		b.WriteString("# Install with --require-hashes.\n")
 	}
+	for _, line := range leftOut(inv) {
+		b.WriteString(line + "\n")
+	}
 	b.WriteString("\n")
 	target := target{Python: p.Inputs.Python, Platform: p.Inputs.Platform}
 	for _, line := range requirementLines(inv, moved, target) {
 		b.WriteString(line + "\n")
 	}
 	return []byte(b.String())
+}
+
+// leftOut names what the manifests ask for and this file cannot: who installs it must know. A reference with
+// a name stands below as it is.
+func leftOut(inv *inventory.Inventory) []string {
+	type place struct {
+		source string
+		line   int
+	}
+	written := map[place]bool{}
+	for _, p := range inv.Packages {
+		written[place{p.Source, p.Line}] = true
+	}
+	var out []string
+	for _, i := range inv.Incomplete {
+		switch i.Reason {
+		case inventory.NotCovered, inventory.Unparsed, inventory.Unreadable:
+			if i.Source == "" || i.Ecosystem != "" && i.Ecosystem != pypi || written[place{i.Source, i.Line}] {
+				continue
+			}
+			where := printable(i.Source)
+			if i.Line > 0 {
+				where += fmt.Sprintf(":%d", i.Line)
+			}
+			out = append(out, fmt.Sprintf("# left out: %s (%s): %s", where, i.Reason, printable(i.Detail)))
+		}
+	}
+	return out
 }
 
 func phaseList(names []string) string {

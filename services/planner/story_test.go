@@ -204,6 +204,20 @@ func TestIndexNewsNeverLoosensADeadline(t *testing.T) {
 	if ph.Updates[0].To != "1.2" || !ph.Deadline.Equal(*told) {
 		t.Errorf("to %s by %s, told was %s", ph.Updates[0].To, ph.Deadline, told)
 	}
+	// An index that was away in between, or a fix that was taken back for a while, makes no difference.
+	for _, gone := range []func(){func() { w.shelf.down = true }, func() { w.shelf.releases["lib"] = []string{"1.1 yanked"} }} {
+		releases := w.shelf.releases["lib"]
+		gone()
+		w.plan(w.scan(map[string]string{"requirements.txt": "lib==1.0\n"}))
+		if p := w.document(); len(p.Phases) != 0 || p.Outcomes[0].Deadline == nil || !p.Outcomes[0].Deadline.Equal(*told) {
+			t.Fatalf("nothing to plan: %+v", p.Outcomes)
+		}
+		w.shelf.down, w.shelf.releases["lib"] = false, releases
+		w.plan(w.scan(map[string]string{"requirements.txt": "lib==1.0\n"}))
+		if ph := w.document().Phases; len(ph) != 1 || !ph[0].Deadline.Equal(*told) {
+			t.Errorf("planned again: %+v, told was %s", ph, told)
+		}
+	}
 	// A change that is itself told may: the severity of the finding falls from critical.
 	w = newWorld(t, Config{Python: "3.11"}, advisories{"lib": {"CVE-1 <1.1 critical"}}, map[string][]string{"lib": {"1.1"}})
 	w.plan(w.scan(map[string]string{"requirements.txt": "lib==1.0\n"}))
