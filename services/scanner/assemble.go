@@ -86,14 +86,15 @@ func (a *assembly) repository(r *reading) {
 	}
 }
 
-// roots are the manifests that nothing includes, and one of each circle. A file used only as constraints is
-// none.
+// roots are the manifests that nothing includes, and one of each circle: the first that would be found by its
+// name. A file used only as constraints is none.
 func (a *assembly) roots(all []manifest) []string {
-	included := map[string]bool{}
+	included, required := map[string]bool{}, map[string]bool{}
 	for _, m := range all {
 		for _, i := range m.Includes {
 			if i.Path != m.Path {
 				included[i.Path] = true
+				required[i.Path] = required[i.Path] || !i.Constraint
 			}
 		}
 	}
@@ -110,18 +111,18 @@ func (a *assembly) roots(all []manifest) []string {
 			reach(i.Path)
 		}
 	}
-	for _, m := range all {
-		if !included[m.Path] {
-			roots = append(roots, m.Path)
-			reach(m.Path)
+	take := func(is func(path string) bool) {
+		for _, m := range all {
+			if !reached[m.Path] && is(m.Path) {
+				roots = append(roots, m.Path)
+				reach(m.Path)
+			}
 		}
 	}
-	for _, m := range all {
-		if !reached[m.Path] {
-			roots = append(roots, m.Path)
-			reach(m.Path)
-		}
-	}
+	take(func(p string) bool { return !included[p] })
+	take(func(p string) bool { return required[p] && requirements{}.Takes(p) })
+	take(func(p string) bool { return required[p] })
+	take(func(p string) bool { return requirements{}.Takes(p) }) // constraints that constrain one another, and nothing else
 	return roots
 }
 

@@ -66,6 +66,18 @@ func TestCircleOfIncludesIsReadOnce(t *testing.T) {
 	}
 }
 
+// In a circle the file that would be found by its name owns the environment, and a constraints file stays one.
+func TestCircleWithConstraints(t *testing.T) {
+	_, inv := read(t, write(t, map[string]string{"requirements.txt": "-r loop.txt\n-c c.txt\na==1", "loop.txt": "-r requirements.txt\nb==1", "c.txt": "django==3.2.0"}))
+	if got, want := entries(inv), "loop.txt:2 b 1 requirements.txt\nrequirements.txt:3 a 1 requirements.txt"; got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+	_, inv = read(t, write(t, map[string]string{"requirements-a.txt": "-c requirements-b.txt\na==1", "requirements-b.txt": "-c requirements-a.txt\nb==1"}))
+	if got, want := entries(inv), "requirements-a.txt:2 a 1 requirements-a.txt"; got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+}
+
 func TestConstraintsPin(t *testing.T) {
 	_, inv := read(t, write(t, map[string]string{
 		"requirements.txt": "-c constraints.txt\nflask\njinja2>=3\nwerkzeug>=3\nclick\nx @ https://example.test/x.whl\n", "constraints.txt": "-c more.txt\nflask==2.2.2\njinja2==3.1\nwerkzeug==2.0\nx==9\nunused==1\nclick==8.1",
