@@ -88,7 +88,7 @@ func tally(outcomes []report.Outcome) map[string]int {
 // retryAt is when to plan again because something outside did not answer; nil when everything did. The pause
 // doubles from plan to plan while that goes on.
 func retryAt(s *events.State, vs []verdict, now time.Time) *time.Time {
-	if !slices.ContainsFunc(vs, func(v verdict) bool { return v.answer.Unreachable }) {
+	if !slices.ContainsFunc(vs, func(v verdict) bool { return v.answer.Unreachable || v.answer.Kept }) {
 		return nil
 	}
 	pause := firstRetry

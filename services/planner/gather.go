@@ -49,6 +49,7 @@ type situation struct {
 	Gone        []events.Finding // closed ones
 	Wishes      wishes
 	Policy      *policy.Policy
+	InForce     *report.Plan                  // the plan in force; nil: none
 	Told        map[outcomeKey]report.Outcome // of the plan in force, when it was made under the same policy
 	Provisional bool
 	Hashed      bool // some pin of the application carries hashes
@@ -92,8 +93,17 @@ func (s *Service) gather(ctx context.Context, f worker.Facts) (*situation, error
 		return nil, err
 	}
 	in.collect(f.App, reports)
-	in.Told, err = told(ctx, f, in.Policy)
-	return in, err
+	if f.App.Plan == nil {
+		return in, nil
+	}
+	in.InForce = &report.Plan{}
+	if err := read(ctx, f.Evidence, f.App.Plan.Document, in.InForce); err != nil {
+		return nil, fmt.Errorf("read the plan in force: %w", err)
+	}
+	if f.App.Plan.Policy == in.Policy.Digest() {
+		in.Told = told(in.InForce)
+	}
+	return in, nil
 }
 
 // policyInForce is the policy the log names; where it names none, that of the configuration.
@@ -291,21 +301,13 @@ func both(within string, p inventory.Package) string {
 	return within + "," + p.Specifier
 }
 
-// told reads the plan in force, for the deadlines it told. Under another policy they do not bind: that
-// change was itself told.
-func told(ctx context.Context, f worker.Facts, p *policy.Policy) (map[outcomeKey]report.Outcome, error) {
+// told are the deadlines a plan told. Under another policy they do not bind: that change was itself told.
+func told(doc *report.Plan) map[outcomeKey]report.Outcome {
 	out := map[outcomeKey]report.Outcome{}
-	if f.App.Plan == nil || f.App.Plan.Policy != p.Digest() {
-		return out, nil
-	}
-	var doc report.Plan
-	if err := read(ctx, f.Evidence, f.App.Plan.Document, &doc); err != nil {
-		return nil, fmt.Errorf("read the plan in force: %w", err)
-	}
 	for _, o := range doc.Outcomes {
 		if o.Deadline != nil {
 			out[keyOf(o)] = o
 		}
 	}
-	return out, nil
+	return out
 }

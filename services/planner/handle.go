@@ -83,6 +83,7 @@ func (s *Service) make(ctx context.Context, f worker.Facts) (*report.Plan, *situ
 	if ctx.Err() != nil {
 		return nil, nil, nil, nil, fmt.Errorf("plan %s: %w", in.App, context.Cause(ctx))
 	}
+	in.keep(res, s.matcher())
 	vs := decide(in, res)
 	ps := phases(in, vs)
 	advisories := ""

@@ -95,6 +95,9 @@ func newUpdate(v *verdict, in *situation) *report.Update {
 // reason says why this release and none below it.
 func reason(a answer, pkg string, w wishes) string {
 	s := "lowest version no advisory hits"
+	if a.Kept {
+		s += ", as planned before; the index does not answer now"
+	}
 	if w.Target.Python == "" && a.To.RequiresPython != "" {
 		s += fmt.Sprintf("; requires Python %s, which was not checked: the target's version is not known", printable(a.To.RequiresPython))
 	}

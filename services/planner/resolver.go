@@ -42,6 +42,7 @@ type answer struct {
 	Err         error // the index or the database gave no answer, or the version can't be read
 	Unreachable bool  // the index may answer later
 	Unknown     bool  // the index does not know the package
+	Kept        bool  // picked by the plan in force; the index does not answer now
 }
 
 const perPackageKind = "per-package"

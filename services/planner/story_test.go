@@ -204,10 +204,12 @@ func TestIndexNewsNeverLoosensADeadline(t *testing.T) {
 	if ph.Updates[0].To != "1.2" || !ph.Deadline.Equal(*told) {
 		t.Errorf("to %s by %s, told was %s", ph.Updates[0].To, ph.Deadline, told)
 	}
-	// An index that was away in between, or a fix that was taken back for a while, makes no difference.
-	for _, gone := range []func(){func() { w.shelf.down = true }, func() { w.shelf.releases["lib"] = []string{"1.1 yanked"} }} {
+	// A fix that was taken back for a while makes no difference, nor an index away at that time.
+	for _, down := range []bool{false, true} {
 		releases := w.shelf.releases["lib"]
-		gone()
+		w.shelf.releases["lib"] = []string{"1.1 yanked"}
+		w.plan(w.scan(map[string]string{"requirements.txt": "lib==1.0\n"}))
+		w.shelf.down = down
 		w.plan(w.scan(map[string]string{"requirements.txt": "lib==1.0\n"}))
 		if p := w.document(); len(p.Phases) != 0 || p.Outcomes[0].Deadline == nil || !p.Outcomes[0].Deadline.Equal(*told) {
 			t.Fatalf("nothing to plan: %+v", p.Outcomes)
