@@ -56,7 +56,10 @@ func (s *Service) allowedHost(hostport string) bool {
 }
 
 func refuse(w http.ResponseWriter, format, value string) {
-	p := api.NewProblem(api.HostRefused, "use the server's own address, or add the name to gateway.allowed_hosts", format, value)
+	say(w, api.NewProblem(api.HostRefused, "use the server's own address, or add the name to gateway.allowed_hosts", format, value))
+}
+
+func say(w http.ResponseWriter, p *api.Problem) {
 	w.Header().Set("Content-Type", p.ContentType(""))
 	w.WriteHeader(p.Status)
 	_ = json.NewEncoder(w).Encode(p) // the connection is the only one to tell

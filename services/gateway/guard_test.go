@@ -49,20 +49,29 @@ func TestErrorsAreProblems(t *testing.T) {
 	h := build(t)
 	for name, c := range map[string]struct {
 		method, path, body string
-		status             int
+		status, exit       int
 	}{
-		"unknown application": {"GET", "/v1/applications/nobody", "", 404},
-		"bad duration":        {"GET", "/v1/scans/1?wait=soon", "", 422},
-		"no path":             {"POST", "/v1/scans", `{}`, 422},
-		"no JSON":             {"POST", "/v1/scans", `{`, 400},
-		"unknown key":         {"POST", "/v1/scans", `{"path":"/a","pth":"/b"}`, 422},
-		"large body":          {"POST", "/v1/scans", `{"path":"/` + strings.Repeat("a", maxBody) + `"}`, 413},
-		"bad lane":            {"POST", "/v1/scans", `{"path":"/a","lane":"fast"}`, 422},
-		"bad resume":          {"GET", "/v1/events?follow=false&type=x.y", "", 422},
+		"unknown application": {"GET", "/v1/applications/nobody", "", 404, 4},
+		"bad duration":        {"GET", "/v1/scans/1?wait=soon", "", 422, 3},
+		"no path":             {"POST", "/v1/scans", `{}`, 422, 3},
+		"no JSON":             {"POST", "/v1/scans", `{`, 400, 3},
+		"unknown key":         {"POST", "/v1/scans", `{"path":"/a","pth":"/b"}`, 422, 3},
+		"large body":          {"POST", "/v1/scans", `{"path":"/` + strings.Repeat("a", maxBody) + `"}`, 413, 3},
+		"bad lane":            {"POST", "/v1/scans", `{"path":"/a","lane":"fast"}`, 422, 3},
+		"bad resume":          {"GET", "/v1/events?follow=false&type=x.y", "", 422, 3},
+		"odd index":           {"POST", "/v1/scans", `{"path":"/a","index_url":"ftp://x"}`, 422, 3},
+		"no digest":           {"GET", "/v1/evidence/x", "", 422, 3},
+		"unknown path":        {"GET", "/v1/nope", "", 404, 4},
+		"root":                {"GET", "/", "", 404, 4},
+		"wrong method":        {"DELETE", "/v1/scans", "", 405, 3},
+		"no form":             {"POST", "/v1/scans", "text", 415, 3},
 	} {
 		t.Run(name, func(t *testing.T) {
 			req, _ := http.NewRequest(c.method, h.server.URL+c.path, strings.NewReader(c.body))
 			req.Header.Set("Content-Type", "application/json")
+			if c.status == 415 {
+				req.Header.Set("Content-Type", "text/plain")
+			}
 			res, err := http.DefaultClient.Do(req)
 			if err != nil {
 				t.Fatal(err)
@@ -70,8 +79,12 @@ func TestErrorsAreProblems(t *testing.T) {
 			defer res.Body.Close()
 			data, _ := io.ReadAll(res.Body)
 			var p api.Problem
-			if res.StatusCode != c.status || res.Header.Get("Content-Type") != "application/problem+json" || json.Unmarshal(data, &p) != nil || p.Title == "" {
-				t.Errorf("%d %s: %s; want %d application/problem+json", res.StatusCode, res.Header.Get("Content-Type"), data, c.status)
+			if res.StatusCode != c.status || res.Header.Get("Content-Type") != "application/problem+json" || json.Unmarshal(data, &p) != nil || p.Status != c.status ||
+				p.Type == "" || p.Title == "" || p.Detail == "" || p.Fix == "" || p.ExitCode != c.exit {
+				t.Errorf("%d %s: %s; want %d application/problem+json with fix and exit_code %d", res.StatusCode, res.Header.Get("Content-Type"), data, c.status, c.exit)
+			}
+			if c.status == 405 && res.Header.Get("Allow") != "POST" {
+				t.Errorf("Allow: %q", res.Header.Get("Allow"))
 			}
 		})
 	}
@@ -108,11 +121,19 @@ func TestOpenAPI(t *testing.T) {
 	}
 	defer res.Body.Close()
 	var doc struct {
-		OpenAPI string
-		Paths   map[string]any
+		OpenAPI    string
+		Paths      map[string]any
+		Components struct {
+			Schemas map[string]struct{ Properties map[string]any }
+		}
 	}
 	if err := json.NewDecoder(res.Body).Decode(&doc); err != nil || !strings.HasPrefix(doc.OpenAPI, "3.1") {
 		t.Fatalf("openapi = %q, %v", doc.OpenAPI, err)
+	}
+	for _, key := range []string{"type", "title", "status", "detail", "fix", "exit_code"} {
+		if doc.Components.Schemas["Problem"].Properties[key] == nil {
+			t.Errorf("a problem's %s is not described", key)
+		}
 	}
 	for _, path := range []string{"/v1/scans", "/v1/scans/{id}", "/v1/applications", "/v1/applications/{app}", "/v1/applications/{app}/plan",
 		"/v1/changes", "/v1/evidence/{digest}", "/v1/status", "/v1/events", "/v1/deadletters", "/v1/deadletters/{id}/requeue", "/v1/deadletters/{id}/drop"} {

@@ -2,10 +2,13 @@ package gateway
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"net/http"
 	"reflect"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -18,9 +21,53 @@ import (
 // Handler serves /livez, /readyz, /metrics and the API under /v1 with its OpenAPI document.
 func (s *Service) Handler() http.Handler {
 	mux := probes(s.ready, s.deps.Metrics)
+	problems()
 	s.routes(humago.New(mux, s.openAPI()))
-	return s.guard(mux)
+	return s.guard(unrouted(mux))
 }
+
+// problems makes huma's own checks answer as operations do. huma has one such function for the whole process.
+var problems = sync.OnceFunc(func() {
+	huma.NewError = func(status int, message string, causes ...error) huma.StatusError {
+		for _, err := range causes {
+			if d := (huma.ErrorDetailer)(nil); errors.As(err, &d) {
+				message += fmt.Sprintf(": %s %s", d.ErrorDetail().Location, d.ErrorDetail().Message)
+			} else if err != nil {
+				message += ": " + err.Error()
+			}
+		}
+		return api.HTTPProblem(status, message)
+	}
+})
+
+// unrouted answers what no route takes with a problem, where the mux would answer with plain text.
+func unrouted(mux *http.ServeMux) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h, pattern := mux.Handler(r)
+		if pattern != "" {
+			mux.ServeHTTP(w, r)
+			return
+		}
+		saw := &onlyStatus{header: http.Header{}, status: http.StatusOK}
+		h.ServeHTTP(saw, r)
+		detail := fmt.Sprintf("there is no %s", r.URL.Path)
+		if allowed := saw.header.Get("Allow"); allowed != "" {
+			w.Header().Set("Allow", allowed)
+			detail = fmt.Sprintf("%s %s: the method is not one of %s", r.Method, r.URL.Path, allowed)
+		}
+		say(w, api.HTTPProblem(saw.status, detail))
+	})
+}
+
+// onlyStatus keeps the status and headers of an answer.
+type onlyStatus struct {
+	header http.Header
+	status int
+}
+
+func (o *onlyStatus) Header() http.Header         { return o.header }
+func (o *onlyStatus) WriteHeader(status int)      { o.status = status }
+func (o *onlyStatus) Write(b []byte) (int, error) { return len(b), nil }
 
 // probes answers the health checks and, where there are some, the metrics.
 func probes(ready func(context.Context) error, metrics http.Handler) *http.ServeMux {

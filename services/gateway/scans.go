@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/url"
 	"path/filepath"
 	"strings"
 	"time"
@@ -86,6 +87,8 @@ func checkRequest(q api.ScanRequest) error {
 		return api.NewProblem(api.InvalidInput, "choose another", "application name %q stands for the organisation", q.Application)
 	case strings.Contains(q.IndexURL, "@"):
 		return api.NewProblem(api.InvalidInput, "configure credentials on the server", "index_url holds credentials, which would end up in the log")
+	case q.IndexURL != "" && !isAddress(q.IndexURL):
+		return api.NewProblem(api.InvalidInput, "give one such as https://HOST/simple/", "index_url %q is not an http or https address", q.IndexURL)
 	}
 	if q.Application != "" {
 		if err := events.CheckApp(q.Application); err != nil {
@@ -93,6 +96,12 @@ func checkRequest(q api.ScanRequest) error {
 		}
 	}
 	return nil
+}
+
+// isAddress reports whether s is an address an index can be asked at.
+func isAddress(s string) bool {
+	u, err := url.Parse(s)
+	return err == nil && u.Host != "" && (u.Scheme == "http" || u.Scheme == "https")
 }
 
 // sequenceOf finds the event of app with this id.
@@ -209,11 +218,11 @@ func (s *Service) record(ctx context.Context, seq uint64) (bus.Record, error) {
 func (s *Service) Evidence(ctx context.Context, digest string) ([]byte, error) {
 	d, err := evidence.Parse(digest)
 	if err != nil {
-		return nil, api.NewProblem(api.InvalidInput, "", "%v", err)
+		return nil, api.NewProblem(api.InvalidInput, "give the digest as an event or report names it", "%v", err)
 	}
 	data, err := s.deps.Bus.Evidence().Get(ctx, d)
 	if errors.Is(err, evidence.ErrNotFound) {
-		return nil, api.NewProblem(api.NotFound, "", "no evidence %s", digest)
+		return nil, api.NewProblem(api.NotFound, "`drydock events list` shows which documents there are", "no evidence %s", digest)
 	}
 	return data, problem("read evidence "+digest, err)
 }

@@ -27,6 +27,7 @@ const (
 	Unavailable   = "unavailable"
 	LogFull       = "log-full"
 	HostRefused   = "host-refused"
+	Refused       = "request-refused"
 	NotDetermined = "not-determined"
 	Internal      = "internal"
 )
@@ -43,6 +44,7 @@ var kinds = map[string]struct {
 	Unavailable:   {"Not available now", http.StatusServiceUnavailable, 4},
 	LogFull:       {"No room left", http.StatusInsufficientStorage, 4},
 	HostRefused:   {"Host refused", http.StatusForbidden, 4},
+	Refused:       {"Request refused", http.StatusBadRequest, 3},
 	NotDetermined: {"Could not be determined", http.StatusConflict, 2},
 	Internal:      {"Internal error", http.StatusInternalServerError, 4},
 }
@@ -51,6 +53,25 @@ var kinds = map[string]struct {
 func NewProblem(kind, fix, format string, args ...any) *Problem {
 	k := kinds[kind]
 	return &Problem{Type: problemPrefix + kind, Title: k.title, Status: k.status, ExitCode: k.exit, Fix: fix, Detail: fmt.Sprintf(format, args...)}
+}
+
+// HTTPProblem is what a server answers before any of its operations is asked: an unknown path, a wrong method,
+// a body that is too large or not what the OpenAPI document describes.
+func HTTPProblem(status int, detail string) *Problem {
+	kind, fix := Refused, "GET /v1/openapi.json describes what is accepted"
+	switch {
+	case status == http.StatusUnprocessableEntity:
+		kind = InvalidInput
+	case status == http.StatusNotFound:
+		kind, fix = NotFound, "GET /v1/openapi.json lists the paths"
+	case status == http.StatusServiceUnavailable, status == http.StatusGatewayTimeout, status == http.StatusTooManyRequests:
+		kind, fix = Unavailable, "try again; `drydock status` shows what is waiting"
+	case status >= http.StatusInternalServerError:
+		kind, fix = Internal, "see Drydock's log; `drydock status` shows how it is"
+	}
+	p := NewProblem(kind, fix, "%s", detail)
+	p.Status = status
+	return p
 }
 
 // Error is the sentence for people: what was found and what to do.

@@ -196,17 +196,7 @@ func (c *Client) do(ctx context.Context, method, path string, payload []byte, he
 // problem is what an error status says; a server that is no Drydock says so too.
 func (c *Client) problem(res *http.Response, data []byte) error {
 	var p api.Problem
-	if json.Unmarshal(data, &p) == nil && p.Status != 0 {
-		if p.Type == "" { // huma's own checks: the first detail says more than the title
-			var more struct {
-				Errors []struct{ Message, Location string }
-			}
-			_ = json.Unmarshal(data, &more) // it did decode above
-			for _, e := range more.Errors {
-				p.Detail += fmt.Sprintf(": %s %s", e.Location, e.Message)
-			}
-			p.ExitCode = 3
-		}
+	if json.Unmarshal(data, &p) == nil && p.Status != 0 && p.Type != "" {
 		return &p
 	}
 	return api.NewProblem(api.Unavailable, "give the address that `drydock up` printed", "%s answered %s, which is not how Drydock answers", c.base, res.Status)
