@@ -57,6 +57,7 @@ func renderScan(p *page, s *report.Scan, path string) {
 	renderOutdated(p, s)
 	renderPackages(p, s)
 	renderDifferences(p, s)
+	renderNotes(p, s)
 	renderIncomplete(p, s)
 	p.gap()
 	renderBasis(p, s)
@@ -184,6 +185,17 @@ func renderDifferences(p *page, s *report.Scan) {
 			why = "not explained"
 		}
 		p.wrapped(plain, "    ", "  only %s: %s %s (%s) %s: %s", d.OnlyIn, d.Package, d.Version, d.Source, strings.Join(d.IDs, " "), why)
+	}
+}
+
+// renderNotes tells what the manifests ask for that Drydock reports and does not obey.
+func renderNotes(p *page, s *report.Scan) {
+	if len(s.Notes) == 0 {
+		return
+	}
+	p.gap()
+	for _, n := range s.Notes {
+		p.wrapped(plain, "    ", "! %s", n)
 	}
 }
 

