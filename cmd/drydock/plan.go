@@ -3,6 +3,9 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"os"
+	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -109,22 +112,78 @@ func (c *cli) plan(ctx context.Context, o *planOptions, path string) error {
 		return err
 	}
 	doc := &got.Document
-	doc.Tool, doc.ExitCode = c.tool(), planExit(doc, scan.Complete)
+	complete, err := gaps(ctx, s, doc, scan)
+	if err != nil {
+		return err
+	}
+	doc.Tool, doc.ExitCode = c.tool(), planExit(doc, complete)
 	files, err := c.planFiles(ctx, s, o.outDir, got)
 	if err != nil {
 		return err
+	}
+	if inside(o.outDir, path) {
+		c.note("warning: %s lies inside %s: the next scan takes the requirements files written there for sources of the application; choose a folder beside it", o.outDir, path)
 	}
 	if c.opt.format == "json" {
 		err = c.resultJSON(tidyPlan(doc))
 	} else {
 		p := c.page()
-		renderPlan(p, doc, scan.Complete, files, o.outDir, path)
+		now := time.Now
+		if how.clock != nil {
+			now = how.clock
+		}
+		renderPlan(p, doc, complete, now(), files, o.outDir, path)
 		err = c.result([]byte(p.b.String()))
 	}
 	if err != nil {
 		return err
 	}
 	return exitWith(doc.ExitCode)
+}
+
+// gaps puts into a plan what its application's scans could not determine as of now, and reports whether they
+// could determine all. A plan that is still the answer is not made anew, but it may be older than the gap.
+func gaps(ctx context.Context, s *session, doc *report.Plan, scan *report.Scan) (complete bool, err error) {
+	if doc.Inputs.Inventory == scan.Inventory {
+		doc.Incomplete = scan.Incomplete
+		return scan.Complete, nil
+	}
+	// The plan answers several inventories of the application; the others' gaps stand in it.
+	for _, i := range scan.Incomplete {
+		if !slices.Contains(doc.Incomplete, i) {
+			doc.Incomplete = append(doc.Incomplete, i)
+		}
+	}
+	app, err := s.api.Application(ctx, doc.Application)
+	if err != nil {
+		return false, err
+	}
+	return scan.Complete && (app.Complete == nil || *app.Complete), nil
+}
+
+// inside reports whether dir lies in the folder at path, where a scan would find what is written.
+func inside(dir, path string) bool {
+	info, err := os.Stat(path)
+	if dir == "" || err != nil || !info.IsDir() {
+		return false
+	}
+	rel, err := filepath.Rel(real(path), real(dir))
+	return err == nil && filepath.IsLocal(rel)
+}
+
+// real is a path without links, as far as it exists.
+func real(path string) string {
+	abs, err := filepath.Abs(path)
+	if err != nil {
+		return path
+	}
+	if there, err := filepath.EvalSymlinks(abs); err == nil {
+		return there
+	}
+	if parent := filepath.Dir(abs); parent != abs {
+		return filepath.Join(real(parent), filepath.Base(abs))
+	}
+	return abs
 }
 
 // awaitPlan waits until the planner has answered the scan.

@@ -28,8 +28,8 @@ func planExit(p *report.Plan, complete bool) int {
 	return code
 }
 
-// renderPlan is the plan for people; now is the clock of the plan.
-func renderPlan(p *page, plan *report.Plan, complete bool, files []string, dir, path string) {
+// renderPlan is the plan for people; now is the reader's, since a plan stays in force for weeks.
+func renderPlan(p *page, plan *report.Plan, complete bool, now time.Time, files []string, dir, path string) {
 	p.wrapped(bold, "  ", "%s: %s, %s", plan.Application, count(plan.Vulnerabilities, "finding"), count(updates(plan), "update"))
 	if plan.Resolution == "per-package" {
 		p.wrapped(yellow, "  ", "! resolution per-package: each version was chosen by itself; that they install together is not proved")
@@ -37,7 +37,7 @@ func renderPlan(p *page, plan *report.Plan, complete bool, files []string, dir, 
 		p.wrapped(plain, "  ", "resolution %s: proved to install together", plan.Resolution)
 	}
 	for _, ph := range plan.Phases {
-		renderPhase(p, ph, plan.Inputs.Now)
+		renderPhase(p, ph, now)
 	}
 	renderOutcomes(p, plan)
 	if !complete {
