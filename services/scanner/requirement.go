@@ -93,10 +93,10 @@ func cleanReference(ref string) string {
 		return ref
 	}
 	scheme, rest, _ := strings.Cut(ref, "://")
+	rest = withoutUserinfo(rest)
 	body, fragment, hasFragment := strings.Cut(rest, "#")
 	body, _, _ = strings.Cut(body, "?")
 	host, tail, hasPath := strings.Cut(body, "/")
-	host = host[strings.LastIndexByte(host, '@')+1:]
 	out := scheme + "://" + host
 	if hasPath {
 		out += "/" + tail
@@ -113,6 +113,19 @@ func cleanReference(ref string) string {
 		}
 	}
 	return out
+}
+
+// withoutUserinfo drops user and password from what follows "://", also from what is no proper URL because the
+// password holds one of /?# as it is.
+func withoutUserinfo(rest string) string {
+	authority, _, _ := strings.Cut(rest, "/")
+	if at := strings.LastIndexByte(authority, '@'); at >= 0 {
+		return rest[at+1:]
+	}
+	if _, port, ok := strings.Cut(authority, ":"); ok && authority[0] != '[' && strings.Trim(port, "0123456789") != "" {
+		return rest[strings.LastIndexByte(rest, '@')+1:]
+	}
+	return rest
 }
 
 func hashName(s string) bool {

@@ -3,6 +3,7 @@ package scanner
 import (
 	"fmt"
 	"path"
+	"regexp"
 	"strings"
 
 	"github.com/drydock-dev/drydock/pkg/inventory"
@@ -80,7 +81,13 @@ func (f *requirementsFile) line(l logical) {
 	}
 }
 
+// userinfo is what may be secret in a line that is not understood.
+var userinfo = regexp.MustCompile(`://[^\s"']*@`)
+
 func (f *requirementsFile) unparsed(l logical, err error) {
+	if userinfo.MatchString(l.text) { // what quotes the line may have cut a password in two
+		err = fmt.Errorf("%.80q is not understood", userinfo.ReplaceAllString(l.text, "://"))
+	}
 	f.m.incomplete(inventory.Unparsed, l.number, fmt.Sprintf("%s:%d: %v", f.m.Path, l.number, err))
 }
 
