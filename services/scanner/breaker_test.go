@@ -55,6 +55,11 @@ func (b breaker) Read(t *tree, name string) manifest {
 		for {
 			fmt.Println(`{"manifest":{"kind":"breaker","path":"` + strings.Repeat("x", 1<<20) + `"}}`)
 		}
+	case "failure": // of a parser that was taken over
+		fmt.Println(`{"confinement":"\u001b[2J"}` + "\n" + `{"failed":{"reason":"\u001b[2J","detail":"\u001b[2J"}}`)
+	case "start":
+		fmt.Println(`{"start":{"kind":"breaker","path":"../\u001b[2J"}}`)
+		os.Exit(3)
 	case "garbage":
 		fmt.Println("\x1b[2Jthis is not JSON")
 	case "lies":

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/drydock-dev/drydock/pkg/inventory"
+	"github.com/drydock-dev/drydock/pkg/isolation"
 	"github.com/drydock-dev/drydock/pkg/pep440"
 )
 
@@ -15,6 +16,22 @@ import (
 // not get more into the log than a false inventory.
 
 var pythonNumber = regexp.MustCompile(`^[0-9]{1,2}(\.[0-9]{1,3}){0,2}$`)
+
+// checkLevel takes a level that is none of the levels for none.
+func checkLevel(s string) isolation.Level {
+	if l, err := isolation.ParseLevel(s); err == nil {
+		return l
+	}
+	return isolation.None
+}
+
+// checkFailed keeps to the reasons a reader has.
+func checkFailed(e readError) *readError {
+	if e.Reason != "confinement" && e.Reason != "unreadable" {
+		e.Reason = "crashed"
+	}
+	return &readError{Reason: e.Reason, Detail: cleanText(e.Detail)}
+}
 
 func checkGit(g gitFacts) gitFacts {
 	if !objectID.MatchString(g.Revision) {
@@ -64,6 +81,8 @@ func checkPackage(p inventory.Package) string {
 	switch {
 	case !isName(p.Package) || len(p.Package) > 200 || pep440.Normalize(p.Package) != p.Package:
 		return fmt.Sprintf("%.100q is no package name", p.Package)
+	case p.Ecosystem != "" && !isWord(p.Ecosystem):
+		return fmt.Sprintf("%s: %.100q is no ecosystem", p.Package, p.Ecosystem)
 	case p.Pin != inventory.Exact && p.Pin != inventory.Ranged && p.Pin != inventory.None:
 		return fmt.Sprintf("%s: pin %.20q is none", p.Package, p.Pin)
 	case (p.Version != "") != (p.Pin == inventory.Exact), p.Version != "" && !isWord(p.Version):

@@ -57,3 +57,40 @@ func TestTooWeakConfinementFailsTheScan(t *testing.T) {
 		t.Errorf("its name was read all the same: %v", err)
 	}
 }
+
+// What a reader says of its own end is believed no more than the rest.
+func TestReaderIsNotBelievedAboutItsEnd(t *testing.T) {
+	got := failure(t, newWorld(t, Config{}), write(t, map[string]string{"failure.break": ""}))
+	if got.Reason != "crashed" || !printable(got.Detail) {
+		t.Errorf("%+v", got)
+	}
+	r, inv := read(t, write(t, map[string]string{"start.break": "", "failure.txt": ""}))
+	for _, i := range inv.Incomplete {
+		if !printable(i.Source) || !printable(i.Detail) || strings.Contains(i.Source, "..") {
+			t.Errorf("let in: %+v", i)
+		}
+	}
+	if _, err := isolation.ParseLevel(r.confinement); err != nil || len(inv.Incomplete) == 0 {
+		t.Errorf("confinement %q, incomplete %+v", r.confinement, inv.Incomplete)
+	}
+}
+
+// A target can't make Drydock keep the full room of a child for each of its files.
+func TestRoomIsOfTheTarget(t *testing.T) {
+	s := newService(t, Config{}, Deps{})
+	s.room = 4 << 20
+	files := map[string]string{"z/requirements.txt": "flask==2.2.2"}
+	for _, dir := range []string{"a", "b", "c", "d", "e"} {
+		files[dir+"/flood.break"] = ""
+	}
+	r, err := s.readTarget(t.Context(), request{Root: write(t, files)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(r.manifests) > readerRooms*4 {
+		t.Errorf("%d MB were kept", len(r.manifests))
+	}
+	if last := r.incomplete[len(r.incomplete)-1]; !strings.HasPrefix(last.Detail, "reading was given up after 2 attempts") {
+		t.Errorf("%+v", r.incomplete)
+	}
+}

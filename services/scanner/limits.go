@@ -30,6 +30,7 @@ const (
 	readerTotal    = 2 * time.Minute  // for a whole target, restarts included
 	readerLine     = 64 << 20         // one message: a manifest's content in base64 and its packages
 	readerTotalOut = 256 << 20        // all messages of one child
+	readerRooms    = 2                // how many children may use all of that, for one target
 	readerStarts   = 20               // restarts after a crash or hang; then the rest is reported unread
 	readerStderr   = 8 << 10          // what is kept of a crash report
 

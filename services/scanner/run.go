@@ -32,6 +32,7 @@ func (s *Service) readTarget(ctx context.Context, req request) (*reading, error)
 	defer cancel()
 	req.Minimum = string(s.level)
 	out := &reading{}
+	spent := 0
 	for starts := 0; ; starts++ {
 		run := &readerRun{into: out, patience: s.patience, room: s.room}
 		err := run.do(ctx, req)
@@ -54,7 +55,7 @@ func (s *Service) readTarget(ctx context.Context, req request) (*reading, error)
 			return out, &readError{Reason: reason, Detail: fmt.Sprintf("looking for manifests in %s: %v", req.Root, err)}
 		}
 		out.blame(run.current, err)
-		if ctx.Err() != nil || starts+1 == readerStarts {
+		if spent += run.bytes; ctx.Err() != nil || starts+1 == readerStarts || spent >= readerRooms*s.room {
 			out.incomplete = append(out.incomplete, inventory.Incomplete{Reason: inventory.Unreadable,
 				Detail: fmt.Sprintf("reading was given up after %d attempts; what had not been read by then is missing", starts+1)})
 			return out, nil
@@ -66,7 +67,7 @@ func (s *Service) readTarget(ctx context.Context, req request) (*reading, error)
 // blame records what a task cost.
 func (r *reading) blame(t task, err error) {
 	if t.Kind != taskGit { // without git only the revision is unknown, and absent
-		r.incomplete = append(r.incomplete, inventory.Incomplete{Reason: inventory.Unparsed, Source: t.Path, Detail: fmt.Sprintf("its reader was stopped: %v", err)})
+		r.incomplete = append(r.incomplete, inventory.Incomplete{Reason: inventory.Unparsed, Source: cleanPath(t.Path), Detail: cleanText(fmt.Sprintf("its reader was stopped: %v", err))})
 	}
 }
 
@@ -180,7 +181,7 @@ func (r *readerRun) take(m message) {
 	into := r.into
 	switch {
 	case m.Confinement != "":
-		into.confinement = m.Confinement
+		into.confinement = string(checkLevel(m.Confinement))
 	case m.Start != nil:
 		r.current = *m.Start
 	case m.Git != nil:
@@ -190,7 +191,7 @@ func (r *readerRun) take(m message) {
 	case m.Manifest != nil:
 		into.manifests = append(into.manifests, checkManifest(*m.Manifest))
 	case m.Failed != nil:
-		r.failed = m.Failed
+		r.failed = checkFailed(*m.Failed)
 	case m.End:
 		r.ended = true
 	}
