@@ -46,7 +46,7 @@ func (b *jsBus) Follow(ctx context.Context, q Query, fn func(Record) error) erro
 	wait := followWait
 	for {
 		before := r.next
-		err := r.run(ctx)
+		err := r.goOn(ctx)
 		var own *callerError
 		switch {
 		case ctx.Err() != nil:
@@ -70,6 +70,33 @@ func (b *jsBus) Follow(ctx context.Context, q Query, fn func(Record) error) erro
 	}
 }
 
+// goOn reads on until the connection is made anew: the server that is there then may have less than was read.
+func (r *reader) goOn(ctx context.Context) error {
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	again := r.b.onReconnect()
+	go func() {
+		select {
+		case <-again:
+			stop()
+		case <-ctx.Done():
+		}
+	}()
+	last, err := r.b.LastSequence(ctx, "")
+	if err != nil {
+		return err
+	}
+	if last < r.known {
+		return fmt.Errorf("%w: the log ends at %d, and it had %d: the server came back with an older disk; start anew, to read what it has", ErrGap, last, r.known)
+	}
+	r.known = last
+	err = r.run(ctx)
+	if r.next > r.q.From { // something was passed
+		r.known = max(r.known, r.next-1)
+	}
+	return err
+}
+
 // callerError is an error of the function that takes the records: it is the caller's own and goes out as is.
 type callerError struct{ err error }
 
@@ -78,11 +105,12 @@ func (e *callerError) Unwrap() error { return e.err }
 
 // reader passes records in order.
 type reader struct {
-	b    *jsBus
-	q    Query
-	next uint64 // first sequence not yet passed
-	last uint64 // last one to pass; 0: go on
-	fn   func(Record) error
+	b     *jsBus
+	q     Query
+	next  uint64 // first sequence not yet passed
+	last  uint64 // last one to pass; 0: go on
+	known uint64 // one the log is known to have had; of goOn
+	fn    func(Record) error
 }
 
 // run reads until the last record, an error, or the end of ctx.
