@@ -2,6 +2,7 @@ package index
 
 import (
 	"cmp"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -89,7 +90,7 @@ func assemble(name string, files []pageFile, base *url.URL) *Project {
 }
 
 func (r *Release) add(f pageFile, base *url.URL) {
-	file := File{Name: f.Filename, URL: f.URL, Hashes: f.Hashes, RequiresPython: f.RequiresPython, Size: f.Size}
+	file := File{Name: f.Filename, URL: f.URL, Hashes: wellFormed(f.Hashes), RequiresPython: f.RequiresPython, Size: f.Size}
 	if u, err := base.Parse(f.URL); err == nil {
 		u.User = nil
 		file.URL = u.String()
@@ -113,6 +114,19 @@ func (r *Release) add(f pageFile, base *url.URL) {
 		r.RequiresPython = f.RequiresPython
 	}
 	r.Files = append(r.Files, file)
+}
+
+// wellFormed keeps the hashes that are hex digits. They end up in files that pip reads: anything else could be a
+// line of its own there. A distribution without a hash can't be pinned by one.
+func wellFormed(hashes map[string]string) map[string]string {
+	out := make(map[string]string, len(hashes))
+	for algorithm, digits := range hashes {
+		_, err := hex.DecodeString(digits)
+		if err == nil && digits != "" && (algorithm != "sha256" || len(digits) == 64) {
+			out[algorithm] = strings.ToLower(digits)
+		}
+	}
+	return out
 }
 
 var sdistEndings = []string{".tar.gz", ".zip", ".tar.bz2", ".tgz", ".tar.xz"}
