@@ -152,13 +152,13 @@ func (d *databases) importFrom(ctx context.Context, q api.DatabaseImport) ([]api
 	if len(q.Ecosystems) > 0 {
 		o.Ecosystem = q.Ecosystems[0]
 	}
-	return d.take(func() ([]advisory.Imported, error) { return advisory.Import(ctx, q.Path, d.dir, o) })
+	return d.take(false, func() ([]advisory.Imported, error) { return advisory.Import(ctx, q.Path, d.dir, o) })
 }
 
 // update fetches newer advisories and puts them in use.
 func (d *databases) update(ctx context.Context, q api.DatabaseImport) ([]api.Imported, error) {
 	o := advisory.UpdateOptions{Mirror: first(q.Mirror, d.cfg.Mirror), Ecosystems: q.Ecosystems, CacheDir: d.opts.CacheDir, Now: d.now(), Progress: d.say}
-	return d.take(func() ([]advisory.Imported, error) {
+	return d.take(true, func() ([]advisory.Imported, error) {
 		if err := advisory.UpdateLists(ctx, d.dir, first(q.KEV, d.cfg.KEV), first(q.EPSS, d.cfg.EPSS), o); err != nil {
 			return nil, err
 		}
@@ -166,8 +166,8 @@ func (d *databases) update(ctx context.Context, q api.DatabaseImport) ([]api.Imp
 	})
 }
 
-// take does one import or update at a time and reloads when something came of it, also before an error.
-func (d *databases) take(do func() ([]advisory.Imported, error)) ([]api.Imported, error) {
+// take does one import or, fetched, update at a time and reloads when something came of it, also before an error.
+func (d *databases) take(fetched bool, do func() ([]advisory.Imported, error)) ([]api.Imported, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	done, err := do()
@@ -179,18 +179,21 @@ func (d *databases) take(do func() ([]advisory.Imported, error)) ([]api.Imported
 	if err == nil || len(done) > 0 {
 		err = errors.Join(err, d.reload())
 	}
-	return out, databaseProblem(err)
+	return out, databaseProblem(err, fetched)
 }
 
-// databaseProblem says who can mend it.
-func databaseProblem(err error) error {
+// databaseProblem says who can mend it. What a mirror sent is not the doing of who asked for it.
+func databaseProblem(err error, fetched bool) error {
+	const elsewhere = "try again, or take another source with --mirror or `drydock db import`"
 	switch {
 	case err == nil:
 		return nil
+	case errors.Is(err, advisory.ErrEcosystem):
+		return api.NewProblem(api.InvalidInput, "", "%v", err)
+	case errors.Is(err, advisory.ErrMirror), fetched && errors.Is(err, advisory.ErrArchive):
+		return api.NewProblem(api.Unavailable, elsewhere, "%v", err)
 	case errors.Is(err, advisory.ErrArchive):
-		return api.NewProblem(api.InvalidInput, "the database in use stays", "%v", err)
-	case errors.Is(err, advisory.ErrMirror):
-		return api.NewProblem(api.Unavailable, "try again, or take another source with --mirror or `drydock db import`", "%v", err)
+		return api.NewProblem(api.InvalidInput, "give a zip of OSV records, or a directory of them", "%v", err)
 	}
 	return err
 }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"path/filepath"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -39,11 +41,17 @@ func dbCommand(c *cli) *cobra.Command {
 				return surroundings("find out where %s is: %w", args[0], err)
 			}
 			imp.Path = abs
+			if err := checkEcosystems(imp.Ecosystems); err != nil {
+				return err
+			}
 			return c.take(cmd.Context(), "importing advisories", imp, backend.ImportDatabase, (*databases).importFrom)
 		}}
 	in.Flags().StringSliceVar(&imp.Ecosystems, "ecosystem", nil, "`ECOSYSTEM` of a zip or of loose records; default the one they speak of")
 	up := &cobra.Command{Use: "update", Short: "Fetch newer OSV advisories: only what changed, checked, replaced at once or not at all", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := c.checkUpdate(upd); err != nil {
+				return err
+			}
 			return c.take(cmd.Context(), "updating advisories", upd, backend.UpdateDatabase, (*databases).update)
 		}}
 	up.Flags().StringVar(&upd.Mirror, "mirror", "", "`URL` to fetch <Ecosystem>/all.zip from instead of OSV's public bucket")
@@ -54,6 +62,29 @@ func dbCommand(c *cli) *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error { return c.dbInfo(cmd.Context()) }}
 	cmd.AddCommand(in, up, info)
 	return cmd
+}
+
+// checkUpdate refuses what no mirror could mend.
+func (c *cli) checkUpdate(q api.DatabaseImport) error {
+	if q.Mirror != "" {
+		if err := checkAddress("--mirror", q.Mirror); err != nil {
+			return err
+		}
+	} else if c.cfg.Advisory.Mirror != "" {
+		if err := checkAddress("advisory.mirror in the configuration", c.cfg.Advisory.Mirror); err != nil {
+			return err
+		}
+	}
+	return checkEcosystems(q.Ecosystems)
+}
+
+func checkEcosystems(names []string) error {
+	for _, name := range names {
+		if !slices.Contains(advisory.Ecosystems(), name) {
+			return usage("--ecosystem %q is unknown; use %s", name, strings.Join(advisory.Ecosystems(), ", "))
+		}
+	}
+	return nil
 }
 
 // holder is the server that a database command has to go through: --server, or who holds the data directory.

@@ -38,6 +38,7 @@ func TestScripts(t *testing.T) {
 			e.Setenv("INDEX", index.URL+"/simple/")
 			e.Setenv("HANG", index.URL+"/hang/")
 			e.Setenv("MIRROR", index.URL+"/mirror")
+			e.Setenv("PAGES", index.URL+"/pages") // a mirror that answers everything with a page
 			e.Setenv("ESC", "\x1b")
 			return os.MkdirAll(filepath.Join(e.WorkDir, "home"), 0o700)
 		},
@@ -104,6 +105,10 @@ func archive() []byte {
 func serveIndex(w http.ResponseWriter, r *http.Request) {
 	if strings.HasPrefix(r.URL.Path, "/hang/") {
 		<-r.Context().Done()
+		return
+	}
+	if strings.HasPrefix(r.URL.Path, "/pages/") {
+		_, _ = w.Write([]byte("<!doctype html><title>Sign in</title>"))
 		return
 	}
 	if r.URL.Path == "/mirror/PyPI/all.zip" {

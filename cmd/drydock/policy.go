@@ -48,9 +48,9 @@ func (c *cli) policyShow(file string) error {
 }
 
 func (c *cli) policyValidate(file string) error {
-	p, err := policy.Load(file)
+	p, err := loadPolicy(file)
 	if err != nil {
-		return &exitError{report.ExitUsage, err}
+		return err
 	}
 	if c.opt.format == "json" {
 		return c.resultJSON(struct {

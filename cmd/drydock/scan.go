@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io/fs"
+	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
@@ -79,10 +80,24 @@ func (o *scanOptions) check() error {
 	if o.maxDBAge <= 0 {
 		return usage("--max-db-age %s is not above zero", o.maxDBAge)
 	}
+	if o.indexURL != "" {
+		if err := checkAddress("--index-url", o.indexURL); err != nil {
+			return err
+		}
+	}
 	if o.app != "" {
 		if err := events.CheckApp(o.app); err != nil || o.app == events.Org {
 			return usage("--app %q: want 1 to 63 of a-z, 0-9 and '-', starting with a letter or digit", o.app)
 		}
+	}
+	return nil
+}
+
+// checkAddress refuses what can't be asked over HTTP. The address is not repeated: it may hold a password.
+func checkAddress(option, address string) error {
+	u, err := url.Parse(address)
+	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+		return usage("%s is not an http or https address; give one such as https://HOST/PATH", option)
 	}
 	return nil
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -55,6 +56,9 @@ func (c *cli) watch(ctx context.Context, o *watchOptions) error {
 		return err
 	}
 	defer s.close()
+	if err := o.known(ctx, s); err != nil {
+		return err
+	}
 	q := api.EventQuery{App: o.app, Change: o.change, Follow: true}
 	if o.change == "" {
 		st, err := s.api.Status(ctx)
@@ -85,6 +89,30 @@ func (c *cli) watch(ctx context.Context, o *watchOptions) error {
 		return exitWith(code)
 	}
 	return err
+}
+
+// known refuses an application or change of which nothing will ever come, rather than wait for it.
+func (o *watchOptions) known(ctx context.Context, s *session) error {
+	if o.app != "" && o.app != events.Org {
+		if _, err := s.api.Application(ctx, o.app); err != nil {
+			return err
+		}
+	}
+	if o.change == "" {
+		return nil
+	}
+	all, err := s.api.Changes(ctx, strings.TrimPrefix(o.app, events.Org), true)
+	if err != nil {
+		return err
+	}
+	if !slices.ContainsFunc(all, func(ch api.Change) bool { return ch.Change == o.change }) {
+		of := ""
+		if o.app != "" {
+			of = " of " + o.app
+		}
+		return surroundings("no change%s is called %q; `drydock status` names the open ones, `drydock events list --type change.opened` all", of, o.change)
+	}
+	return nil
 }
 
 func lastEvent(st *api.Status) uint64 {

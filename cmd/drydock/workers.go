@@ -11,6 +11,7 @@ import (
 
 	"github.com/drydock-dev/drydock/pkg/bus"
 	"github.com/drydock-dev/drydock/pkg/policy"
+	"github.com/drydock-dev/drydock/pkg/report"
 	"github.com/drydock-dev/drydock/pkg/telemetry"
 	"github.com/drydock-dev/drydock/pkg/worker"
 	"github.com/drydock-dev/drydock/services/gateway/api"
@@ -52,11 +53,19 @@ func (c *cli) policy(path string) (func() *policy.Policy, error) {
 	if path == "" {
 		return sync.OnceValue(policy.Default), nil
 	}
+	p, err := loadPolicy(path)
+	return func() *policy.Policy { return p }, err
+}
+
+func loadPolicy(path string) (*policy.Policy, error) {
 	p, err := policy.Load(path)
-	if err != nil {
-		return nil, &exitError{3, err}
+	switch {
+	case err == nil:
+		return p, nil
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, surroundings("read policy %s: there is no such file; check the path", path)
 	}
-	return func() *policy.Policy { return p }, nil
+	return nil, &exitError{report.ExitUsage, err}
 }
 
 // workers runs all stages in this process until the session is closed.
