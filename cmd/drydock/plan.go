@@ -144,15 +144,17 @@ func (c *cli) plan(ctx context.Context, o *planOptions, path string) error {
 // gaps puts into a plan what its application's scans could not determine as of now, and reports whether they
 // could determine all. A plan that is still the answer is not made anew, but it may be older than the gap.
 func gaps(ctx context.Context, s *session, doc *report.Plan, scan *report.Scan) (complete bool, err error) {
-	if doc.Inputs.Inventory == scan.Inventory {
-		doc.Incomplete = scan.Incomplete
-		return scan.Complete, nil
-	}
-	// The plan answers several inventories of the application; the others' gaps stand in it.
+	alone := doc.Inputs.Inventory == scan.Inventory
+	if alone {
+		doc.Incomplete = nil
+	} // else the plan answers several inventories of the application, and the others' gaps stand in it
 	for _, i := range scan.Incomplete {
-		if !slices.Contains(doc.Incomplete, i) {
+		if i.Reason != inventory.IndexUnreachable && !slices.Contains(doc.Incomplete, i) { // that one is of --outdated alone
 			doc.Incomplete = append(doc.Incomplete, i)
 		}
+	}
+	if alone {
+		return scan.Complete, nil
 	}
 	app, err := s.api.Application(ctx, doc.Application)
 	if err != nil {

@@ -11,6 +11,9 @@ import (
 	"github.com/drydock-dev/drydock/pkg/report"
 )
 
+// maxGaps is how many of the things a scan could not determine a plan lists.
+const maxGaps = 5
+
 // planExit is the exit code of a plan (cli.md): every outcome says which.
 func planExit(p *report.Plan, complete bool) int {
 	code := report.ExitOK
@@ -42,7 +45,14 @@ func renderPlan(p *page, plan *report.Plan, complete bool, now time.Time, files 
 	renderOutcomes(p, plan)
 	if !complete {
 		p.gap()
-		p.wrapped(strong, "  ", "? the scan was incomplete, so there may be more; drydock scan %s says why", shellWord(path))
+		p.line(strong, "the scan was incomplete, so there may be more:")
+		for i, g := range plan.Incomplete {
+			if i == maxGaps {
+				p.wrapped(plain, "    ", "  and %d more, which drydock scan %s lists", len(plan.Incomplete)-i, shellWord(path))
+				break
+			}
+			renderGap(p, g)
+		}
 	}
 	p.gap()
 	for _, f := range files {

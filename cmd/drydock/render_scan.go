@@ -210,12 +210,16 @@ func renderIncomplete(p *page, s *report.Scan) {
 		p.line(strong, "incomplete: %s could not be determined", count(len(s.Incomplete), "thing"))
 	}
 	for _, i := range s.Incomplete {
-		where := place(i.Source, i.Line)
-		if where != "" {
-			where += ": "
-		}
-		p.wrapped(plain, "    ", "? %s%s (%s)", where, i.Detail, i.Reason)
+		renderGap(p, i)
 	}
+}
+
+func renderGap(p *page, i inventory.Incomplete) {
+	where := place(i.Source, i.Line)
+	if where != "" {
+		where += ": "
+	}
+	p.wrapped(plain, "    ", "? %s%s (%s)", where, i.Detail, i.Reason)
 }
 
 // renderBasis says what the result stands on.

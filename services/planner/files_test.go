@@ -217,6 +217,21 @@ func TestHashedApplication(t *testing.T) {
 	}
 }
 
+// What runs in production may be older than what the repository asks for: only the latter is installed next.
+func TestRequirementsAreOfTheRepository(t *testing.T) {
+	inv := &inventory.Inventory{Packages: []inventory.Package{
+		{Package: "werkzeug", Ecosystem: pypi, Version: "2.2.2", Pin: inventory.Exact, Source: "site-packages", Scope: "environment:production"},
+	}}
+	p := &report.Plan{Application: "x", Resolution: "per-package"}
+	if got := lines(string(requirements(p, inv, "Requirements", anyPhase))); got != "werkzeug==2.2.2" {
+		t.Errorf("an environment alone: %s", got)
+	}
+	inv.Packages = append(inv.Packages, inventory.Package{Package: "flask", Ecosystem: pypi, Version: "3.1.0", Pin: inventory.Exact, Source: "requirements.txt", Scope: "repository:requirements.txt"})
+	if got := lines(string(requirements(p, inv, "Requirements", anyPhase))); got != "flask==3.1.0" {
+		t.Errorf("beside a repository: %s", got)
+	}
+}
+
 func TestRequirementsOfOddSources(t *testing.T) {
 	inv := &inventory.Inventory{}
 	add := func(p inventory.Package) {

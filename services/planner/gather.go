@@ -83,7 +83,11 @@ func (s *Service) gather(ctx context.Context, f worker.Facts) (*situation, error
 		reports, inventories = append(reports, rep), append(inventories, inv)
 		in.Inventories = append(in.Inventories, sc.Scan.Inventory)
 		in.Complete = in.Complete && sc.Scan.Complete
-		in.Incomplete = append(in.Incomplete, rep.Incomplete...)
+		for _, i := range rep.Incomplete {
+			if i.Reason != inventory.IndexUnreachable { // of --outdated alone; what it means for updates stands in the outcomes
+				in.Incomplete = append(in.Incomplete, i)
+			}
+		}
 	}
 	slices.Sort(in.Inventories)
 	if err := in.merge(ctx, f.Evidence, inventories, in.Scan.Inventory); err != nil {

@@ -87,9 +87,10 @@ func requirementLines(inv *inventory.Inventory, moved map[moveKey]report.Update,
 	taken := map[string]string{} // name and marker → the line's version
 	hashed := hashedScopes(inv)
 	primary := ""
+	repository := slices.ContainsFunc(inv.Packages, func(p inventory.Package) bool { return p.Ecosystem == pypi && !installed(p) })
 	for _, p := range inOrder(inv.Packages) {
-		if p.Ecosystem != pypi {
-			continue
+		if p.Ecosystem != pypi || repository && installed(p) {
+			continue // what runs somewhere is not what the repository asks for: together they may contradict each other
 		}
 		if primary == "" {
 			primary = p.Scope
@@ -119,6 +120,9 @@ func requirementLines(inv *inventory.Inventory, moved map[moveKey]report.Update,
 	}
 	return out
 }
+
+// installed tells what is found in a live environment from what a manifest asks for.
+func installed(p inventory.Package) bool { return strings.HasPrefix(p.Scope, "environment:") }
 
 // inOrder puts the sources that an installation starts from first: requirements.txt before others, the
 // shallower first.
