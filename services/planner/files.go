@@ -2,6 +2,7 @@ package planner
 
 import (
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -44,11 +45,18 @@ func WriteFiles(ctx context.Context, dir string, p *report.Plan, inv *inventory.
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, fmt.Errorf("write the plan's files: make the output directory: %w", err)
 	}
-	ledger := readLedger(dir)
-	if err := writeAll(dir, files); err != nil {
+	// The directory may lie in a hostile repository: nothing is read, written or removed through a link that
+	// leads out of it.
+	root, err := os.OpenRoot(dir)
+	if err != nil {
 		return nil, fmt.Errorf("write the plan's files to %s: %w", dir, err)
 	}
-	if err := settleUpdated(dir, ledger, changed); err != nil {
+	defer func() { _ = root.Close() }() // nothing is written through it any more
+	ledger := readLedger(root)
+	if err := writeAll(root, files); err != nil {
+		return nil, fmt.Errorf("write the plan's files to %s: %w", dir, err)
+	}
+	if err := settleUpdated(root, ledger, changed); err != nil {
 		return nil, fmt.Errorf("write the plan's files to %s: %w", dir, err)
 	}
 	return slices.Sorted(maps.Keys(files)), nil
@@ -144,31 +152,30 @@ func mark(did map[moveKey]bool, all []report.Update, u report.Update) {
 
 // writeAll puts every file aside in a folder of its own beside its place, then renames them all. A full disk
 // shows while they are put aside, when nothing has its name yet.
-func writeAll(dir string, files map[string][]byte) (err error) {
-	aside, err := os.MkdirTemp(dir, ".drydock-")
-	if err != nil {
-		return err
+func writeAll(root *os.Root, files map[string][]byte) (err error) {
+	aside := ".drydock-" + rand.Text()
+	if err := root.Mkdir(aside, 0o700); err != nil {
+		return noPath(err, aside)
 	}
 	defer func() {
-		if rerr := os.RemoveAll(aside); err == nil {
+		if rerr := root.RemoveAll(aside); err == nil {
 			err = rerr
 		}
 	}()
 	names := slices.Sorted(maps.Keys(files))
 	for i, name := range names {
-		if err := writeFile(filepath.Join(aside, fmt.Sprint(i)), files[name]); err != nil {
+		if err := writeFile(root, path.Join(aside, fmt.Sprint(i)), files[name]); err != nil {
 			return noPath(err, name)
 		}
-		target := filepath.Join(dir, filepath.FromSlash(name))
-		if err := os.MkdirAll(filepath.Dir(target), 0o755); err != nil {
-			return err
+		if err := root.MkdirAll(path.Dir(name), 0o755); err != nil {
+			return noPath(err, name)
 		}
-		if info, err := os.Lstat(target); err == nil && info.IsDir() {
+		if info, err := root.Lstat(name); err == nil && info.IsDir() {
 			return fmt.Errorf("%s: a directory is in its place", name)
 		}
 	}
 	for i, name := range names {
-		if err := os.Rename(filepath.Join(aside, fmt.Sprint(i)), filepath.Join(dir, filepath.FromSlash(name))); err != nil {
+		if err := root.Rename(path.Join(aside, fmt.Sprint(i)), name); err != nil {
 			return noPath(err, name)
 		}
 	}
@@ -178,14 +185,18 @@ func writeAll(dir string, files map[string][]byte) (err error) {
 // noPath names the file as the reader knows it, not the one put aside.
 func noPath(err error, name string) error {
 	var pe *fs.PathError
-	if errors.As(err, &pe) {
+	var le *os.LinkError
+	switch {
+	case errors.As(err, &pe):
 		err = pe.Err
+	case errors.As(err, &le):
+		err = le.Err
 	}
 	return fmt.Errorf("%s: %w", name, err)
 }
 
-func writeFile(name string, data []byte) error {
-	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+func writeFile(root *os.Root, name string, data []byte) error {
+	f, err := root.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
 	if err != nil {
 		return err
 	}
@@ -201,21 +212,20 @@ func writeFile(name string, data []byte) error {
 
 // settleUpdated removes the manifests an earlier plan wrote below updated/ that this one does not change,
 // where nobody touched them since, and remembers those of this plan.
-func settleUpdated(dir string, ledger map[string]evidence.Digest, changed map[string][]byte) error {
+func settleUpdated(root *os.Root, ledger map[string]evidence.Digest, changed map[string][]byte) error {
 	for name, digest := range ledger {
-		if _, again := changed[name]; again || !filepath.IsLocal(filepath.FromSlash(name)) || !strings.HasPrefix(name, updatedDir+"/") {
+		if _, again := changed[name]; again || !strings.HasPrefix(name, updatedDir+"/") {
 			continue
 		}
-		full := filepath.Join(dir, filepath.FromSlash(name))
-		if data, err := os.ReadFile(full); err == nil && evidence.Of(data) == digest {
-			if err := os.Remove(full); err != nil {
+		if data, err := root.ReadFile(name); err == nil && evidence.Of(data) == digest {
+			if err := root.Remove(name); err != nil {
 				return err
 			}
-			removeEmpty(filepath.Dir(full), dir)
+			removeEmpty(root, path.Dir(name))
 		}
 	}
 	if len(changed) == 0 {
-		if err := os.Remove(filepath.Join(dir, ledgerName)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		if err := root.Remove(ledgerName); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
 		return nil
@@ -228,19 +238,19 @@ func settleUpdated(dir string, ledger map[string]evidence.Digest, changed map[st
 	if err != nil {
 		return err
 	}
-	return writeAll(dir, map[string][]byte{ledgerName: data})
+	return writeAll(root, map[string][]byte{ledgerName: data})
 }
 
-// removeEmpty removes empty folders upwards, up to stop.
-func removeEmpty(dir, stop string) {
-	for dir != stop && os.Remove(dir) == nil {
-		dir = filepath.Dir(dir)
+// removeEmpty removes empty folders upwards.
+func removeEmpty(root *os.Root, dir string) {
+	for dir != "." && root.Remove(dir) == nil {
+		dir = path.Dir(dir)
 	}
 }
 
-func readLedger(dir string) map[string]evidence.Digest {
+func readLedger(root *os.Root) map[string]evidence.Digest {
 	var m map[string]evidence.Digest
-	data, err := os.ReadFile(filepath.Join(dir, ledgerName))
+	data, err := root.ReadFile(ledgerName)
 	if err != nil || json.Unmarshal(data, &m) != nil {
 		return nil
 	}
