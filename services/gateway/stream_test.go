@@ -164,6 +164,18 @@ func TestClientNamesAServerThatIsNotThere(t *testing.T) {
 	if _, err := c.Events(t.Context(), api.EventQuery{Follow: true}, func(bus.Record) error { return nil }); !api.Is(err, api.Unavailable) {
 		t.Errorf("stream without a server: %v", err)
 	}
+	for _, address := range []string{"http://ana:s3cret@127.0.0.1:1", "ana:s3cret@127.0.0.1:1", "http://ana:s3cret%zz@x", "ftp://ana:s3cret@x"} {
+		c, err := client.New(address)
+		if err == nil {
+			if strings.Contains(c.Address(), "s3cret") {
+				t.Errorf("address %s", c.Address())
+			}
+			_, err = c.Status(t.Context())
+		}
+		if err == nil || strings.Contains(err.Error(), "s3cret") {
+			t.Errorf("%s: %v", address, err)
+		}
+	}
 	if _, err := client.New("ftp://x"); err == nil {
 		t.Error("ftp://x is no address of a Drydock")
 	}

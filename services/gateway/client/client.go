@@ -22,7 +22,8 @@ import (
 
 // Client speaks to one Drydock. Safe for concurrent use.
 type Client struct {
-	base string
+	base string // where requests go; may hold a user and password for a proxy in front
+	name string // the same without them
 	http *http.Client
 }
 
@@ -44,15 +45,22 @@ func New(base string) (*Client, error) {
 	}
 	u, err := url.Parse(base)
 	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
-		return nil, fmt.Errorf("server %q is not an address such as http://127.0.0.1:7700", base)
+		return nil, fmt.Errorf("server %q is not an address such as http://127.0.0.1:7700", withoutUser(base))
 	}
 	t := &http.Transport{Proxy: http.ProxyFromEnvironment, ResponseHeaderTimeout: answerTime, MaxIdleConnsPerHost: 8,
 		DialContext: (&net.Dialer{Timeout: 5 * time.Second}).DialContext}
-	return &Client{base: strings.TrimRight(base, "/"), http: &http.Client{Transport: t}}, nil
+	base = strings.TrimRight(base, "/")
+	return &Client{base: base, name: withoutUser(base), http: &http.Client{Transport: t}}, nil
 }
 
-// Address is the server's.
-func (c *Client) Address() string { return c.base }
+// Address is the server's, without credentials.
+func (c *Client) Address() string { return c.name }
+
+// withoutUser drops user and password from an address, whether it is a proper one or not.
+func withoutUser(base string) string {
+	scheme, rest, _ := strings.Cut(base, "://")
+	return scheme + "://" + rest[strings.LastIndexByte(rest, '@')+1:]
+}
 
 // Close gives idle connections back.
 func (c *Client) Close() error { c.http.CloseIdleConnections(); return nil }
@@ -134,7 +142,7 @@ func (c *Client) Evidence(ctx context.Context, digest string) ([]byte, error) {
 		return nil, c.unreachable(err)
 	}
 	if got := evidence.Of(data); string(got) != digest {
-		return nil, fmt.Errorf("read evidence %s from %s: %w (got %s)", digest, c.base, evidence.ErrCorrupt, got)
+		return nil, fmt.Errorf("read evidence %s from %s: %w (got %s)", digest, c.name, evidence.ErrCorrupt, got)
 	}
 	return data, nil
 }
@@ -157,7 +165,7 @@ func call[T any](ctx context.Context, c *Client, method, path string, in any) (T
 		if ctx.Err() != nil {
 			return out, ctx.Err()
 		}
-		return out, fmt.Errorf("read the answer of %s%s: %w; is it a Drydock?", c.base, path, err)
+		return out, fmt.Errorf("read the answer of %s%s: %w; is it a Drydock?", c.name, path, err)
 	}
 	return out, nil
 }
@@ -199,7 +207,7 @@ func (c *Client) problem(res *http.Response, data []byte) error {
 	if json.Unmarshal(data, &p) == nil && p.Status != 0 && p.Type != "" {
 		return &p
 	}
-	return api.NewProblem(api.Unavailable, "give the address that `drydock up` printed", "%s answered %s, which is not how Drydock answers", c.base, res.Status)
+	return api.NewProblem(api.Unavailable, "give the address that `drydock up` printed", "%s answered %s, which is not how Drydock answers", c.name, res.Status)
 }
 
 func (c *Client) unreachable(err error) error {
@@ -207,5 +215,5 @@ func (c *Client) unreachable(err error) error {
 	if errors.As(err, &u) {
 		err = u.Err
 	}
-	return api.NewProblem(api.Unavailable, "start one with `drydock up`, or leave --server out", "reach Drydock at %s: %v", c.base, err)
+	return api.NewProblem(api.Unavailable, "start one with `drydock up`, or leave --server out", "reach Drydock at %s: %v", c.name, err)
 }
