@@ -165,6 +165,8 @@ func UpdateLists(ctx context.Context, dir, kev, epss string, o UpdateOptions) er
 		shown := l.source
 		if u, err := parseURL(l.source); err == nil {
 			shown = bare(u)
+		} else if strings.Contains(l.source, "://") {
+			shown = "its address" // no echo: it may hold a password
 		}
 		if err := updateList(ctx, dir, l.kind, l.source, o); err != nil {
 			return fmt.Errorf("take in the %s list from %s: %w; a list already in use stays", strings.ToUpper(l.kind.name), shown, err)

@@ -170,6 +170,9 @@ func TestUpdateOfNothing(t *testing.T) {
 		if _, err := Update(t.Context(), dir, UpdateOptions{Mirror: bad}); !errors.Is(err, ErrMirror) || strings.Contains(err.Error(), "sec") {
 			t.Errorf("%q: %v", bad, err)
 		}
+		if err := UpdateLists(t.Context(), dir, bad, bad, UpdateOptions{}); strings.Contains(bad, "://") && !errors.Is(err, ErrMirror) || strings.Contains(err.Error(), "sec") {
+			t.Errorf("list %q: %v", bad, err)
+		}
 	}
 	if _, err := Update(t.Context(), dir, UpdateOptions{Mirror: "http://127.0.0.1:1/", Ecosystems: []string{"Lunar"}}); !errors.Is(err, ErrEcosystem) {
 		t.Error(err)
