@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/url"
 	"os"
 	"strings"
 	"time"
@@ -65,8 +66,8 @@ func Connect(ctx context.Context, c ExternalConfig) (Bus, error) {
 	return b, nil
 }
 
-func dial(url, creds string, opts ...nats.Option) (*nats.Conn, error) {
-	if url == "" {
+func dial(address, creds string, opts ...nats.Option) (*nats.Conn, error) {
+	if address == "" {
 		return nil, fmt.Errorf("connect to the event log: %w: no URL", ErrInvalid)
 	}
 	opts = append(opts, nats.Timeout(connectTimeout))
@@ -76,10 +77,13 @@ func dial(url, creds string, opts ...nats.Option) (*nats.Conn, error) {
 		}
 		opts = append(opts, nats.UserCredentials(creds))
 	}
-	nc, err := nats.Connect(url, opts...)
+	nc, err := nats.Connect(address, opts...)
+	var bad *url.Error
 	switch {
 	case errors.Is(err, nats.ErrAuthorization):
 		return nil, fmt.Errorf("connect to the event log: %w: the server refuses these credentials (file %q)", ErrDenied, creds)
+	case errors.As(err, &bad): // its text repeats the URL, which may hold a password
+		return nil, fmt.Errorf("connect to the event log: %w: not a URL such as nats://host:4222", ErrInvalid)
 	case err != nil:
 		return nil, fmt.Errorf("connect to the event log: %w: %w", ErrUnavailable, err)
 	}
