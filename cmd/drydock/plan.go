@@ -30,7 +30,8 @@ func planCommand(c *cli) *cobra.Command {
 there is none. Updates are grouped in phases by the policy, each with a deadline.
 
 Nothing at PATH is changed. --out-dir writes the requirements files, the changed manifests and
-the plan as JSON and Markdown. Exit 1 says that a finding has no planned fix, 2 that something
+the plan as JSON and Markdown; choose a folder outside PATH, since a scan takes requirements
+files wherever it finds them. Exit 1 says that a finding has no planned fix, 2 that something
 could not be determined.`,
 		Args: exactArgs("PATH"),
 		RunE: func(cmd *cobra.Command, args []string) error {
