@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/drydock-dev/drydock/pkg/bus"
@@ -91,6 +92,7 @@ type Service struct {
 	cfg     Config
 	deps    Deps
 	started time.Time
+	streams atomic.Int64 // of events, open now
 }
 
 // New makes a gateway.

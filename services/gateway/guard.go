@@ -35,7 +35,7 @@ func (s *Service) guard(next http.Handler) http.Handler {
 				return
 			}
 		}
-		if site := r.Header.Get("Sec-Fetch-Site"); site == "cross-site" {
+		if site := r.Header.Get("Sec-Fetch-Site"); site != "" && site != "same-origin" && site != "none" {
 			refuse(w, "Sec-Fetch-Site %q may not use this API", site)
 			return
 		}

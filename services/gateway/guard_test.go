@@ -25,6 +25,8 @@ func TestForeignPagesAreRefused(t *testing.T) {
 		"foreign origin":        {"Origin", "https://evil.example", 403},
 		"null origin":           {"Origin", "null", 403},
 		"cross-site navigation": {"Sec-Fetch-Site", "cross-site", 403},
+		"page on another port":  {"Sec-Fetch-Site", "same-site", 403},
+		"typed in a browser":    {"Sec-Fetch-Site", "none", 200},
 	} {
 		t.Run(name, func(t *testing.T) {
 			req, _ := http.NewRequest(http.MethodGet, h.server.URL+"/v1/status", nil)

@@ -17,6 +17,10 @@ const (
 	glance = time.Second
 	// beat keeps a stream's connection open through proxies that cut silent ones.
 	beat = 15 * time.Second
+	// maxStreams bounds the streams of events open at once, each of which has a consumer of the log.
+	maxStreams = 256
+	// streamTime bounds one write to a stream.
+	streamTime = 30 * time.Second
 	// poll is how often progress is looked at first; it doubles up to pollMax.
 	poll = time.Millisecond
 	// pollMax bounds the delay between looks.

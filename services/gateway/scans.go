@@ -85,8 +85,9 @@ func checkRequest(q api.ScanRequest) error {
 		return api.NewProblem(api.InvalidInput, "use urgent or routine", "lane %q is unknown", q.Lane)
 	case q.Application == events.Org:
 		return api.NewProblem(api.InvalidInput, "choose another", "application name %q stands for the organisation", q.Application)
-	case strings.Contains(q.IndexURL, "@"):
-		return api.NewProblem(api.InvalidInput, "configure credentials on the server", "index_url holds credentials, which would end up in the log")
+	case strings.ContainsAny(q.IndexURL, "@?#"):
+		return api.NewProblem(api.InvalidInput, "put them into the netrc file of whoever runs Drydock, or into index.url of its configuration",
+			"the index URL holds credentials or a query, which would end up in the log")
 	case q.IndexURL != "" && !isAddress(q.IndexURL):
 		return api.NewProblem(api.InvalidInput, "give one such as https://HOST/simple/", "index_url %q is not an http or https address", q.IndexURL)
 	}

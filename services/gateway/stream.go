@@ -67,16 +67,25 @@ func eventName(typ string) (string, error) {
 // serveEvents writes server-sent events (WHATWG HTML §9.2). The id of each is its sequence, so that a
 // client that was cut off says with Last-Event-ID where to go on.
 func (s *Service) serveEvents(ctx context.Context, w http.ResponseWriter, q api.EventQuery) {
+	defer s.streams.Add(-1)
+	if s.streams.Add(1) > maxStreams {
+		say(w, api.NewProblem(api.Unavailable, "end some of the streams that are open, then try again", "stream the events: %d streams are open already", maxStreams))
+		return
+	}
 	w.Header().Set("Content-Type", "text/event-stream")
 	w.Header().Set("Cache-Control", "no-store")
 	w.Header().Set("X-Accel-Buffering", "no")
 	w.WriteHeader(http.StatusOK)
-	out := &sse{w: w, flush: http.NewResponseController(w).Flush}
+	out := &sse{w: w, to: http.NewResponseController(w)}
+	var beats sync.WaitGroup
+	defer beats.Wait() // w is not to be written to once this has returned
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	if q.Follow {
-		out.comment("follows")
-		go out.beat(ctx, cancel)
+		if out.comment("follows") != nil {
+			return
+		}
+		beats.Go(func() { out.beat(ctx, cancel) })
 	}
 	last, err := s.Events(ctx, q, func(r bus.Record) error {
 		line, err := EncodeRecord(r)
@@ -110,14 +119,25 @@ func EncodeRecord(r bus.Record) ([]byte, error) {
 
 // sse writes events of one stream; safe for concurrent use.
 type sse struct {
-	mu    sync.Mutex
-	w     http.ResponseWriter
-	flush func() error
+	mu sync.Mutex
+	w  http.ResponseWriter
+	to *http.ResponseController
+}
+
+// begin bounds what is written until end: a client that reads nothing must not hold a stream for ever.
+func (o *sse) begin() {
+	o.mu.Lock()
+	_ = o.to.SetWriteDeadline(time.Now().Add(streamTime)) // where there is none, there is no connection to hold
+}
+
+func (o *sse) end() {
+	_ = o.to.SetWriteDeadline(time.Time{})
+	o.mu.Unlock()
 }
 
 func (o *sse) send(id, name string, data []byte, flush bool) error {
-	o.mu.Lock()
-	defer o.mu.Unlock()
+	o.begin()
+	defer o.end()
 	if id != "" {
 		id = "id: " + id + "\n"
 	}
@@ -125,18 +145,18 @@ func (o *sse) send(id, name string, data []byte, flush bool) error {
 		return err
 	}
 	if flush {
-		return o.flush()
+		return o.to.Flush()
 	}
 	return nil
 }
 
 func (o *sse) comment(text string) error {
-	o.mu.Lock()
-	defer o.mu.Unlock()
+	o.begin()
+	defer o.end()
 	if _, err := fmt.Fprintf(o.w, ": %s\n\n", text); err != nil {
 		return err
 	}
-	return o.flush()
+	return o.to.Flush()
 }
 
 // beat keeps the connection alive, and ends the stream when the client is gone.
