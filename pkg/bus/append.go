@@ -54,7 +54,7 @@ func readAck(data []byte) (pubAck, error) {
 
 // Append implements [Log]. One event goes as a plain publish, several as an atomic batch; both carry the one
 // filter of the application, because the server compares sequences only between writers that name the same
-// filter (facts.md §2).
+// filter (docs/nats.md).
 func (b *jsBus) Append(ctx context.Context, app string, evs []events.Event, after uint64) (uint64, error) {
 	if err := CheckAppend(app, evs); err != nil {
 		return 0, fmt.Errorf("append to %s: %w", app, err)

@@ -58,7 +58,7 @@ func (b *jsBus) declare(ctx context.Context, stream string, c Consumer) error {
 }
 
 // jsDeliveries pulls exactly as many messages as there are free workers. The client library's iterators keep
-// as many again in a buffer, where AckWait runs out while nobody works on them (facts: 12 messages ran 30 times).
+// as many again in a buffer, where AckWait runs out while nobody works on them (12 messages ran 30 times).
 type jsDeliveries struct {
 	b       *jsBus
 	c       Consumer
@@ -291,7 +291,7 @@ func (m *jsMessage) Nak(ctx context.Context, delay time.Duration) error {
 	return m.answer(ctx, nakBody(delay))
 }
 
-// nakBody always names a delay: a bare Nak burns MaxDeliver within a millisecond (facts.md §2).
+// nakBody always names a delay: a bare Nak burns MaxDeliver within a millisecond (docs/nats.md).
 func nakBody(delay time.Duration) []byte {
 	return fmt.Appendf(nil, `-NAK {"delay": %d}`, max(delay, time.Millisecond))
 }

@@ -7,7 +7,7 @@ import (
 )
 
 // Free space below which nothing more is stored. The server does not refuse a write on a full disk: it never
-// answers and stays wedged after space returns (facts.md §2), so it must not come to that. Design §4 says a
+// answers and stays wedged after space returns (docs/nats.md), so it must not come to that. Design §4 says a
 // tenth of the disk; on a large one the floor is enough.
 const (
 	diskReservePercent = 10

@@ -192,7 +192,7 @@ func (h *embedded) answered() {
 }
 
 // watch starts the server anew once there is room again: after a full disk it stays wedged for good, while
-// everything that was acknowledged is there after a restart (facts.md §2).
+// everything that was acknowledged is there after a restart (docs/nats.md).
 func (h *embedded) watch(alive context.Context) {
 	tick := time.NewTicker(wedgeLook)
 	defer tick.Stop()

@@ -96,7 +96,7 @@ func newJSBus(kind string, set settings) *jsBus {
 }
 
 // onError makes a refusal by the server's permissions final at once. Otherwise it would look like a server
-// that does not answer, for ever (facts: permission violations surface as a timeout).
+// that does not answer, for ever (docs/nats.md).
 func (b *jsBus) onError(_ *nats.Conn, _ *nats.Subscription, err error) {
 	if errors.Is(err, nats.ErrPermissionViolation) || errors.Is(err, nats.ErrAuthorization) {
 		b.end(fmt.Errorf("%w: %s; grant it to this user and restart", ErrDenied, strings.TrimPrefix(err.Error(), "nats: ")))
@@ -146,7 +146,7 @@ func (b *jsBus) request(ctx context.Context, msg *nats.Msg) (*nats.Msg, error) {
 	return answer, nil
 }
 
-// Codes of the JetStream API that mean something to a caller (facts.md §2).
+// Codes of the JetStream API that mean something to a caller (docs/nats.md).
 const (
 	codeWrongSequence      = 10071
 	codeWrongSequenceRaft  = 10164

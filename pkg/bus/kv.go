@@ -13,7 +13,7 @@ import (
 )
 
 // jsKV is a bucket. It writes by plain publishes: the client's Update drops the TTL of a key, so that a renewed
-// lease would become permanent (facts.md §2).
+// lease would become permanent (docs/nats.md).
 type jsKV struct {
 	b    *jsBus
 	name string

@@ -24,7 +24,7 @@ const (
 	None   Pin = "none"  // no version at all
 )
 
-// Reasons of Incomplete (cli.md).
+// Reasons of Incomplete (docs/formats.md).
 const (
 	Unpinned             = "unpinned"
 	RangedPin            = "ranged"

@@ -5,7 +5,7 @@ import (
 	jsonv1 "github.com/go-json-experiment/json/v1"
 )
 
-// Lists are always there, if empty (cli.md): a script may range over them without asking.
+// Lists are always there, if empty (docs/formats.md): a script may range over them without asking.
 var encoding = json.JoinOptions(jsonv1.DefaultOptionsV1(), json.FormatNilSliceAsNull(false), json.FormatNilMapAsNull(false))
 
 // MarshalJSON writes the document with its lists, empty ones as [].

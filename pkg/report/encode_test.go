@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// TestListsAreAlwaysThere is what cli.md promises to scripts.
+// TestListsAreAlwaysThere is what docs/formats.md promises to scripts.
 func TestListsAreAlwaysThere(t *testing.T) {
 	for name, c := range map[string]struct {
 		doc  any

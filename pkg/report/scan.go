@@ -14,7 +14,7 @@ type Tool struct {
 	Version string `json:"version"`
 }
 
-// Exit codes (cli.md).
+// Exit codes (docs/formats.md).
 const (
 	ExitOK          = 0
 	ExitFindings    = 1

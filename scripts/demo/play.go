@@ -51,7 +51,7 @@ func (d *demo) advisories(ctx context.Context) error {
 	return d.show(ctx, []int{0}, "db", "import", archive)
 }
 
-// The exit codes of cli.md: the demo's advisories are partial, so that a scan is
+// The exit codes of docs/formats.md: the demo's advisories are partial, so that a scan is
 // never complete (2); and one finding has no fix (1), which counts before that.
 func (d *demo) scan(ctx context.Context) error {
 	return d.show(ctx, d.codes(2), "scan", d.app, "--app", "payments")

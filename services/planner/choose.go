@@ -61,7 +61,7 @@ type hitFunc func(version string) ([]advisory.Hit, error)
 
 // choose picks the lowest release above current that no advisory hits and that the wishes allow. It looks at
 // what hits each candidate, not only at what hits the current version: the first fixed version may itself be
-// vulnerable (facts.md §4). It never goes down. An error means that the current version can't be ordered.
+// vulnerable. It never goes down. An error means that the current version can't be ordered.
 func choose(current string, releases []index.Release, hits hitFunc, w wishes) (choice, error) {
 	from, err := pep440.Parse(current)
 	if err != nil {

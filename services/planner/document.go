@@ -43,7 +43,7 @@ func document(in *situation, res resolution, vs []verdict, ps []phase, tool repo
 	return p, err
 }
 
-// exitCode is that of `drydock plan` (cli.md): 1 beats 2 beats 0.
+// exitCode is that of `drydock plan` (docs/formats.md): 1 beats 2 beats 0.
 func exitCode(outcomes []report.Outcome, complete bool) int {
 	code := report.ExitOK
 	if !complete {

@@ -27,7 +27,7 @@ const updatedDir = "updated"
 // changed goes away, and a file somebody else put there never does.
 const ledgerName = ".drydock-updated.json"
 
-// WriteFiles writes the files of `drydock plan --out-dir` (cli.md) and returns their names relative to dir,
+// WriteFiles writes the files of `drydock plan --out-dir` (docs/formats.md) and returns their names relative to dir,
 // sorted: the plan as JSON, plan.md, the requirements files of the urgent phases and of all, and under
 // updated/ each manifest that changes. inv is the plan's inventory and ev holds the manifests it was read
 // from. dir is made when missing. All files are written whole or none is: they are put aside first and

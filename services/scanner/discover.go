@@ -11,7 +11,7 @@ import (
 	"github.com/drydock-dev/drydock/pkg/inventory"
 )
 
-// skipped directories are never what an application declares (cli.md, "What counts").
+// skipped directories are never what an application declares (docs/formats.md, "What counts").
 var skipped = map[string]bool{".git": true, "site-packages": true, "node_modules": true, "__pycache__": true, ".tox": true}
 
 // discovery walks the tree and collects tasks.

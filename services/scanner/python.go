@@ -13,7 +13,7 @@ var leading = regexp.MustCompile(`^[0-9]{1,2}(\.[0-9]{1,3}){0,2}`)
 func leadingVersion(s string) string { return leading.FindString(strings.TrimSpace(s)) }
 
 // declaredPython is the interpreter the application declares at its root: .python-version, runtime.txt, else
-// the lowest that requires-python of pyproject.toml allows (cli.md). Empty: none.
+// the lowest that requires-python of pyproject.toml allows (docs/formats.md). Empty: none.
 func declaredPython(t *tree) string {
 	if data, err := t.read(".python-version", maxGitFile); err == nil {
 		for line := range strings.Lines(string(data)) {

@@ -15,7 +15,7 @@ type requirements struct{}
 
 func (requirements) Kind() string { return "requirements" }
 
-// Takes follows cli.md, "What counts".
+// Takes follows docs/formats.md, "What counts".
 func (requirements) Takes(name string) bool {
 	dir, base := path.Split(name)
 	stem, ok := strings.CutSuffix(base, ".txt")
