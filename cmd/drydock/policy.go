@@ -156,19 +156,22 @@ func (c *cli) explain(p *policy.Policy, facts policy.Facts, clocks policy.Clocks
 	class := p.Class(doc.Decision.Class)
 	pg.line(bold, "%s: %s, by rule %s", facts.Package, doc.Decision.Class, doc.Decision.Rule)
 	if !doc.Deadline.At.IsZero() {
-		pg.line(plain, "deadline  %s", until(doc.Deadline.At, clocks.Detected))
+		pg.line(plain, "deadline  %s", until(doc.Deadline.At, time.Now()))
 		pg.wrapped(plain, "          ", "because   %s", doc.Deadline.Rule)
 	}
-	pg.wrapped(plain, "          ", "by        %s, branch %s, window %s, %s", class.Method, class.Branch, class.Window, count(class.Approvals.Count, "approval"))
-	pg.gap()
-	rows := [][]cell{}
-	for _, v := range doc.Decision.Trace {
-		mark := cell{"no", dim}
-		if v.Applies {
-			mark = cell{"yes", green}
-		}
-		rows = append(rows, []cell{mark, {v.Rule, plain}, {string(v.Class), plain}, {v.Why, plain}})
+	approvals := count(class.Approvals.Count, "approval")
+	for _, group := range class.Approvals.From {
+		approvals += ", one of " + group
 	}
-	pg.table([]column{{head: "APPLIES"}, {head: "RULE", shrink: true}, {head: "CLASS"}, {head: "WHY", shrink: true}}, rows)
+	pg.wrapped(plain, "          ", "by        %s, branch %s, window %s, %s", class.Method, class.Branch, class.Window, approvals)
+	pg.gap()
+	pg.line(dim, "APPLIES  RULE, CLASS AND WHY")
+	for _, v := range doc.Decision.Trace { // no table: a reason cut short explains nothing
+		mark, style := "no", dim
+		if v.Applies {
+			mark, style = "yes", plain
+		}
+		pg.wrapped(style, "           ", "%-7s  %s (%s): %s", mark, v.Rule, v.Class, v.Why)
+	}
 	return c.result([]byte(pg.b.String()))
 }

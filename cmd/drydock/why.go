@@ -378,13 +378,28 @@ func (w *inquiry) digest(d string) error {
 	case err == nil:
 		w.a.Headline = fmt.Sprintf("%s is a stored document of %d bytes, named by %s", short(d), len(data), count(len(hits), "event"))
 	case len(hits) > 0 && api.Is(err, api.NotFound):
-		w.a.Headline = fmt.Sprintf("%s names no stored document, and stands in %s", short(d), count(len(hits), "event"))
+		if w.a.Headline = planHeadline(hits, d); w.a.Headline == "" {
+			w.a.Headline = fmt.Sprintf("%s names no stored document, and stands in %s", short(d), count(len(hits), "event"))
+		}
 	case api.Is(err, api.NotFound):
 		return surroundings("nothing here is called %s: no event names it and no document has it", d)
 	default:
 		return err
 	}
 	return nil
+}
+
+// planHeadline says what became of the plan called d; empty when the events speak of no such plan.
+func planHeadline(hits []bus.Record, d string) (headline string) {
+	for _, r := range hits {
+		if p, err := events.Decode[events.PlanGenerated](r.Event); err == nil && p.Plan == d {
+			headline = fmt.Sprintf("plan %s of %s: %s, in force", short(d), events.App(r.Event), count(len(p.Phases), "phase"))
+		}
+		if p, err := events.Decode[events.PlanSuperseded](r.Event); err == nil && p.Plan == d {
+			headline = fmt.Sprintf("plan %s of %s: superseded by %s", short(d), events.App(r.Event), short(p.By))
+		}
+	}
+	return headline
 }
 
 func (w *inquiry) sequence(seq uint64) error {
