@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/sony/gobreaker/v2"
@@ -21,6 +22,7 @@ type Breaker struct {
 	name    string
 	timeout time.Duration
 	cb      *gobreaker.CircuitBreaker[struct{}]
+	last    atomic.Pointer[string] // what the last failure said
 }
 
 // BreakerStatus is a breaker's state for metrics and `drydock status`.
@@ -57,7 +59,7 @@ var errCallerGone = errors.New("given up by the caller")
 
 // Do calls f with a context that ends after the breaker's time limit; f must obey it. An error that f calls
 // permanent (a name that does not exist) is an answer and does not count as a failure. A call that is not
-// made returns an error wrapping [ErrOpen].
+// made returns an error wrapping [ErrOpen] that says what the last failure was.
 func (b *Breaker) Do(ctx context.Context, f func(context.Context) error) error {
 	var answer error
 	_, err := b.cb.Execute(func() (struct{}, error) {
@@ -73,9 +75,16 @@ func (b *Breaker) Do(ctx context.Context, f func(context.Context) error) error {
 		if answer != nil && call.Err() != nil {
 			answer = fmt.Errorf("%w (%w)", context.Cause(call), answer)
 		}
+		if answer != nil && Kind(answer) == "transient" {
+			why := answer.Error()
+			b.last.Store(&why)
+		}
 		return struct{}{}, answer
 	})
 	if errors.Is(err, gobreaker.ErrOpenState) || errors.Is(err, gobreaker.ErrTooManyRequests) {
+		if why := b.last.Load(); why != nil {
+			return fmt.Errorf("%s: %w; the last time: %s", b.name, ErrOpen, *why)
+		}
 		return fmt.Errorf("%s: %w", b.name, ErrOpen)
 	}
 	return answer

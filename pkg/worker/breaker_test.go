@@ -3,6 +3,7 @@ package worker_test
 import (
 	"context"
 	"errors"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -36,6 +37,8 @@ func TestBreaker(t *testing.T) {
 		}
 		if err := call(); !errors.Is(err, worker.ErrOpen) || worker.Kind(err) != "transient" || calls != 5 {
 			t.Errorf("open: %v after %d calls", err, calls)
+		} else if !strings.HasSuffix(err.Error(), "the last time: 502") || errors.Is(err, answer) {
+			t.Errorf("open, without its cause: %v", err)
 		}
 		time.Sleep(31 * time.Second)
 		answer = nil

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/drydock-dev/drydock/pkg/advisory"
@@ -96,11 +97,30 @@ func checkDatabases(inv *inventory.Inventory, databases []advisory.Database, max
 			add(inventory.StaleDatabase, eco, fmt.Sprintf("the advisories of %s were fetched %s ago, more than %s; run drydock db update",
 				eco, now.Sub(*d.Fetched).Round(time.Hour), maxAge))
 		}
-		if d.Partial {
+		switch {
+		case d.Refused > 0:
+			add(inventory.PartialDatabase, eco, unreadRecords(d))
+		case d.Partial:
 			add(inventory.PartialDatabase, eco, fmt.Sprintf("the advisory database of %s says that it is only a part", eco))
 		}
 	}
 	return out
+}
+
+// unreadRecords says which records of a database could not be read, and why: they may be of what was scanned.
+func unreadRecords(d advisory.Database) string {
+	what := "1 record"
+	if d.Refused > 1 {
+		what = fmt.Sprintf("%d records", d.Refused)
+	}
+	s := fmt.Sprintf("%s of the advisory database of %s could not be read, so that only a part is known", what, d.Name)
+	if len(d.RefusedWhy) > 0 {
+		s += ": " + strings.Join(d.RefusedWhy, "; ")
+	}
+	if more := d.Refused - len(d.RefusedWhy); more > 0 && len(d.RefusedWhy) > 0 {
+		s += fmt.Sprintf("; and %d more", more)
+	}
+	return cleanText(s + "; run drydock db update, or mend what was given")
 }
 
 // ecosystems are those of packages that are to be matched, sorted.
