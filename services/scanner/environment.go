@@ -2,8 +2,12 @@ package scanner
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io/fs"
 	"path"
+	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/drydock-dev/drydock/pkg/inventory"
@@ -35,6 +39,9 @@ func discoverEnvironment(t *tree) ([]task, found) {
 			continue
 		}
 		for _, e := range entries {
+			if strings.HasSuffix(e.Name(), ".pth") && !strings.HasPrefix(e.Name(), ".") {
+				d.paths(site, e.Name())
+			}
 			if name := path.Join(site, e.Name()); isDistribution(e.Name()) {
 				if !printable(name) {
 					d.unreadable(name, "the name holds characters that can't be shown")
@@ -55,25 +62,21 @@ func discoverEnvironment(t *tree) ([]task, found) {
 
 // sites finds the folders of packages, each once, whatever links lead to it.
 func (d *discovery) sites() []string {
-	if entries, err := d.t.list("."); err == nil {
-		for _, e := range entries {
-			if isDistribution(e.Name()) {
-				return []string{"."}
-			}
-		}
-	}
-	if base := path.Base(d.t.real); base == "site-packages" || base == "dist-packages" {
-		return []string{"."}
-	}
 	var sites []string
 	seen := map[string]bool{}
 	add := func(name string) {
 		real, err := d.t.resolve(name)
-		if err != nil || seen[real] || !d.t.isDir(real) {
-			return
+		switch {
+		case d.absent(name):
+		case err != nil:
+			d.unreadable(name, fmt.Sprintf("folder of packages can't be read: %v", err))
+		case !seen[real]:
+			seen[real] = true
+			sites = append(sites, real)
 		}
-		seen[real] = true
-		sites = append(sites, real)
+	}
+	if d.isSite() {
+		add(".")
 	}
 	for _, pattern := range siteFolders {
 		parent, rest, ok := strings.Cut(pattern, "/*/")
@@ -81,8 +84,12 @@ func (d *discovery) sites() []string {
 			add(pattern)
 			continue
 		}
+		if d.absent(parent) {
+			continue
+		}
 		entries, err := d.t.list(parent)
 		if err != nil {
+			d.unreadable(parent, fmt.Sprintf("folder can't be listed: %v", err))
 			continue
 		}
 		for _, e := range entries {
@@ -93,6 +100,59 @@ func (d *discovery) sites() []string {
 	}
 	sortBy(sites, func(s string) string { return s })
 	return sites
+}
+
+// isSite reports whether the root itself is a folder of packages.
+func (d *discovery) isSite() bool {
+	if base := path.Base(d.t.real); base == "site-packages" || base == "dist-packages" {
+		return true
+	}
+	entries, err := d.t.list(".")
+	return err == nil && slices.ContainsFunc(entries, func(e fs.DirEntry) bool { return isDistribution(e.Name()) })
+}
+
+// absent reports whether there is no folder called name; one that can't be looked at, or lies outside of the
+// target, is not absent.
+func (d *discovery) absent(name string) bool {
+	info, err := d.t.root.Stat(filepath.FromSlash(name))
+	return errors.Is(err, fs.ErrNotExist) || err == nil && !info.IsDir()
+}
+
+// hides reports whether the folder called name, not site, has packages or can't be looked at.
+func (d *discovery) hides(site, name string) bool {
+	if d.absent(name) {
+		return false
+	}
+	real, err := d.t.resolve(name)
+	if err != nil {
+		return true
+	}
+	entries, err := d.t.list(real)
+	return err != nil || real != site && slices.ContainsFunc(entries, func(e fs.DirEntry) bool { return isDistribution(e.Name()) })
+}
+
+// paths reports the folders that a .pth file adds to those Python imports from (documentation of the site
+// module): what lies there is not looked at. Lines that are code are not run.
+func (d *discovery) paths(site, name string) {
+	file := path.Join(site, name)
+	data, err := d.t.read(file, maxGitFile)
+	if err != nil {
+		d.unreadable(file, err.Error())
+		return
+	}
+	for line := range strings.Lines(strings.TrimPrefix(string(data), "\ufeff")) {
+		line = strings.TrimSpace(line)
+		if line == "" || line[0] == '#' || strings.HasPrefix(line, "import ") || strings.HasPrefix(line, "import\t") {
+			continue
+		}
+		if !path.IsAbs(line) && !d.hides(site, path.Join(site, line)) {
+			continue
+		}
+		if len(d.result.Incomplete) < maxIncomplete {
+			d.result.Incomplete = append(d.result.Incomplete, inventory.Incomplete{Reason: inventory.NotCovered, Source: cleanText(file), Ecosystem: "PyPI",
+				Detail: cleanText(fmt.Sprintf("packages are imported from %.200s too, which is not looked at; scan that folder as well", line))})
+		}
+	}
 }
 
 // venv reads what pyvenv.cfg and the layout say of the interpreter.
