@@ -142,6 +142,9 @@ func TestDecideStatus(t *testing.T) {
 		"letters":     {api.Status{Ready: true, Databases: db, DeadLetters: 2}, 1, 1, 0},
 		"stale":       {api.Status{Ready: true, Databases: []api.Database{{Name: "PyPI", Stale: true, AgeHours: &old}}}, 1, 1, 0},
 		"failed":      {api.Status{Ready: true, Databases: db, Applications: []api.Application{{Application: "a", Failed: []api.Failure{{Reason: "crashed"}}}}}, 1, 1, 0},
+		"no fix":      {api.Status{Ready: true, Databases: db, Applications: []api.Application{{Application: "a", Outcomes: map[string]int{"no-fix-published": 1, "blocked": 1, "fixed": 3}}}}, 1, 1, 0},
+		"index away":  {api.Status{Ready: true, Databases: db, Applications: []api.Application{{Application: "a", Complete: &yes, Outcomes: map[string]int{"error": 1}}}}, 2, 0, 0},
+		"all fixed":   {api.Status{Ready: true, Databases: db, Applications: []api.Application{{Application: "a", Outcomes: map[string]int{"fixed": 3, "not-affected": 1}}}}, 0, 0, 0},
 		"breached": {api.Status{Ready: true, Now: now, Databases: db, Applications: []api.Application{{Application: "a", Changes: []api.Change{
 			{Change: "c-1", Deadline: now.Add(time.Hour)}, {Change: "c-2", Deadline: now.Add(-time.Hour)}}}}}, 1, 2, 1},
 	} {

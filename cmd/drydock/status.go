@@ -79,7 +79,7 @@ func decideStatus(st *api.Status) *statusDoc {
 	doc := &statusDoc{Status: st, NeedYou: []need{}, Incomplete: []string{}}
 	for _, a := range st.Applications {
 		doc.InMotion += a.Pending
-		if a.Complete != nil && !*a.Complete {
+		if a.Complete != nil && !*a.Complete || a.Outcomes[report.OutcomeError] > 0 {
 			doc.Incomplete = append(doc.Incomplete, a.Application)
 		}
 		for _, f := range a.Failed {
@@ -92,6 +92,9 @@ func decideStatus(st *api.Status) *statusDoc {
 				doc.Breached++
 			}
 			doc.NeedYou = append(doc.NeedYou, n)
+		}
+		if n := unanswered(a.Outcomes); n > 0 {
+			doc.NeedYou = append(doc.NeedYou, need{Application: a.Application, What: count(n, "finding") + " that no update can be planned for", Next: "drydock why " + a.Application})
 		}
 	}
 	if st.DeadLetters > 0 {
@@ -120,6 +123,11 @@ func decideStatus(st *api.Status) *statusDoc {
 		doc.ExitCode = report.ExitIncomplete
 	}
 	return doc
+}
+
+// unanswered counts the findings that stay until a person decides: waiting mends none of them.
+func unanswered(outcomes map[string]int) int {
+	return outcomes[report.Blocked] + outcomes[report.NoFixPublished] + outcomes[report.Unsupported]
 }
 
 func compareBool(a, b bool) int {
@@ -238,6 +246,9 @@ func renderUndetermined(p *page, doc *statusDoc) {
 		var why []string
 		if a.Incomplete > 0 {
 			why = append(why, count(a.Incomplete, "thing")+" could not be determined")
+		}
+		if n := a.Outcomes[report.OutcomeError]; n > 0 {
+			why = append(why, count(n, "finding")+" could not be answered")
 		}
 		for _, f := range a.Failed {
 			why = append(why, f.Detail)

@@ -55,7 +55,7 @@ func application(st *events.State) api.Application {
 	if d := st.Declared; d != nil {
 		a.Target, a.Remote, a.SubPath = d.Target, d.Remote, d.SubPath
 	}
-	for _, sc := range st.Scans {
+	for _, sc := range st.NewestScans() {
 		if a.Scanned == nil || sc.Time.After(*a.Scanned) {
 			a.Scanned = &sc.Time
 		}
@@ -71,7 +71,7 @@ func application(st *events.State) api.Application {
 		count(&a.Findings, f)
 	}
 	if st.Plan != nil {
-		a.Plan = st.Plan.Plan
+		a.Plan, a.Outcomes = st.Plan.Plan, st.Plan.Outcomes
 	}
 	a.Changes = changes(st, false)
 	return a

@@ -56,19 +56,20 @@ type Plan struct {
 
 // Application is one application's present state.
 type Application struct {
-	Application string     `json:"application"`
-	Target      string     `json:"target,omitempty"`
-	Remote      string     `json:"remote,omitempty"`
-	SubPath     string     `json:"sub_path,omitempty"`
-	Sequence    uint64     `json:"sequence"`
-	Pending     int        `json:"pending" doc:"Scans asked for and not answered"`
-	Scanned     *time.Time `json:"scanned,omitempty" doc:"When its newest scan completed"`
-	Complete    *bool      `json:"complete,omitempty" doc:"Whether its scans could determine everything; absent before the first"`
-	Incomplete  int        `json:"incomplete,omitempty" doc:"How many things could not be determined"`
-	Failed      []Failure  `json:"failed,omitempty"`
-	Findings    Findings   `json:"findings"`
-	Plan        string     `json:"plan,omitempty" doc:"sha256:… of the plan in force"`
-	Changes     []Change   `json:"changes,omitempty" doc:"Open changes by deadline"`
+	Application string         `json:"application"`
+	Target      string         `json:"target,omitempty"`
+	Remote      string         `json:"remote,omitempty"`
+	SubPath     string         `json:"sub_path,omitempty"`
+	Sequence    uint64         `json:"sequence"`
+	Pending     int            `json:"pending" doc:"Scans asked for and not answered"`
+	Scanned     *time.Time     `json:"scanned,omitempty" doc:"When its newest scan completed"`
+	Complete    *bool          `json:"complete,omitempty" doc:"Whether its scans could determine everything; absent before the first"`
+	Incomplete  int            `json:"incomplete,omitempty" doc:"How many things could not be determined"`
+	Failed      []Failure      `json:"failed,omitempty"`
+	Findings    Findings       `json:"findings"`
+	Plan        string         `json:"plan,omitempty" doc:"sha256:… of the plan in force"`
+	Outcomes    map[string]int `json:"outcomes,omitempty" doc:"How many findings the plan in force answers in which way"`
+	Changes     []Change       `json:"changes,omitempty" doc:"Open changes by deadline"`
 }
 
 // Failure is a scan that ended without an inventory.
