@@ -43,6 +43,10 @@ Every option can be set by an environment variable DRYDOCK_<OPTION>.`,
 	}
 	root.CompletionOptions.DisableDefaultCmd = true
 	root.SetHelpCommand(helpCommand(root))
+	root.SetHelpFunc(func(cmd *cobra.Command, _ []string) {
+		cmd.InitDefaultHelpFlag()
+		fmt.Fprint(cmd.OutOrStdout(), helpText(cmd))
+	})
 	f := root.PersistentFlags()
 	f.StringVar(&c.opt.data, "data", "", "data directory `DIR` of the embedded log; one in use is served by who holds it")
 	f.StringVar(&c.opt.server, "server", "", "`URL` of a running Drydock that does the work")

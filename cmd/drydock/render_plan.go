@@ -14,7 +14,7 @@ import (
 // maxGaps is how many of the things a scan could not determine a plan lists.
 const maxGaps = 5
 
-// planExit is the exit code of a plan (cli.md): every outcome says which.
+// planExit is the exit code of a plan (docs/formats.md): every outcome says which.
 func planExit(p *report.Plan, complete bool) int {
 	code := report.ExitOK
 	for _, o := range p.Outcomes {
@@ -64,7 +64,9 @@ func renderPlan(p *page, plan *report.Plan, complete bool, now time.Time, files 
 		basis = append(basis, "python "+in.Python)
 	}
 	p.line(dim, "from    %s", strings.Join(basis, ", "))
-	p.wrapped(plain, "        ", "next    %s", planHint(plan, files, path))
+	for _, hint := range planHints(plan, complete, files, path) {
+		p.wrapped(plain, "        ", "next    %s", hint)
+	}
 }
 
 func updates(plan *report.Plan) (n int) {
@@ -155,16 +157,26 @@ func renderOutcomes(p *page, plan *report.Plan) {
 	}
 }
 
-func planHint(plan *report.Plan, files []string, path string) string {
-	switch {
-	case updates(plan) == 0 && len(plan.Outcomes) == 0:
-		return "nothing: there is no open finding"
-	case updates(plan) == 0:
-		return "no update can be planned; the outcomes above say why"
-	case len(files) > 0:
-		return "install requirements_updated.txt in a test environment and run the tests before anything is deployed"
+// planHints is what to do next: first what makes the answer whole, then what it asks for.
+func planHints(plan *report.Plan, complete bool, files []string, path string) []string {
+	var out []string
+	if !complete {
+		out = gapHints(plan.Incomplete)
 	}
-	return "drydock plan " + shellWord(path) + " --out-dir DIR writes the requirements files"
+	switch nothing := updates(plan) == 0 && len(plan.Outcomes) == 0; {
+	case nothing && complete:
+		out = append(out, "nothing: there is no open finding")
+	case nothing && len(out) == 0:
+		out = append(out, "mend what could not be determined and plan again: until then no finding does not mean clean")
+	case nothing:
+	case updates(plan) == 0:
+		out = append(out, "no update can be planned; the outcomes above say why")
+	case len(files) > 0:
+		out = append(out, "install requirements_updated.txt in a test environment and run the tests before anything is deployed")
+	default:
+		out = append(out, "drydock plan "+shellWord(path)+" --out-dir DIR writes the requirements files")
+	}
+	return out
 }
 
 // short is a digest for people.

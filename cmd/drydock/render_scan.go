@@ -10,7 +10,7 @@ import (
 	"github.com/drydock-dev/drydock/pkg/report"
 )
 
-// severities from the least to the most urgent; unknown counts as high until someone looked (cli.md).
+// severities from the least to the most urgent; unknown counts as high until someone looked (docs/formats.md).
 var severityRank = map[string]int{"none": 0, "low": 1, "medium": 2, "high": 3, "unknown": 3, "critical": 4}
 
 // scanExit is the exit code of a scan: findings at or above failOn, else incomplete, else clean.
@@ -103,7 +103,7 @@ func renderFindings(p *page, s *report.Scan) {
 	}
 	var rows [][]cell
 	for _, f := range s.Findings {
-		fixed := "none yet"
+		fixed := "see plan" // no listed fix is free of this vulnerability: another release may be
 		if len(f.FixedIn) > 0 {
 			fixed = f.FixedIn[0]
 		}
@@ -255,10 +255,10 @@ func hours(h float64) string {
 	return fmt.Sprintf("%.0f days", h/24)
 }
 
-// scanHints is what to do next.
-func scanHints(s *report.Scan, path string) []string {
+// gapHints is what makes an incomplete answer whole.
+func gapHints(gaps []inventory.Incomplete) []string {
 	has := func(reasons ...string) bool {
-		return slices.ContainsFunc(s.Incomplete, func(i inventory.Incomplete) bool { return slices.Contains(reasons, i.Reason) })
+		return slices.ContainsFunc(gaps, func(i inventory.Incomplete) bool { return slices.Contains(reasons, i.Reason) })
 	}
 	var out []string
 	if has(inventory.NoDatabase) {
@@ -273,6 +273,12 @@ func scanHints(s *report.Scan, path string) []string {
 	if has(inventory.NoSource) {
 		out = append(out, "name the file with the requirements, or --environment for an installed application")
 	}
+	return out
+}
+
+// scanHints is what to do next.
+func scanHints(s *report.Scan, path string) []string {
+	out := gapHints(s.Incomplete)
 	if len(s.Findings) > 0 {
 		out = append(out, "drydock plan "+shellWord(path)+": which updates fix it")
 	}
