@@ -6,6 +6,7 @@ import (
 	"context"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"syscall"
 
 	"github.com/drydock-dev/drydock/services/scanner"
@@ -14,6 +15,9 @@ import (
 func main() {
 	if len(os.Args) > 1 && os.Args[1] == scanner.ReaderArg {
 		os.Exit(scanner.ReaderMain())
+	}
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(400) // most commands answer and end before garbage matters; up goes back to the usual
 	}
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)

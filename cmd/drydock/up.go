@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"runtime/debug"
 	"strings"
 	"syscall"
 	"time"
@@ -50,6 +51,9 @@ GET /livez, /readyz and /metrics; the API is under /v1, described by /v1/openapi
 }
 
 func (c *cli) up(ctx context.Context, o *upOptions) error {
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(100) // Go's default: this process stays
+	}
 	how := oneShot{}
 	if o.now != "" {
 		began, err := parseTime("--now", o.now)

@@ -86,7 +86,7 @@ func (db *DB) sum() string {
 }
 
 // Databases implements Matcher. Newest and the exact counts are there for ecosystems that were asked for or
-// whose import noted them; for others Records counts the archive's entries.
+// whose import noted them; of others only the name and the digest are known.
 func (db *DB) Databases() []Database {
 	all := make([]Database, 0, len(db.ecosystems))
 	for _, e := range db.ecosystems {
@@ -269,9 +269,6 @@ func (e *ecosystem) describe() Database {
 		d.Records, d.Newest = s.records, timeOf(s.newest)
 		d.Refused, d.RefusedWhy = s.refused, s.reasons
 		d.Partial = e.meta.Partial || s.partial || s.refused > 0
-	} else if d.Records == 0 && e.file != nil {
-		records, partial := countEntries(e.file)
-		d.Records, d.Partial = records, d.Partial || partial
 	}
 	return d
 }

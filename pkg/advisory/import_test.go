@@ -171,8 +171,8 @@ func TestPartialStaysWithTheArchive(t *testing.T) {
 	}
 	byHand := t.TempDir()
 	write(t, copied, byHand, "PyPI", archiveName)
-	if d := open(t, byHand, Options{}).Databases()[0]; !d.Partial || d.Fetched != nil {
-		t.Errorf("by hand: %+v", d)
+	if d, err := Info(byHand, Options{}); err != nil || !d[0].Partial || d[0].Fetched != nil || d[0].Records != 1 {
+		t.Errorf("by hand: %+v %v", d, err)
 	}
 	write(t, nil, dir, scalibrDir, "PyPI", partialMarker)
 	imported(t, whole, dir, ImportOptions{})

@@ -189,16 +189,3 @@ func identity(info os.FileInfo) string {
 	}
 	return fmt.Sprintf("%d %d %d", info.Size(), info.ModTime().UnixNano(), inode)
 }
-
-// countEntries counts the records of an archive by its directory alone; an archive that can't be read has none.
-func countEntries(f *os.File) (records int, partial bool) {
-	info, err := f.Stat()
-	if err != nil {
-		return 0, false
-	}
-	a, err := openArchive(f, info.Size())
-	if err != nil {
-		return 0, false
-	}
-	return len(a.records), a.partial
-}

@@ -80,7 +80,7 @@ func (s *Service) scan(ctx context.Context, req events.ScanRequested, now time.T
 func (s *Service) again(inv *inventory.Inventory, before report.Scan, now time.Time) *result {
 	r := &result{inventory: inv}
 	m := s.matcher()
-	r.take(match(inv, m.Databases, m.Match, s.cfg.MaxDBAge, now))
+	r.take(match(inv, described(m, inv), m.Match, s.cfg.MaxDBAge, now))
 	r.report.Application, r.report.Source, r.report.Revision, r.report.Confinement = before.Application, before.Source, before.Revision, before.Confinement
 	r.report.Outdated, r.report.Notes = before.Outdated, before.Notes // neither the index nor the target was asked again
 	for _, i := range before.Incomplete {
@@ -95,7 +95,7 @@ func (s *Service) again(inv *inventory.Inventory, before report.Scan, now time.T
 // judge matches with the engine that was asked for.
 func (s *Service) judge(ctx context.Context, r *result, req events.ScanRequested, now time.Time) error {
 	m := s.matcher()
-	native := match(r.inventory, m.Databases, m.Match, s.cfg.MaxDBAge, now)
+	native := match(r.inventory, described(m, r.inventory), m.Match, s.cfg.MaxDBAge, now)
 	if req.Engine != engineOSV && !req.CrossCheck {
 		r.take(native)
 		return nil
@@ -105,7 +105,7 @@ func (s *Service) judge(ctx context.Context, r *result, req events.ScanRequested
 		return &readError{Reason: "crashed", Detail: fmt.Sprintf("osv-scanner gave no answer: %v", err)}
 	}
 	if req.Engine == engineOSV {
-		r.take(match(r.inventory, m.Databases, opinion.lookup(m.Match), s.cfg.MaxDBAge, now))
+		r.take(match(r.inventory, described(m, r.inventory), opinion.lookup(m.Match), s.cfg.MaxDBAge, now))
 		r.report.Engine = engineOSV
 	} else {
 		r.take(native)
@@ -114,6 +114,17 @@ func (s *Service) judge(ctx context.Context, r *result, req events.ScanRequested
 		r.report.Differences = differences(r.inventory, native.findings, opinion, s.cfg.DBDir)
 	}
 	return nil
+}
+
+// described tells what the databases are once each that the inventory needs was asked: only then is it known
+// what is in one, also where the inventory has no exact version to ask for.
+func described(m advisory.Matcher, inv *inventory.Inventory) func() []advisory.Database {
+	return func() []advisory.Database {
+		for _, ecosystem := range ecosystems(inv) {
+			_, _ = m.Match(ecosystem, "-", "0") // no package has this name; what is wrong shows in the description
+		}
+		return m.Databases()
+	}
 }
 
 func (r *result) take(m matched) {
