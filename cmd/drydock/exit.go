@@ -12,7 +12,7 @@ import (
 	"github.com/drydock-dev/drydock/services/gateway/api"
 )
 
-// exitError ends a command with a code of cli.md. err is nil when everything was said already.
+// exitError ends a command with a code of docs/formats.md. err is nil when everything was said already.
 type exitError struct {
 	code int
 	err  error

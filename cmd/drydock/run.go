@@ -35,7 +35,7 @@ type interrupted struct{ signal os.Signal }
 
 func (i interrupted) Error() string { return i.signal.String() }
 
-// Run runs the command and returns the exit code of cli.md.
+// Run runs the command and returns the exit code of docs/formats.md.
 func (m *Main) Run(ctx context.Context) int {
 	c := &cli{Main: m, began: time.Now()}
 	ctx, cancel := context.WithCancelCause(ctx)

@@ -237,7 +237,7 @@ func (c *cli) withPackages(ctx context.Context, s *session, o *scanOptions, doc 
 	return nil
 }
 
-// tidy makes the lists that are always there empty rather than null (cli.md).
+// tidy makes the lists that are always there empty rather than null (docs/formats.md).
 func tidy(doc *report.Scan) *report.Scan {
 	if doc.Incomplete == nil {
 		doc.Incomplete = []inventory.Incomplete{}
