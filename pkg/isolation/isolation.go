@@ -18,7 +18,8 @@ const (
 	// Landlock: no file can be opened but for reading beneath the given roots, no TCP; chmod, utimes,
 	// setxattr and UDP are still possible.
 	Landlock Level = "landlock"
-	// Full: Landlock, and the seccomp list closes what it leaves open. Left: stat(2) of any path.
+	// Full: Landlock, and the seccomp list closes what it leaves open. Left: stat(2), statfs(2) and
+	// readlink(2) of any path.
 	Full Level = "landlock+seccomp"
 )
 

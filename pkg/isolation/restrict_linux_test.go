@@ -151,6 +151,8 @@ func actions(root, outside string) map[string]error {
 		"utimensat": call(unix.SYS_UTIMENSAT, cwd, target, 0, 0), "futimens": call(unix.SYS_UTIMENSAT, fd, 0, 0, 0),
 		"setxattr": unix.Setxattr(inside, "user.x", []byte("1"), 0), "fsetxattr": unix.Fsetxattr(int(fd), "user.x", []byte("1"), 0), "lsetxattr": unix.Lsetxattr(inside, "user.x", []byte("1"), 0),
 		"removexattr": unix.Removexattr(inside, "user.x"), "setxattrat": call(463, cwd, target, 0, in("x"), 0, 0), "file_setattr": call(469, cwd, target, 0, 0, 0),
+		"getxattr outside": call(unix.SYS_GETXATTR, cstring(outside), cstring("user.x"), 0, 0), "listxattr outside": call(unix.SYS_LISTXATTR, cstring(outside), 0, 0), "lgetxattr": call(unix.SYS_LGETXATTR, target, cstring("user.x"), 0, 0),
+		"llistxattr": call(unix.SYS_LLISTXATTR, target, 0, 0), "fgetxattr": call(unix.SYS_FGETXATTR, fd, cstring("user.x"), 0, 0), "flistxattr": call(unix.SYS_FLISTXATTR, fd, 0, 0), "listmount": call(unix.SYS_LISTMOUNT, uintptr(unsafe.Pointer(&ring[0])), 0, 0, 0),
 		"inode flags by ioctl": call(unix.SYS_IOCTL, fd, unix.FS_IOC_SETFLAGS, uintptr(unsafe.Pointer(&ring[0]))), "flock": unix.Flock(int(fd), unix.LOCK_EX|unix.LOCK_NB),
 		"lease": call(unix.SYS_FCNTL, fd, unix.F_SETLEASE, unix.F_RDLCK), "file lock": unix.FcntlFlock(fd, unix.F_SETLK, &unix.Flock_t{Type: unix.F_RDLCK}),
 		"udp": dial("udp", "127.0.0.1:9"), "tcp": dial("tcp", "127.0.0.1:9"), "unix socket": dial("unix", "/run/none"),
