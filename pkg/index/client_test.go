@@ -98,6 +98,13 @@ func TestBadAnswers(t *testing.T) {
 		{"404", http.NotFound, ErrUnknownProject, "look up flask in the index http://127.0.0.1"},
 		{"500", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(500) }, ErrUnreachable, "it answers 500"},
 		{"401", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(401) }, ErrUnreachable, "check the user and password"},
+		{"403 in colour", func(w http.ResponseWriter, _ *http.Request) {
+			c, _, err := http.NewResponseController(w).Hijack()
+			if err == nil {
+				fmt.Fprint(c, "HTTP/1.1 403 \x1b[31mno\r\nContent-Length: 0\r\n\r\n")
+				c.Close()
+			}
+		}, ErrUnreachable, "it answers 403 [31mno: check the user and password"},
 		{"HTML only", func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Type", "text/html; charset=utf-8")
 			fmt.Fprint(w, "<html>")
