@@ -2,21 +2,25 @@ package main
 
 import (
 	"cmp"
+	"context"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/drydock-dev/drydock/pkg/bus"
+	"github.com/drydock-dev/drydock/pkg/events"
 	"github.com/drydock-dev/drydock/pkg/policy"
 	"github.com/drydock-dev/drydock/pkg/report"
+	"github.com/drydock-dev/drydock/services/gateway/api"
 )
 
 func policyCommand(c *cli) *cobra.Command {
 	cmd := &cobra.Command{Use: "policy", Short: "The policy: classes, deadlines, rules", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() }}
 	var file string
-	show := &cobra.Command{Use: "show", Short: "Print the policy in force as YAML; without a file the built-in one with its comments", Args: cobra.NoArgs,
-		RunE: func(*cobra.Command, []string) error { return c.policyShow(file) }}
+	show := &cobra.Command{Use: "show", Short: "Print the policy in force as YAML, that of the log with --data or --server; the built-in one with its comments", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return c.policyShow(cmd.Context(), file) }}
 	show.Flags().StringVar(&file, "policy", "", "policy `FILE` laid over the built-in one")
 	validate := &cobra.Command{Use: "validate FILE", Short: "Say what is wrong with a policy file, by line and YAML path", Args: exactArgs("FILE"),
 		RunE: func(_ *cobra.Command, args []string) error { return c.policyValidate(args[0]) }}
@@ -24,16 +28,54 @@ func policyCommand(c *cli) *cobra.Command {
 	return cmd
 }
 
-func (c *cli) policyShow(file string) error {
-	file = cmp.Or(file, c.cfg.Policy)
-	text := policy.DefaultText()
-	load, err := c.policy(file)
+// policyFor is the policy a command speaks of: a file's, else the one in force in the log it is asked of,
+// else that of the configuration.
+func (c *cli) policyFor(ctx context.Context, file string) (*policy.Policy, error) {
+	if file == "" && (c.opt.server != "" || c.opt.data != "") {
+		if p, err := c.policyInForce(ctx); p != nil || err != nil {
+			return p, err
+		}
+	}
+	load, err := c.policy(cmp.Or(file, c.cfg.Policy))
+	if err != nil {
+		return nil, err
+	}
+	return load(), nil
+}
+
+// policyInForce reads the newest policy of the log; nil when it names none.
+func (c *cli) policyInForce(ctx context.Context) (*policy.Policy, error) {
+	s, err := c.reads(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer s.close()
+	digest := ""
+	_, err = s.api.Events(ctx, api.EventQuery{App: events.Org, Type: "policy.changed"}, func(r bus.Record) error {
+		p, err := events.Decode[events.PolicyChanged](r.Event)
+		if err == nil {
+			digest = p.Policy
+		}
+		return err
+	})
+	if err != nil || digest == "" {
+		return nil, err
+	}
+	text, err := s.api.Evidence(ctx, digest)
+	if err != nil {
+		return nil, err
+	}
+	return policy.Parse("policy "+short(digest), text)
+}
+
+func (c *cli) policyShow(ctx context.Context, file string) error {
+	p, err := c.policyFor(ctx, file)
 	if err != nil {
 		return err
 	}
-	p := load()
-	if file != "" {
-		text = p.Text()
+	text := p.Text()
+	if file == "" && p.Digest() == policy.Default().Digest() {
+		text = policy.DefaultText()
 	}
 	if c.opt.format == "json" {
 		return c.resultJSON(struct {
@@ -92,7 +134,7 @@ func (c *cli) policyExplain() *cobra.Command {
 	f.StringVar(&detected, "detected", "", "`TIME` of first detection; default now")
 	f.StringVar(&fixed, "fix-published", "", "`TIME` the fix was published; left out: not known")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		load, err := c.policy(cmp.Or(file, c.cfg.Policy))
+		p, err := c.policyFor(cmd.Context(), file)
 		if err != nil {
 			return err
 		}
@@ -119,7 +161,7 @@ func (c *cli) policyExplain() *cobra.Command {
 			}
 			clocks.FixPublished = &t
 		}
-		return c.explain(load(), facts, clocks)
+		return c.explain(p, facts, clocks)
 	}
 	return cmd
 }
