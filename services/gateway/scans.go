@@ -11,8 +11,6 @@ import (
 	"strings"
 	"time"
 
-	"go.opentelemetry.io/otel"
-
 	"github.com/drydock-dev/drydock/pkg/bus"
 	"github.com/drydock-dev/drydock/pkg/events"
 	"github.com/drydock-dev/drydock/pkg/evidence"
@@ -22,7 +20,7 @@ import (
 
 // RequestScan appends scan.requested, and application.declared before it when the application is new or
 // moved. The scan is then done by the workers; Scan tells what came of it.
-func (s *Service) RequestScan(ctx context.Context, q api.ScanRequest) (*api.Scan, error) {
+func (s *Service) RequestScan(ctx context.Context, q api.ScanRequest) (_ *api.Scan, failed error) {
 	if err := checkRequest(q); err != nil {
 		return nil, err
 	}
@@ -30,8 +28,8 @@ func (s *Service) RequestScan(ctx context.Context, q api.ScanRequest) (*api.Scan
 	if err != nil {
 		return nil, problem("identify "+q.Path, err)
 	}
-	ctx, span := otel.Tracer("drydock/gateway").Start(ctx, "scan.request")
-	defer span.End()
+	ctx, end := telemetry.Start(ctx, "scan.request")
+	defer func() { end(failed) }()
 	m := events.Meta{App: id.Application, Lane: events.Lane(q.Lane), Cause: q.RequestID, Key: id.Target,
 		Actor: "gateway", Traceparent: telemetry.Traceparent(ctx), Time: s.now()}
 	if m.Cause == "" {
