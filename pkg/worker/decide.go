@@ -24,7 +24,7 @@ func Decide(ctx context.Context, b bus.Bus, f *Folds, app string, decide func(*e
 	}
 	var before error
 	for try := range conflictTries {
-		s, o, err := facts(ctx, f, app, at)
+		s, o, err := factsSoon(ctx, f, app, at)
 		if err != nil {
 			return 0, err
 		}
@@ -56,6 +56,14 @@ func Decide(ctx context.Context, b bus.Bus, f *Folds, app string, decide func(*e
 		}
 	}
 	return 0, fmt.Errorf("append to %s, decided %d times: %w", app, conflictTries, before)
+}
+
+// factsSoon is facts for a caller that waits: when the server goes away between two answers, what it said last
+// arrives only with its return.
+func factsSoon(ctx context.Context, f *Folds, app string, at uint64) (*events.State, *events.OrgState, error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, settleLimit, fmt.Errorf("%w: its events do not arrive", bus.ErrUnavailable))
+	defer cancel()
+	return facts(ctx, f, app, at)
 }
 
 // facts reads both folds; the sequence of an organisation's own log is the one its appends are compared with.

@@ -100,3 +100,32 @@ func TestOutlastEndsWithTheRunner(t *testing.T) {
 		r.wantNames("payments", "scan.requested scan.completed")
 	})
 }
+
+// silent is a bus whose events do not arrive: the server went away after it answered.
+type silent struct{ bus.Bus }
+
+func (silent) Follow(ctx context.Context, _ bus.Query, _ func(bus.Record) error) error {
+	<-ctx.Done()
+	return ctx.Err()
+}
+
+// Who waits for a decision is told that the log does not answer, rather than held until it does.
+func TestDecideDoesNotWaitForEver(t *testing.T) {
+	play(t, nil, func(r *rig) {
+		f := worker.NewFolds(silent{r.bus})
+		ctx, cancel := context.WithCancel(r.ctx)
+		defer cancel()
+		if err := f.Start(ctx); err != nil {
+			t.Fatal(err)
+		}
+		r.add(request("payments"))
+		waits, end := context.WithTimeout(r.ctx, time.Hour)
+		defer end()
+		_, err := worker.Decide(waits, r.bus, f, "payments", func(*events.State, *events.OrgState) ([]events.Event, error) { return nil, nil })
+		if !errors.Is(err, bus.ErrUnavailable) {
+			t.Errorf("error %v, want %v", err, bus.ErrUnavailable)
+		}
+		cancel()
+		<-f.Ended()
+	})
+}
