@@ -8,6 +8,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
+
+	"github.com/drydock-dev/drydock/pkg/bus/bustest"
 )
 
 var built struct {
@@ -18,6 +20,7 @@ var built struct {
 
 // TestMain removes what the tests built.
 func TestMain(m *testing.M) {
+	bustest.ServerMain() // a child that is to be a NATS server
 	code := m.Run()
 	if built.dir != "" {
 		_ = os.RemoveAll(built.dir) // a temporary folder that stays is no failure of the tests

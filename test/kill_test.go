@@ -66,7 +66,12 @@ func TestKill(t *testing.T) {
 	}
 	up.quiet(slices.Collect(maps.Keys(asked)))
 	up.terminate()
-	k.check(asked)
+	b, err := bus.Embedded(t.Context(), bus.EmbeddedConfig{Dir: k.data})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = b.Close() }()
+	k.check(b, asked)
 }
 
 func number(name string, otherwise int) int {
@@ -80,6 +85,7 @@ type killed struct {
 	t           testing.TB
 	data, index string
 	env         []string
+	args        []string // of up, beside the data directory
 }
 
 func (k *killed) importAdvisories() {
@@ -126,7 +132,7 @@ var address = regexp.MustCompile(`http://127\.0\.0\.1:\d+`)
 
 func (k *killed) start() *running {
 	k.t.Helper()
-	cmd := exec.Command(binary(k.t), "up", "--data", k.data, "--listen", "127.0.0.1:0")
+	cmd := exec.Command(binary(k.t), append([]string{"up", "--data", k.data, "--listen", "127.0.0.1:0"}, k.args...)...)
 	cmd.Env = k.env
 	stderr, err := cmd.StderrPipe()
 	if err != nil {
@@ -205,13 +211,8 @@ func (r *running) quiet(apps []string) {
 }
 
 // check reads the log itself.
-func (k *killed) check(asked map[string]int) {
+func (k *killed) check(b bus.Bus, asked map[string]int) {
 	t := k.t
-	b, err := bus.Embedded(t.Context(), bus.EmbeddedConfig{Dir: k.data})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = b.Close() }()
 	if err := workertest.CheckUnique(t.Context(), b); err != nil {
 		t.Error(err)
 	}
