@@ -115,7 +115,11 @@ func (c *cli) workers(ctx context.Context, b bus.Bus, o oneShot, announce bool) 
 		return nil, cmp.Or(err, ctx.Err())
 	}
 	if announce && !p.databases.given { // what is given by hand for once is not what is in force
-		if err := p.gateway.Announce(ctx, p.policy().Text()); err != nil {
+		text, err := p.ownPolicy(ctx)
+		if err == nil {
+			err = p.gateway.Announce(ctx, text)
+		}
+		if err != nil {
 			s.close()
 			return nil, err
 		}
@@ -140,6 +144,18 @@ func (c *cli) looks(ctx context.Context, b bus.Bus) (*session, error) {
 	}
 	s.api = p.gateway
 	return s, nil
+}
+
+// ownPolicy is the policy a command brings to a log; nil when none is configured and the log names one: who
+// only asks for a scan there must not put the built-in policy in the place of a stricter one.
+func (p *parts) ownPolicy(ctx context.Context) ([]byte, error) {
+	if p.cfg.Policy == "" {
+		org, err := p.folds.Org(ctx, 0)
+		if err != nil || org.Policy != "" {
+			return nil, err
+		}
+	}
+	return p.policy().Text(), nil
 }
 
 // logger writes to stderr: warnings, or with --debug everything.
