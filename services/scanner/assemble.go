@@ -140,33 +140,68 @@ func (a *assembly) claim(p, root string) {
 	}
 }
 
-// constraints collects, for each root, the exact pins of the constraints files its environment names. Two
-// different pins of one package pin nothing.
+// constraints finds, for each root, the exact pins that the constraints files of its environment have for what
+// it does not pin itself. Only those are kept: thousands of environments may share one large file.
 func (a *assembly) constraints(all []manifest) map[string]map[string]string {
-	pins := map[string]map[string]string{}
+	pins, from := map[string]map[string]string{}, map[string][]string{}
 	for _, m := range all {
 		root := a.scope[m.Path]
 		if root == "" {
 			continue
 		}
-		for _, i := range m.Includes {
-			if i.Constraint {
+		for _, p := range m.Packages {
+			if p.Pin != inventory.Exact && p.Reference == "" {
 				if pins[root] == nil {
 					pins[root] = map[string]string{}
 				}
-				a.collectPins(i.Path, pins[root], map[string]bool{})
+				pins[root][p.Package] = ""
 			}
 		}
+		for _, i := range m.Includes {
+			if i.Constraint {
+				from[root] = append(from[root], i.Path)
+			}
+		}
+	}
+	known := map[string]map[string]string{}
+	for root, open := range pins {
+		a.collectPins(from[root], open, known)
 	}
 	return pins
 }
 
-func (a *assembly) collectPins(p string, pins map[string]string, seen map[string]bool) {
-	m := a.byPath[p]
-	if m == nil || seen[p] {
-		return
+// collectPins fills in the versions of open from the constraints files at paths and what they include. Two
+// different pins of one package pin nothing. known keeps what each file pins.
+func (a *assembly) collectPins(paths []string, open map[string]string, known map[string]map[string]string) {
+	seen, found := map[string]bool{}, map[string]bool{}
+	for queue := slices.Clone(paths); len(queue) > 0; queue = queue[1:] {
+		p := queue[0]
+		m := a.byPath[p]
+		if m == nil || seen[p] {
+			continue
+		}
+		seen[p] = true
+		if known[p] == nil {
+			known[p] = pinsOf(m)
+		}
+		for name := range open {
+			version, ok := known[p][name]
+			if ok && found[name] && open[name] != version {
+				version = ""
+			}
+			if ok {
+				open[name], found[name] = version, true
+			}
+		}
+		for _, i := range m.Includes {
+			queue = append(queue, i.Path)
+		}
 	}
-	seen[p] = true
+}
+
+// pinsOf is the version each package has in a file; empty where it has two.
+func pinsOf(m *manifest) map[string]string {
+	pins := map[string]string{}
 	for _, c := range m.Packages {
 		if c.Pin != inventory.Exact {
 			continue
@@ -177,9 +212,7 @@ func (a *assembly) collectPins(p string, pins map[string]string, seen map[string
 		}
 		pins[c.Package] = c.Version
 	}
-	for _, i := range m.Includes {
-		a.collectPins(i.Path, pins, seen)
-	}
+	return pins
 }
 
 // pinByConstraint makes a requirement exact that a constraints file pins, within what it allows itself.

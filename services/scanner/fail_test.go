@@ -1,11 +1,14 @@
 package scanner
 
 import (
+	"fmt"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/drydock-dev/drydock/pkg/events"
+	"github.com/drydock-dev/drydock/pkg/inventory"
 	"github.com/drydock-dev/drydock/pkg/isolation"
 )
 
@@ -92,5 +95,45 @@ func TestRoomIsOfTheTarget(t *testing.T) {
 	}
 	if last := r.incomplete[len(r.incomplete)-1]; !strings.HasPrefix(last.Detail, "reading was given up after 2 attempts") {
 		t.Errorf("%+v", r.incomplete)
+	}
+}
+
+// A small repository must not cost the sum of what its files mention: 300 environments share a large
+// constraints file, and one names it a hundred thousand times.
+func TestConstraintsAreSharedCheaply(t *testing.T) {
+	files, big := map[string]string{}, strings.Builder{}
+	for i := range 40_000 {
+		fmt.Fprintf(&big, "p%d==1\n", i)
+	}
+	files["con/all.txt"] = big.String() + "x==1\nx==2\ny==1\n-r self.txt\n-c more.txt\n"
+	files["con/self.txt"], files["con/more.txt"] = "-c all.txt\ny==1\nz==1\n", "z==2\n"
+	for i := range 300 {
+		files[fmt.Sprintf("%d/requirements.txt", i)] = "-c ../con/all.txt\np7\nx\ny\nz\n"
+	}
+	files["0/requirements.txt"] += strings.Repeat("-c ../con/all.txt\n", 100_000)
+	r, inv := read(t, write(t, files))
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	a := assemble(r, "")
+	runtime.ReadMemStats(&after)
+	if used := (after.TotalAlloc - before.TotalAlloc) >> 20; used > 200 {
+		t.Errorf("assembling took %d MB", used)
+	}
+	if got := len(r.manifests); got != 303 {
+		t.Fatalf("%d manifests: %+v", got, r.incomplete)
+	}
+	for _, m := range r.manifests {
+		if len(m.Includes) > 2 {
+			t.Errorf("%s names %d files", m.Path, len(m.Includes))
+		}
+	}
+	pinned := map[string]int{}
+	for _, p := range a.Packages {
+		if p.Pin == inventory.Exact {
+			pinned[p.Package]++
+		}
+	}
+	if pinned["p7"] != 300 || pinned["y"] != 300 || pinned["x"] != 0 || pinned["z"] != 0 || len(inv.Packages) != 1200 {
+		t.Errorf("pinned %v of %d", pinned, len(inv.Packages))
 	}
 }

@@ -2,10 +2,12 @@ package scanner
 
 import (
 	"bytes"
+	"io"
 	"os"
 	"path/filepath"
 	"regexp"
 	"strings"
+	"syscall"
 )
 
 // gitDir is the repository that encloses a target. The parent finds it; what it holds is read by the reader.
@@ -84,13 +86,22 @@ func enclosed(top, dir string) bool {
 	}
 }
 
-// pointer reads a small one-line file; empty when there is none.
+// pointer reads a small one-line file; empty when there is none. Whoever owns the target may exchange it for
+// anything at any moment.
 func pointer(name string) string {
-	info, err := os.Lstat(name)
-	if err != nil || !info.Mode().IsRegular() || info.Size() > 4096 {
+	before, err := os.Lstat(name)
+	if err != nil || !before.Mode().IsRegular() || before.Size() > maxPointer {
 		return ""
 	}
-	data, err := os.ReadFile(name)
+	f, err := os.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0) // opening a FIFO would wait for a writer
+	if err != nil {
+		return ""
+	}
+	defer f.Close()
+	if info, err := f.Stat(); err != nil || !os.SameFile(before, info) {
+		return ""
+	}
+	data, err := io.ReadAll(io.LimitReader(f, maxPointer))
 	if err != nil || bytes.IndexByte(data, 0) >= 0 {
 		return ""
 	}

@@ -17,6 +17,8 @@ const (
 	maxPackages = 50_000
 	// maxIncomplete bounds what one manifest may report as not determined: beyond it a file is no manifest.
 	maxIncomplete = 1_000
+	// maxPointer bounds the one line of a .git file: a path.
+	maxPointer = 4096
 	// maxGitFile bounds HEAD, config and pointer files; maxPackedRefs a repository with a million refs.
 	maxGitFile    = 1 << 20
 	maxPackedRefs = 64 << 20

@@ -99,6 +99,10 @@ func (r *reader) readTarget() *readError {
 		r.queue = r.queue[1:]
 		r.start(t)
 		m := r.read(t)
+		if includes := includeTasks(m); len(r.known)+len(includes) > 2*maxManifests { // as many again as discovery finds
+			m.incomplete(inventory.Unreadable, 0, fmt.Sprintf("%s: more than %d files are included; scan the folders one by one", m.Path, maxManifests))
+			m.Includes = nil
+		}
 		r.add(includeTasks(m)...)
 		r.send(message{Manifest: &m})
 	}

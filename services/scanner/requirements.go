@@ -52,6 +52,8 @@ type requirementsFile struct {
 	t    *tree
 	dev  bool
 	full bool
+	// included is what was named before, without the line: each counts once.
+	included map[include]bool
 }
 
 func (f *requirementsFile) line(l logical) {
@@ -215,7 +217,16 @@ func (f *requirementsFile) include(l logical, value string, constraint bool) {
 		refuse("has a name with control characters")
 		return
 	}
-	f.m.Includes = append(f.m.Includes, include{Path: name, Line: l.number, Constraint: constraint})
+	i := include{Path: name, Constraint: constraint}
+	if f.included[i] {
+		return
+	}
+	if f.included == nil {
+		f.included = map[include]bool{}
+	}
+	f.included[i] = true
+	i.Line = l.number
+	f.m.Includes = append(f.m.Includes, i)
 }
 
 // isDev guesses from the name of a file whether it is for development only.
