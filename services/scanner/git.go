@@ -214,8 +214,8 @@ func remoteURL(config string) string {
 	return first
 }
 
-// scpForm is git's own short form of ssh, user@host:path.
-var scpForm = regexp.MustCompile(`^(?:[^@/:]+@)?([A-Za-z0-9._-]+):([^/].*)$`)
+// scpForm is git's own short form of ssh, user@host:path, without the user.
+var scpForm = regexp.MustCompile(`^([A-Za-z0-9._-]+):([^/].*)$`)
 
 // cleanRemote takes user, password, query and fragment out of a remote's address; a remote on this host is
 // none.
@@ -225,7 +225,7 @@ func cleanRemote(url string) string {
 	}
 	scheme, rest, ok := strings.Cut(url, "://")
 	if !ok {
-		if m := scpForm.FindStringSubmatch(url); m != nil {
+		if m := scpForm.FindStringSubmatch(withoutUserinfo(url)); m != nil {
 			return "ssh://" + m[1] + "/" + strings.TrimSuffix(m[2], "/")
 		}
 		return ""
@@ -233,12 +233,9 @@ func cleanRemote(url string) string {
 	if scheme = strings.ToLower(scheme); scheme == "file" {
 		return ""
 	}
-	rest, _, _ = strings.Cut(rest, "#")
+	rest, _, _ = strings.Cut(withoutUserinfo(rest), "#")
 	rest, _, _ = strings.Cut(rest, "?")
 	host, path, _ := strings.Cut(rest, "/")
-	if at := strings.LastIndexByte(host, '@'); at >= 0 {
-		host = host[at+1:]
-	}
 	if host == "" {
 		return ""
 	}

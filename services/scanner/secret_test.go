@@ -18,3 +18,15 @@ func TestNoPasswordIsTold(t *testing.T) {
 		t.Errorf("too much is gone: %s", got)
 	}
 }
+
+func TestNoPasswordInARemote(t *testing.T) {
+	for remote, want := range map[string]string{
+		"https://ana:s3cret@x.test/a/b.git": "https://x.test/a/b.git", "https://s3cret@x.test/a": "https://x.test/a", "https://ana:s3?cret@x.test/a": "https://x.test/a", "https://ana:s3#cret@x.test/a": "https://x.test/a",
+		"https://ana:s3/cret@x.test/a": "https://x.test/a", "ana:s3cret@x.test:a/b": "ssh://x.test/a/b", "git@x.test:a/b@c.git": "ssh://x.test/a/b@c.git", "x.test:a": "ssh://x.test/a", "ssh://git@x.test:22/a": "ssh://x.test:22/a",
+		"https://x.test:8443/a?token=s3cret": "https://x.test:8443/a", "https://[::1]:8443/a": "https://[::1]:8443/a",
+	} {
+		if got := cleanRemote(remote); got != want {
+			t.Errorf("%s became %s, want %s", remote, got, want)
+		}
+	}
+}
