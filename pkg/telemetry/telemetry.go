@@ -55,10 +55,10 @@ func checkEndpoint(where, endpoint string) error {
 	switch {
 	case err != nil: // the text of the error would repeat credentials
 		return fmt.Errorf("%s: not a URL; want http(s)://host:port of an OTLP/HTTP collector", where)
+	case strings.Contains(endpoint, "@"):
+		return fmt.Errorf("%s: holds a user name or password, which would show in error messages; put them in telemetry.headers or OTEL_EXPORTER_OTLP_HEADERS", where)
 	case (u.Scheme != "http" && u.Scheme != "https") || u.Host == "":
 		return fmt.Errorf("%s: %q; want http(s)://host:port of an OTLP/HTTP collector", where, u.Redacted())
-	case u.User != nil:
-		return fmt.Errorf("%s: holds a user name or password, which would show in error messages; put them in telemetry.headers or OTEL_EXPORTER_OTLP_HEADERS", where)
 	}
 	return nil
 }

@@ -25,6 +25,8 @@ func TestConfigErrors(t *testing.T) {
 		{"no scheme", Config{Endpoint: "collector:4318"}, `telemetry.endpoint: "collector:4318"; want http(s)://host:port`},
 		{"no host", Config{Endpoint: "http://"}, "telemetry.endpoint"},
 		{"credentials", Config{Endpoint: "http://u:pw@h:4318"}, "telemetry.endpoint: holds a user name or password"},
+		{"credentials and no scheme", Config{Endpoint: "u:pw@h:4318"}, "telemetry.endpoint: holds a user name or password"},
+		{"credentials and another scheme", Config{Endpoint: "ftp://pw@h:4318"}, "telemetry.endpoint: holds a user name or password"},
 		{"not a URL", Config{Endpoint: "http://u:pw@\x7f"}, "telemetry.endpoint: not a URL"},
 		{"header", Config{Headers: map[string]Secret{"a b": {}}}, `telemetry.headers: "a b" is not the name`},
 	} {
