@@ -244,6 +244,8 @@ func TestRequirementsOfOddSources(t *testing.T) {
 	add(inventory.Package{Reference: "./lib", Pin: inventory.None, Source: "requirements.txt"})
 	add(inventory.Package{Package: "c", Version: "1.dev", Specifier: "===1.dev", Pin: inventory.Exact, Source: "requirements.txt", Extras: []string{"x", "y"}})
 	add(inventory.Package{Package: "d", Version: "1", Pin: inventory.Exact, Source: "locked.txt", Hashes: []string{"sha256:aa"}})
+	inv.Sources = []inventory.Source{{Path: "requirements.txt", Kind: "requirements"}}
+	inv.Files = []inventory.File{{Path: "requirements.txt"}, {Path: "more.txt"}, {Path: "pins.txt"}}
 	inv.Incomplete = []inventory.Incomplete{
 		{Reason: inventory.NotCovered, Source: "requirements.txt", Line: 7, Ecosystem: pypi, Detail: "https://host/c.zip is not matched"},
 		{Reason: inventory.Unparsed, Source: "requirements.txt", Line: 9, Ecosystem: pypi, Detail: "want a version"},
@@ -257,12 +259,13 @@ func TestRequirementsOfOddSources(t *testing.T) {
 		t.Errorf("%s\nwant %s", got, want)
 	}
 	for _, says := range []string{"# left out: a==1 of dev-requirements.txt, another stands above", "# left out: ./lib, a path", "# left out: d of locked.txt, because hashes", "no updates",
-		"# left out: requirements.txt:7 (not_covered): https://host/c.zip", "# left out: requirements.txt:9 (unparsed): want", "# left out: more.txt (unreadable): no such file"} {
+		"# left out: requirements.txt:7 (not_covered): https://host/c.zip", "# left out: requirements.txt:9 (unparsed): want", "# left out: more.txt (unreadable): no such file",
+		"install with -c pins.txt, or"} {
 		if !strings.Contains(got, says) {
 			t.Errorf("no %q in\n%s", says, got)
 		}
 	}
-	if strings.Contains(got, "stands below") || strings.Contains(got, "nothing of Python") {
+	if strings.Contains(got, "-c requirements.txt") || strings.Contains(got, "-c more.txt") || strings.Contains(got, "stands below") || strings.Contains(got, "nothing of Python") {
 		t.Errorf("told without reason:\n%s", got)
 	}
 }

@@ -35,6 +35,9 @@ func requirements(p *report.Plan, inv *inventory.Inventory, what string, use fun
 	if slices.ContainsFunc(inv.Packages, func(q inventory.Package) bool { return len(q.Hashes) > 0 }) {
 		b.WriteString("# Install with --require-hashes.\n")
 	}
+	for _, name := range constraintFiles(inv) {
+		fmt.Fprintf(&b, "# Its constraints stand apart: install with -c %s, or that of %s/ where it is there.\n", printable(name), updatedDir)
+	}
 	for _, line := range leftOut(inv) {
 		b.WriteString(line + "\n")
 	}
@@ -44,6 +47,20 @@ func requirements(p *report.Plan, inv *inventory.Inventory, what string, use fun
 		b.WriteString(line + "\n")
 	}
 	return []byte(b.String())
+}
+
+// constraintFiles are the files that pin what others require and require nothing themselves: without them an
+// installation picks other versions of what stands in no requirements file.
+func constraintFiles(inv *inventory.Inventory) []string {
+	var out []string
+	for _, file := range inv.Files {
+		source := slices.ContainsFunc(inv.Sources, func(s inventory.Source) bool { return s.Path == file.Path })
+		unread := slices.ContainsFunc(inv.Incomplete, func(i inventory.Incomplete) bool { return i.Source == file.Path && i.Line == 0 })
+		if !source && !unread {
+			out = append(out, file.Path)
+		}
+	}
+	return out
 }
 
 // leftOut names what the manifests ask for and this file cannot: who installs it must know. A reference with
