@@ -41,7 +41,7 @@ func match(inv *inventory.Inventory, databases func() []advisory.Database, ask l
 		case err != nil:
 			m.incomplete = append(m.incomplete, inventory.Incomplete{Reason: inventory.Unparsed, Source: p.Source, Line: p.Line, Ecosystem: p.Ecosystem,
 				Detail: cleanText(fmt.Sprintf("%s %s is not matched: %v", p.Package, p.Version, err))})
-			continue
+			// Go on: advisories that name a version nobody can read by its very text hit it all the same.
 		}
 		for _, h := range hits {
 			if k := (key{p.Package, p.Version, p.Source, h.ID}); !seen[k] {

@@ -32,3 +32,19 @@ func TestUnreadableRecordsAreNamed(t *testing.T) {
 		}
 	}
 }
+
+// An advisory can name a version that no scheme reads: it hits, and what ranges would say stays unknown.
+func TestVersionThatIsNamedButNotRead(t *testing.T) {
+	inv := &inventory.Inventory{Sources: []inventory.Source{{Path: "requirements.txt", Ecosystem: "PyPI"}},
+		Packages: []inventory.Package{{Package: "flask", Ecosystem: "PyPI", Version: "2.2-custom", Pin: inventory.Exact, Source: "requirements.txt", Line: 3}}}
+	b := newBook()
+	m := match(inv, b.Databases, func(string, string, string) ([]advisory.Hit, error) {
+		return []advisory.Hit{{ID: "CVE-2023-30861", Severity: "high"}}, advisory.ErrVersion
+	}, time.Hour, epoch)
+	if len(m.findings) != 1 || m.findings[0].Vulnerability != "CVE-2023-30861" {
+		t.Errorf("findings %+v", m.findings)
+	}
+	if len(m.incomplete) != 1 || m.incomplete[0].Reason != inventory.Unparsed || m.incomplete[0].Line != 3 {
+		t.Errorf("incomplete %+v", m.incomplete)
+	}
+}
