@@ -7,6 +7,7 @@ import (
 	"path"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/drydock-dev/drydock/pkg/inventory"
 )
@@ -38,6 +39,8 @@ func discover(t *tree) ([]task, found) {
 		switch {
 		case err != nil:
 			d.unreadable(name, fmt.Sprintf("link %v", err))
+		case inGit(real):
+			d.unreadable(name, "link leads into .git, not followed")
 		case seen[real]:
 		case t.isDir(real):
 		default:
@@ -98,6 +101,12 @@ func (d *discovery) entry(dir string, e fs.DirEntry, depth int) {
 	default:
 		d.files = append(d.files, name)
 	}
+}
+
+// inGit reports whether a name lies in a repository's own folder. Its files may hold a token, and what is wrong
+// with a line is quoted in reports: a manifest must not get them read.
+func inGit(name string) bool {
+	return slices.Contains(strings.Split(strings.ToLower(name), "/"), ".git")
 }
 
 // linkedFolder looks into a link called requirements: the folder it leads to is walked under its own name,

@@ -213,6 +213,10 @@ func (f *requirementsFile) include(l logical, value string, constraint bool) {
 		}
 		name = real
 	}
+	if inGit(name) {
+		refuse("lies in .git, which is not read")
+		return
+	}
 	if !printable(name) {
 		refuse("has a name with control characters")
 		return

@@ -1,8 +1,12 @@
 package scanner
 
 import (
+	"fmt"
+	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/drydock-dev/drydock/pkg/inventory"
 )
 
 // Whatever is wrong with an address, its password is not told.
@@ -28,5 +32,25 @@ func TestNoPasswordInARemote(t *testing.T) {
 		if got := cleanRemote(remote); got != want {
 			t.Errorf("%s became %s, want %s", remote, got, want)
 		}
+	}
+}
+
+// A repository that is scanned must not get the token of its own checkout into the report.
+func TestNoManifestLeadsIntoGit(t *testing.T) {
+	dir := write(t, map[string]string{".git/HEAD": commitA, ".git/config": "[http]\nextraheader = AUTHORIZATION: basic s3cret\n", "sub/requirements.txt": "-r ../.git/config\n-c ../.GIT/config\n-r ../link.txt\nflask==1\n"})
+	link(t, ".git/config", filepath.Join(dir, "requirements.txt"))
+	link(t, ".git/config", filepath.Join(dir, "link.txt"))
+	link(t, ".git", filepath.Join(dir, "requirements"))
+	r, inv := read(t, dir)
+	if got := fmt.Sprint(inv.Incomplete); strings.Contains(got, "s3cret") || names(inv) != "flask 1" {
+		t.Errorf("%s: %s", names(inv), got)
+	}
+	for _, m := range r.manifests {
+		if strings.Contains(string(m.Content), "s3cret") {
+			t.Errorf("%s holds the token", m.Path)
+		}
+	}
+	if find(inv, inventory.Unreadable, "requirements.txt") == "" || !strings.Contains(find(inv, inventory.Unreadable, "sub/requirements.txt"), "lies in .git, which is not read") {
+		t.Errorf("not said: %+v", inv.Incomplete)
 	}
 }
