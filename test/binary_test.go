@@ -28,9 +28,15 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
+// prebuiltEnv names the folder of what a parent test built, for a test that runs itself in a child.
+const prebuiltEnv = "DRYDOCK_TEST_PREBUILT"
+
 // programs builds drydock and the demo's player once, as make build does.
 func programs(t testing.TB) string {
 	t.Helper()
+	if dir := os.Getenv(prebuiltEnv); dir != "" {
+		return dir
+	}
 	built.once.Do(func() {
 		if built.dir, built.err = os.MkdirTemp("", "drydock-test-"); built.err != nil {
 			return

@@ -66,12 +66,7 @@ func TestKill(t *testing.T) {
 	}
 	up.quiet(slices.Collect(maps.Keys(asked)))
 	up.terminate()
-	b, err := bus.Embedded(t.Context(), bus.EmbeddedConfig{Dir: k.data})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = b.Close() }()
-	k.check(b, asked)
+	k.checkData(asked)
 }
 
 func number(name string, otherwise int) int {
@@ -208,6 +203,16 @@ func (r *running) quiet(apps []string) {
 		}
 		time.Sleep(50 * time.Millisecond)
 	}
+}
+
+// checkData is check for a log in the data directory.
+func (k *killed) checkData(asked map[string]int) {
+	b, err := bus.Embedded(k.t.Context(), bus.EmbeddedConfig{Dir: k.data})
+	if err != nil {
+		k.t.Fatal(err)
+	}
+	defer func() { _ = b.Close() }()
+	k.check(b, asked)
 }
 
 // check reads the log itself.

@@ -148,7 +148,7 @@ func (c *cli) serve(ctx context.Context, p *parts, o *upOptions, listener net.Li
 		case <-p.folds.Ended():
 			return p.folds.Err()
 		default:
-			return nil
+			return p.logReady()
 		}
 	}
 	if err := p.assemble(o.roles...); err != nil {
@@ -180,6 +180,25 @@ func (c *cli) serve(ctx context.Context, p *parts, o *upOptions, listener net.Li
 		running--
 	}
 	return errors.Join(err, c.wind(ctx, server, stop, ended, running))
+}
+
+// readyTime bounds a look at the log: who asks for readiness does not wait long.
+const readyTime = 2 * time.Second
+
+// logReady is why the log takes nothing: a full disk, a server that is away.
+func (p *parts) logReady() error {
+	ctx, cancel := context.WithTimeout(context.Background(), readyTime)
+	defer cancel()
+	st, err := p.bus.Status(ctx)
+	switch {
+	case st.Reason != "":
+		return errors.New(st.Reason)
+	case err != nil:
+		return err
+	case !st.Ready:
+		return errors.New("the log of events takes nothing")
+	}
+	return nil
 }
 
 // started waits for the workers and records what changed since the last run.
