@@ -137,3 +137,10 @@ func TestConstraintsAreSharedCheaply(t *testing.T) {
 		t.Errorf("pinned %v of %d", pinned, len(inv.Packages))
 	}
 }
+
+func TestNotesAreBounded(t *testing.T) {
+	m := parse(strings.Repeat("--pre\n", 100_000) + "flask==1\n")
+	if len(m.Notes) != maxIncomplete+1 || !strings.Contains(m.Notes[maxIncomplete], "not all are listed") || len(m.Packages) != 1 {
+		t.Errorf("%d notes, %d packages", len(m.Notes), len(m.Packages))
+	}
+}

@@ -168,7 +168,12 @@ func (f *requirementsFile) option(l logical, o option) {
 		if o.value != "" {
 			note += " " + cleanReference(o.value)
 		}
-		f.m.Notes = append(f.m.Notes, fmt.Sprintf("%s:%d: %s is not obeyed", f.m.Path, l.number, note))
+		switch n := len(f.m.Notes); {
+		case n < maxIncomplete:
+			f.m.Notes = append(f.m.Notes, fmt.Sprintf("%s:%d: %s is not obeyed", f.m.Path, l.number, note))
+		case n == maxIncomplete:
+			f.m.Notes = append(f.m.Notes, fmt.Sprintf("%s: more options are not obeyed; not all are listed", f.m.Path))
+		}
 	}
 }
 

@@ -52,9 +52,7 @@ func (s *Service) scan(ctx context.Context, req events.ScanRequested, now time.T
 		if m.Content != nil {
 			r.files = append(r.files, m.Content)
 		}
-		for _, note := range m.Notes {
-			r.report.Notes = append(r.report.Notes, note)
-		}
+		r.report.Notes = append(r.report.Notes, m.Notes...)
 	}
 	if err := s.judge(ctx, r, req, now); err != nil {
 		return nil, err
