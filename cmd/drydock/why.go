@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"regexp"
@@ -68,8 +69,10 @@ func (c *cli) why(ctx context.Context, args []string) error {
 	}
 	defer s.close()
 	a := &answer{Schema: "drydock.why/v1", Tool: c.tool(), Subject: strings.Join(args, " "), Timeline: []told{}, Facts: []fact{}, now: time.Now().UTC()}
-	if st, err := s.api.Status(ctx); err == nil { // the clock that counts is the workers'
-		a.now = st.Now
+	if s.remote != "" { // the clock that counts is the workers'
+		if st, err := s.api.Status(ctx); err == nil {
+			a.now = st.Now
+		}
 	}
 	w := &inquiry{ctx: ctx, s: s, a: a}
 	seq, notNumber := strconv.ParseUint(args[0], 10, 64)
@@ -263,12 +266,16 @@ func (w *inquiry) headline(st *events.State, f events.Finding, inPlan []events.C
 
 // outcome is why the plan in force has no update for a finding.
 func (w *inquiry) outcome(st *events.State, f events.Finding) error {
-	p, err := w.s.api.Plan(w.ctx, st.App, 0, 0)
+	raw, err := w.s.api.Evidence(w.ctx, st.Plan.Document)
 	if err != nil {
 		return err
 	}
+	var p report.Plan
+	if err := json.Unmarshal(raw, &p); err != nil {
+		return surroundings("read the plan of %s: %w", st.App, err)
+	}
 	w.a.Headline = fmt.Sprintf("found in %s %s; the plan in force does not speak of it yet", f.Package, f.Version)
-	for _, o := range p.Document.Outcomes {
+	for _, o := range p.Outcomes {
 		if o.Package != f.Package || o.Vulnerability != f.Vulnerability || o.Source != f.Source {
 			continue
 		}

@@ -127,25 +127,6 @@ func (c *cli) workers(ctx context.Context, b bus.Bus, o oneShot, announce bool) 
 	return s, nil
 }
 
-// looks gives a session without workers on a log.
-func (c *cli) looks(ctx context.Context, b bus.Bus) (*session, error) {
-	ctx, cancel := context.WithCancel(ctx)
-	s := &session{alive: func() error { return nil }, close: func() { cancel(); _ = b.Close() }}
-	p, err := c.parts(b, oneShot{})
-	if err == nil {
-		err = p.assemble("gateway")
-	}
-	if err == nil {
-		err = p.folds.Start(ctx)
-	}
-	if err != nil {
-		s.close()
-		return nil, err
-	}
-	s.api = p.gateway
-	return s, nil
-}
-
 // ownPolicy is the policy a command brings to a log; nil when none is configured and the log names one: who
 // only asks for a scan there must not put the built-in policy in the place of a stricter one.
 func (p *parts) ownPolicy(ctx context.Context) ([]byte, error) {
