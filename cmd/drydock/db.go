@@ -88,7 +88,7 @@ func checkEcosystems(names []string) error {
 }
 
 // holder is the server that a database command has to go through: --server, or who holds the data directory.
-func (c *cli) holder() (*session, error) {
+func (c *cli) holder(ctx context.Context) (*session, error) {
 	if c.opt.server != "" {
 		return c.remote(c.opt.server)
 	}
@@ -96,15 +96,9 @@ func (c *cli) holder() (*session, error) {
 	if err != nil {
 		return nil, err
 	}
-	held, err := bus.Holder(dir)
-	if err != nil {
-		return nil, &exitError{report.ExitEnvironment, err}
-	}
-	if held == nil {
-		return nil, nil
-	}
-	if held.Address == "" {
-		return nil, &exitError{report.ExitEnvironment, held}
+	held, err := c.patiently(ctx, "looking who has "+dir, func() (*bus.ErrLocked, error) { return bus.Holder(dir) })
+	if err != nil || held == nil {
+		return nil, err
 	}
 	c.note("data directory %s is in use by process %d; using that one at %s", dir, held.PID, held.Address)
 	return c.remote(held.Address)
@@ -113,7 +107,7 @@ func (c *cli) holder() (*session, error) {
 // take imports or updates: there, or here.
 func (c *cli) take(ctx context.Context, what string, q api.DatabaseImport, there func(backend, context.Context, api.DatabaseImport) ([]api.Imported, error),
 	here func(*databases, context.Context, api.DatabaseImport) ([]api.Imported, error)) error {
-	s, err := c.holder()
+	s, err := c.holder(ctx)
 	if err != nil {
 		return err
 	}
@@ -171,7 +165,7 @@ func (c *cli) sayProgress() func(advisory.Progress) {
 }
 
 func (c *cli) dbInfo(ctx context.Context) error {
-	s, err := c.holder()
+	s, err := c.holder(ctx)
 	if err != nil {
 		return err
 	}

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -120,25 +121,48 @@ func (c *cli) openData(ctx context.Context) (bus.Bus, *session, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	defer c.progress("opening " + dir)()
-	for deadline := time.Now().Add(lockPatience); ; {
-		b, err := bus.Embedded(ctx, bus.EmbeddedConfig{Dir: dir, MaxBytes: c.cfg.NATS.MaxBytes, Logger: c.logger()})
+	var b bus.Bus
+	held, err := c.patiently(ctx, "opening "+dir, func() (*bus.ErrLocked, error) {
+		var err error
+		b, err = bus.Embedded(ctx, bus.EmbeddedConfig{Dir: dir, MaxBytes: c.cfg.NATS.MaxBytes, Logger: c.logger()})
 		var locked *bus.ErrLocked
+		if errors.As(err, &locked) {
+			return locked, nil
+		}
+		return nil, err
+	})
+	switch {
+	case err != nil:
+		return nil, nil, err
+	case held != nil:
+		c.note("data directory %s is in use by process %d; using that one at %s", dir, held.PID, held.Address)
+		s, err := c.remote(held.Address)
+		return nil, s, err
+	}
+	return b, nil, nil
+}
+
+// patiently tries until nobody or a server has the data directory: another command ends soon, and has no
+// address to be spoken to. Who has it is said while waiting and, after lockPatience, as the error.
+func (c *cli) patiently(ctx context.Context, what string, try func() (*bus.ErrLocked, error)) (*bus.ErrLocked, error) {
+	stop, waits := c.progress(what), 0
+	defer func() { stop() }()
+	for deadline := time.Now().Add(lockPatience); ; {
+		held, err := try()
 		switch {
-		case err == nil:
-			return b, nil, nil
-		case !errors.As(err, &locked):
-			return nil, nil, &exitError{report.ExitEnvironment, err}
-		case locked.Address != "":
-			c.note("data directory %s is in use by process %d; using that one at %s", dir, locked.PID, locked.Address)
-			s, err := c.remote(locked.Address)
-			return nil, s, err
+		case err != nil:
+			return nil, &exitError{report.ExitEnvironment, err}
+		case held == nil, held.Address != "":
+			return held, nil
 		case time.Now().After(deadline):
-			return nil, nil, &exitError{report.ExitEnvironment, err}
+			return nil, surroundings("%w; it is a command, not a server, and did not end within %s", held, lockPatience)
+		case held.PID != waits:
+			stop()
+			waits, stop = held.PID, c.progress(fmt.Sprintf("waiting for process %d, which has %s in use", held.PID, held.Dir))
 		}
 		select {
 		case <-ctx.Done():
-			return nil, nil, ctx.Err()
+			return nil, ctx.Err()
 		case <-time.After(100 * time.Millisecond):
 		}
 	}
