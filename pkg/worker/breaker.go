@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"slices"
 	"strings"
 	"sync"
@@ -77,6 +78,9 @@ func (b *Breaker) Do(ctx context.Context, f func(context.Context) error) error {
 		}
 		if answer != nil && Kind(answer) == "transient" {
 			why := answer.Error()
+			if op := (*net.OpError)(nil); errors.As(answer, &op) {
+				why = op.Error() // what was asked of it then is another question than the present one
+			}
 			b.last.Store(&why)
 		}
 		return struct{}{}, answer

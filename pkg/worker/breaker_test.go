@@ -3,6 +3,8 @@ package worker_test
 import (
 	"context"
 	"errors"
+	"fmt"
+	"net"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -52,6 +54,19 @@ func TestBreaker(t *testing.T) {
 			t.Errorf("status %+v", s)
 		}
 	})
+}
+
+// The cause of what went before names the network's answer, not what was asked for.
+func TestBreakerNamesTheNetworksAnswer(t *testing.T) {
+	b := worker.NewBreaker("network", 0)
+	refused := &net.OpError{Op: "dial", Net: "tcp", Err: errors.New("connection refused")}
+	var err error
+	for range 6 {
+		err = b.Do(t.Context(), func(context.Context) error { return fmt.Errorf("look up lxml: %w", refused) })
+	}
+	if !errors.Is(err, worker.ErrOpen) || !strings.HasSuffix(err.Error(), "in a row; the last time: dial tcp: connection refused") {
+		t.Errorf("%v", err)
+	}
 }
 
 func TestBreakerCounts(t *testing.T) {
