@@ -296,7 +296,7 @@ func TestIndexOptionsAreReported(t *testing.T) {
 	w := newWorld(t, Config{})
 	dir := write(t, map[string]string{"requirements.txt": "--extra-index-url https://u:secret@evil.test/simple\nflask==2.2.2\n"})
 	_, first := w.completed(w.scan(dir))
-	want := []string{"requirements.txt:1: --extra-index-url https://evil.test/simple is not obeyed"}
+	want := []string{secretNote, "requirements.txt:1: --extra-index-url https://evil.test/simple is not obeyed"}
 	if !slices.Equal(first.Notes, want) {
 		t.Errorf("notes %q, want %q", first.Notes, want)
 	}
@@ -318,5 +318,28 @@ func TestConfig(t *testing.T) {
 	}
 	if err := Default().Validate(); err != nil {
 		t.Error(err)
+	}
+}
+
+// A manifest with a password in it is read, but nobody else reads it.
+func TestManifestWithASecretIsNotKept(t *testing.T) {
+	for text, kept := range map[string]bool{
+		"--index-url https://user:hunter2@index.test/simple\nflask==2.2.2\n":  false,
+		"--index-url https://hunter2@index.test/simple\nflask==2.2.2\n":       false,
+		"--index-url https://${U}:${P}@index.test/simple\nflask==2.2.2\n":     true,
+		"x @ git+ssh://git@host.test/org/x.git@v1.0\nflask==2.2.2\n":          true,
+		"x @ git+https://host.test/org/x@v1.0\nflask==2.2.2\n":                true,
+		"# see mailto:hunter2@host.test or https://host.test\nflask==2.2.2\n": true,
+	} {
+		w := newWorld(t, Config{})
+		_, r := w.completed(w.scan(write(t, map[string]string{"requirements.txt": text})))
+		leaked := false
+		for _, doc := range w.shelf.data {
+			leaked = leaked || !kept && strings.Contains(string(doc), "hunter2")
+		}
+		noted := slices.ContainsFunc(r.Notes, func(n string) bool { return strings.Contains(n, "not kept as evidence") })
+		if leaked || noted == kept || len(r.Packages) == 0 {
+			t.Errorf("%q: leaked %v, noted %v, notes %q", text, leaked, noted, r.Notes)
+		}
 	}
 }

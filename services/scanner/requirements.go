@@ -43,6 +43,10 @@ func parseRequirements(data []byte, m *manifest, t *tree) {
 		m.incomplete(inventory.Unreadable, 0, fmt.Sprintf("%s: %v", m.Path, err))
 		return
 	}
+	if holdsSecret(text) {
+		m.Content = nil // a manifest kept as evidence can be read by whoever reads evidence
+		m.Notes = append(m.Notes, fmt.Sprintf("%s: holds a password or token in an address: it is not kept as evidence, and a plan does not write it back; let the address come from a variable or netrc", m.Path))
+	}
 	f := &requirementsFile{m: m, t: t, dev: isDev(m.Path)}
 	logicalLines(text, f.line)
 }
@@ -81,6 +85,20 @@ func (f *requirementsFile) line(l logical) {
 	for _, o := range opts {
 		f.option(l, o)
 	}
+}
+
+// secretAddress finds user:password@ in any address, and user@ in one of http, where it is a token.
+var secretAddress = regexp.MustCompile(`(?i)(?:https?://([^\s"'/@]+)|://([^\s"'/@:]*:[^\s"'/@]+))@`)
+
+// holdsSecret reports whether an address in text carries what no log may show. What stands in for an environment
+// variable is no secret.
+func holdsSecret(text string) bool {
+	for _, found := range secretAddress.FindAllStringSubmatch(text, -1) {
+		if strings.Trim(variable.ReplaceAllString(found[1]+found[2], ""), ":") != "" {
+			return true
+		}
+	}
+	return false
 }
 
 // userinfo is what may be secret in a line that is not understood.

@@ -58,6 +58,8 @@ func describe(m manifest) string {
 var sha = "sha256:" + strings.Repeat("ab", 32)
 
 // The requirements file format, construct by construct: pip's documentation and PEP 508.
+const secretNote = "requirements.txt: holds a password or token in an address: it is not kept as evidence, and a plan does not write it back; let the address come from a variable or netrc"
+
 func TestRequirements(t *testing.T) {
 	for _, c := range []struct{ name, text, want string }{
 		{"pin", "flask==2.2.2", "1 flask exact 2.2.2"},
@@ -97,9 +99,9 @@ func TestRequirements(t *testing.T) {
 		{"same package twice", "flask==1\nflask==2", "1 flask exact 1\n2 flask exact 2"},
 		{"include", "-r base.txt\n-rmore/x.txt\n--requirement=y.txt\n--requirem z.txt\n-c con.txt\n--constraint con2.txt", "1 include base.txt false\n2 include more/x.txt false\n3 include y.txt false\n4 include z.txt false\n5 include con.txt true\n6 include con2.txt true"},
 		{"include outside", "-r ../x.txt\n-r /etc/passwd", "1 unreadable requirements.txt:1: include \"../x.txt\" lies outside of the target\n2 unreadable requirements.txt:2: include \"/etc/passwd\" lies outside of the target"},
-		{"include by address", "-r https://user:pw@example.test/r.txt?t=1", "1 unreadable requirements.txt:1: include \"https://example.test/r.txt\" is an address, not a file of the target; it is not fetched"},
+		{"include by address", "-r https://user:pw@example.test/r.txt?t=1", "1 unreadable requirements.txt:1: include \"https://example.test/r.txt\" is an address, not a file of the target; it is not fetched" + "\n" + secretNote},
 		{"include by variable", "-r ${WHERE}/x.txt", "1 unreadable requirements.txt:1: include \"${WHERE}/x.txt\" names an environment variable, which is not known here"},
-		{"options", "-i https://user:secret@index.test/simple\n--extra-index-url=https://x.test\n--no-index\n--pre\n-f ./links\n--trusted-host h.test", "requirements.txt:1: --index-url https://index.test/simple is not obeyed\nrequirements.txt:2: --extra-index-url https://x.test is not obeyed\nrequirements.txt:3: --no-index is not obeyed\nrequirements.txt:4: --pre is not obeyed\nrequirements.txt:5: --find-links ./links is not obeyed\nrequirements.txt:6: --trusted-host h.test is not obeyed"},
+		{"options", "-i https://user:secret@index.test/simple\n--extra-index-url=https://x.test\n--no-index\n--pre\n-f ./links\n--trusted-host h.test", secretNote + "\nrequirements.txt:1: --index-url https://index.test/simple is not obeyed\nrequirements.txt:2: --extra-index-url https://x.test is not obeyed\nrequirements.txt:3: --no-index is not obeyed\nrequirements.txt:4: --pre is not obeyed\nrequirements.txt:5: --find-links ./links is not obeyed\nrequirements.txt:6: --trusted-host h.test is not obeyed"},
 		{"unknown option", "--frobnicate\nflask==2", "2 flask exact 2\n1 unparsed requirements.txt:1: option \"--frobnicate\" is not one of a requirements file"},
 		{"unknown short option", "-x", "1 unparsed requirements.txt:1: option \"-x\" is not one of a requirements file"},
 		{"option without its value", "-r", "1 unparsed requirements.txt:1: option --requirement needs a value"},
@@ -109,7 +111,7 @@ func TestRequirements(t *testing.T) {
 		{"config settings", "flask==2 --config-settings=\"--a=b c\"", "1 flask exact 2"},
 		{"open quotation", "flask==2 --hash='x", "1 unparsed requirements.txt:1: a quotation is not closed"},
 		{"variable in a version", "flask==${V}", "1 unparsed requirements.txt:1: \"==${V}\" takes its version from an environment variable, which is not known here"},
-		{"url", "https://user:pw@example.test/flask-2.2.2-py3-none-any.whl?sig=1", "1 flask @ https://example.test/flask-2.2.2-py3-none-any.whl none\n1 not_covered https://example.test/flask-2.2.2-py3-none-any.whl is not matched: no index vouches for what it is"},
+		{"url", "https://user:pw@example.test/flask-2.2.2-py3-none-any.whl?sig=1", "1 flask @ https://example.test/flask-2.2.2-py3-none-any.whl none\n1 not_covered https://example.test/flask-2.2.2-py3-none-any.whl is not matched: no index vouches for what it is\n" + secretNote},
 		{"named url", "flask @ https://${TOKEN}@example.test/f.zip ; python_version > '3'", "1 flask @ https://example.test/f.zip none ; python_version > '3'\n1 not_covered https://example.test/f.zip is not matched: no index vouches for what it is"},
 		{"version control", "git+ssh://git@example.test/a/b.git@v1#egg=Flask&subdirectory=x", "1 flask @ git+ssh://example.test/a/b.git@v1#egg=Flask&subdirectory=x none\n1 not_covered git+ssh://example.test/a/b.git@v1#egg=Flask&subdirectory=x is not matched: no index vouches for what it is"},
 		{"editable", "-e .\n-e git+https://example.test/x.git#egg=x\n--editable ./lib[a]", "2 x @ git+https://example.test/x.git#egg=x none\n1 not_covered . is not matched: no index vouches for what it is\n2 not_covered git+https://example.test/x.git#egg=x is not matched: no index vouches for what it is\n3 not_covered ./lib is not matched: no index vouches for what it is"},
