@@ -85,8 +85,11 @@ func (c *cli) workers(ctx context.Context, b bus.Bus, o oneShot, announce bool) 
 		return nil, err
 	}
 	ctx, cancel := context.WithCancel(ctx)
-	run := worker.New(b, p.stages, worker.Options{Folds: p.folds, Log: p.log, Now: p.now, Attempts: oneShotTries, Drain: oneShotDrain,
-		Backoff: func(int) time.Duration { return oneShotPause }})
+	how := worker.Options{Folds: p.folds, Log: p.log, Now: p.now, Drain: oneShotDrain}
+	if !announce { // a durable log holds the work of others, too, which is not given up because a person waits
+		how.Attempts, how.Backoff = oneShotTries, func(int) time.Duration { return oneShotPause }
+	}
+	run := worker.New(b, p.stages, how)
 	ended := make(chan error, 1)
 	go func() { ended <- run.Run(ctx) }()
 	s := &session{api: p.gateway}
