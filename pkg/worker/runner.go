@@ -97,9 +97,6 @@ func (r *Runner) Run(ctx context.Context) error {
 		r.o.Log.WarnContext(ctx, "a stored message can't be read and counts for nothing", telemetry.KeyError, p)
 	}
 	defer observe(ctx, r.bus)()
-	if err := r.times.sweep(ctx); err != nil && ctx.Err() == nil {
-		return fmt.Errorf("set the timers: %w", err)
-	}
 	var wg sync.WaitGroup
 	opened, err := r.open(ctx, work, &wg)
 	if err == nil {
@@ -243,12 +240,21 @@ func waitFor(c <-chan struct{}, d time.Duration) bool {
 	}
 }
 
-// sweeps makes the timers right again from time to time: what was lost between processes is found within an hour.
+// sweeps makes the timers right at the start and from time to time: what was lost between processes is found,
+// at the latest within an hour. The first look, some seconds over ten thousand applications, keeps no work
+// waiting; one that fails is taken up again soon.
 func (r *Runner) sweeps(ctx context.Context) {
-	for pause(ctx, r.o.Sweep) == nil {
-		if err := r.times.sweep(ctx); err != nil && ctx.Err() == nil {
-			r.o.Log.WarnContext(ctx, "timers could not be checked", telemetry.KeyError, err)
+	for failed := 0; ctx.Err() == nil; {
+		wait := r.o.Sweep
+		err := r.times.sweep(ctx)
+		if err != nil && ctx.Err() == nil {
+			failed++
+			wait = min(wait, r.o.Backoff(failed))
+			r.o.Log.WarnContext(ctx, "timers could not be checked: again soon", "delay", wait, telemetry.KeyError, err)
+		} else {
+			failed = 0
 		}
+		_ = pause(ctx, wait) // the end of ctx ends the loop
 	}
 }
 
