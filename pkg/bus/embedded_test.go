@@ -102,7 +102,7 @@ func TestStartAgain(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := bus.Consumer{Name: "scanner", Filters: []string{"drydock.event.*.*.scan.requested"}, Prefetch: 1}
+	c := bus.Consumer{Name: "scanner", Filters: []string{"drydock.event.*.*.scan.requested"}, Prefetch: 1, AckWait: time.Second}
 	d, err := b.Consume(t.Context(), c)
 	if err != nil {
 		t.Fatal(err)
@@ -131,12 +131,15 @@ func TestStartAgain(t *testing.T) {
 	if d, err = b.Consume(t.Context(), c); err != nil {
 		t.Fatal(err)
 	}
-	m, err = d.Next(t.Context())
-	if err == nil && m.Sequence() == 1 { // the server writes down what was acknowledged some time after it said so
-		m, err = d.Next(t.Context())
-	}
-	if err != nil || m.Sequence() != 2 {
-		t.Fatalf("next message: %v", err)
+	// What was not acknowledged comes, after the silence if the server was sending it while it was stopped. What
+	// was acknowledged may come once more: the server writes that down some time after it said so.
+	for seen := map[uint64]bool{}; !seen[2] || !seen[3]; {
+		if m, err = d.Next(t.Context()); err == nil {
+			seen[m.Sequence()], err = true, m.Ack(t.Context())
+		}
+		if err != nil {
+			t.Fatalf("after %v: %v", seen, err)
+		}
 	}
 	due, err := b.Consume(t.Context(), bus.Consumer{Name: "planner-due", Filters: []string{bus.DueFilter("planner")}})
 	if err != nil {

@@ -27,6 +27,7 @@ const (
 	readerData     = 256 << 20        // RLIMIT_DATA: a 10 MB file parses in a tenth of it
 	readerCPU      = 60               // seconds, RLIMIT_CPU
 	readerFiles    = 256              // RLIMIT_NOFILE: one directory level each
+	readerSmall    = 256 << 10        // targets up to here are read without collecting garbage
 	readerHeap     = 192 << 20        // from here on the garbage collector works harder rather than grow
 	readerUnit     = 10 * time.Second // without a word of the reader: the source it works on hangs
 	readerTotal    = 2 * time.Minute  // for a whole target, restarts included
