@@ -16,6 +16,7 @@ type assembly struct {
 	inv    inventory.Inventory
 	byPath map[string]*manifest
 	scope  map[string]string // path of a manifest → root of the environment it belongs to
+	steps  int               // includes followed for constraints
 }
 
 // assemble joins what was read: includes belong to the environment of the file that includes them, constraints
@@ -194,7 +195,15 @@ func (a *assembly) collectPins(paths []string, open map[string]string, known map
 			}
 		}
 		for _, i := range m.Includes {
-			queue = append(queue, i.Path)
+			if a.steps++; !seen[i.Path] {
+				queue = append(queue, i.Path)
+			}
+		}
+		if a.steps > maxConstraintSteps { // a hostile web of includes: unpinned is what is left, and is said
+			for name := range open {
+				open[name] = ""
+			}
+			return
 		}
 	}
 }

@@ -138,6 +138,30 @@ func TestConstraintsAreSharedCheaply(t *testing.T) {
 	}
 }
 
+// A web of constraints ends somewhere, and what it would have pinned is unpinned rather than guessed.
+func TestWebOfConstraintsEnds(t *testing.T) {
+	a := &assembly{byPath: map[string]*manifest{}, scope: map[string]string{}}
+	web := make([]manifest, 300)
+	for i := range web {
+		m := &web[i]
+		m.Path = fmt.Sprintf("%d.txt", i)
+		m.Packages = []inventory.Package{{Package: "flask", Pin: inventory.None}, {Package: "x", Pin: inventory.Exact, Version: "1"}}
+		for j := range web {
+			m.Includes = append(m.Includes, include{Path: fmt.Sprintf("%d.txt", j), Constraint: true})
+		}
+		a.byPath[m.Path], a.scope[m.Path] = m, m.Path
+	}
+	pins := a.constraints(web)
+	if a.steps < maxConstraintSteps || a.steps > maxConstraintSteps+300*len(web) || len(pins) != len(web) {
+		t.Errorf("%d steps for %d environments", a.steps, len(pins))
+	}
+	for root, open := range pins {
+		if open["flask"] != "" {
+			t.Errorf("%s pins flask to %q", root, open["flask"])
+		}
+	}
+}
+
 func TestNotesAreBounded(t *testing.T) {
 	m := parse(strings.Repeat("--pre\n", 100_000) + "flask==1\n")
 	if len(m.Notes) != maxIncomplete+1 || !strings.Contains(m.Notes[maxIncomplete], "not all are listed") || len(m.Packages) != 1 {

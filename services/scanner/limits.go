@@ -24,18 +24,19 @@ const (
 	maxPackedRefs = 64 << 20
 
 	// The reader child.
-	readerData     = 256 << 20        // RLIMIT_DATA: a 10 MB file parses in a tenth of it
-	readerCPU      = 60               // seconds, RLIMIT_CPU
-	readerFiles    = 256              // RLIMIT_NOFILE: one directory level each
-	readerSmall    = 256 << 10        // targets up to here are read without collecting garbage
-	readerHeap     = 192 << 20        // from here on the garbage collector works harder rather than grow
-	readerUnit     = 10 * time.Second // without a word of the reader: the source it works on hangs
-	readerTotal    = 2 * time.Minute  // for a whole target, restarts included
-	readerLine     = 64 << 20         // one message: a manifest's content in base64 and its packages
-	readerTotalOut = 256 << 20        // all messages of one child
-	readerRooms    = 2                // how many children may use all of that, for one target
-	readerStarts   = 20               // restarts after a crash or hang; then the rest is reported unread
-	readerStderr   = 8 << 10          // what is kept of a crash report
+	readerData         = 256 << 20        // RLIMIT_DATA: a 10 MB file parses in a tenth of it
+	readerCPU          = 60               // seconds, RLIMIT_CPU
+	readerFiles        = 256              // RLIMIT_NOFILE: one directory level each
+	maxConstraintSteps = 5_000_000        // includes followed for constraints in one scan: a real one has some hundred
+	readerSmall        = 256 << 10        // targets up to here are read without collecting garbage
+	readerHeap         = 192 << 20        // from here on the garbage collector works harder rather than grow
+	readerUnit         = 10 * time.Second // without a word of the reader: the source it works on hangs
+	readerTotal        = 2 * time.Minute  // for a whole target, restarts included
+	readerLine         = 64 << 20         // one message: a manifest's content in base64 and its packages
+	readerTotalOut     = 256 << 20        // all messages of one child
+	readerRooms        = 2                // how many children may use all of that, for one target
+	readerStarts       = 20               // restarts after a crash or hang; then the rest is reported unread
+	readerStderr       = 8 << 10          // what is kept of a crash report
 
 	// epssStep is the least change of an exploitation probability worth an event: the list moves a little
 	// every day for every vulnerability.
