@@ -123,7 +123,14 @@ func TestTrace(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	res, err := http.Post(up.api.Address()+"/v1/scans", "application/json", strings.NewReader(string(body)))
+	ask, err := http.NewRequestWithContext(t.Context(), http.MethodPost, up.api.Address()+"/v1/scans", strings.NewReader(string(body)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	const asker = "4bf92f3577b34da6a3ce929d0e0e4736" // the trace of whoever asks goes on
+	ask.Header.Set("Content-Type", "application/json")
+	ask.Header.Set("Traceparent", "00-"+asker+"-00f067aa0ba902b7-01")
+	res, err := http.DefaultClient.Do(ask)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -153,7 +160,7 @@ func TestTrace(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), errPlanned.Error()) {
 		t.Fatal(err)
 	}
-	if len(traces) != 1 || len(spans) != 3 { // the request, the scan, the plan
+	if !traces[asker] || len(traces) != 1 || len(spans) != 3 { // the request, the scan, the plan
 		t.Errorf("%d traces, %d spans, want 1 and 3, over %v", len(traces), len(spans), names)
 	}
 	if names["scan.requested"] != 1 || names["scan.completed"] != 1 || names["finding.opened"] == 0 || names["change.opened"] == 0 {

@@ -91,7 +91,7 @@ func checkRequest(q api.ScanRequest) error {
 	}
 	if q.Application != "" {
 		if err := events.CheckApp(q.Application); err != nil {
-			return api.NewProblem(api.InvalidInput, "", "%v", err)
+			return api.NewProblem(api.InvalidInput, "choose a name of that form", "%v", err)
 		}
 	}
 	return nil

@@ -21,7 +21,7 @@ func (s *Service) Events(ctx context.Context, q api.EventQuery, fn func(bus.Reco
 	query := bus.Query{App: q.App, From: q.From}
 	if q.App != "" {
 		if err := events.CheckApp(q.App); err != nil {
-			return 0, api.NewProblem(api.InvalidInput, "", "%v", err)
+			return 0, api.NewProblem(api.InvalidInput, "`drydock status` names the applications", "%v", err)
 		}
 	}
 	if q.Type != "" {
