@@ -63,6 +63,9 @@ func reference(ref, name, marker string) (inventory.Package, error) {
 		return inventory.Package{}, err
 	}
 	p := inventory.Package{Pin: inventory.None, Marker: marker, Reference: cleanReference(ref)}
+	if p.Reference == "" {
+		return inventory.Package{}, errors.New("it names no path or address")
+	}
 	if name == "" {
 		name = nameOfReference(ref)
 	}

@@ -187,7 +187,7 @@ func TestWhatCounts(t *testing.T) {
 
 func FuzzRequirements(f *testing.F) {
 	for _, seed := range []string{"flask==2.2.2 \\\n --hash=" + sha + "\n", "-r a.txt\n-c b.txt\n", "x[a]>=1,<2 ; os_name == 'nt'", "\xff\xfex\x00", "a @ https://u:p@h/x.whl#egg=y", "-e .\n--index-url x", "# coding: latin-1\n\xe9",
-		"x (>=1)", "a\\\n\\\nb", "./x[y];", "a==1\u2028b==2"} {
+		"x (>=1)", "a\\\n\\\nb", "./x[y];", "a==1\u2028b==2", "-e;", "-e [x]"} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
