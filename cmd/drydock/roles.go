@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -174,6 +175,9 @@ func (p *parts) notice() bool {
 	return changed
 }
 
+// maxIndexes bounds the addresses remembered; an organisation has a handful.
+const maxIndexes = 32
+
 // index gives one client for each address, with a breaker around it.
 func (p *parts) index(url string) index.Index {
 	p.mu.Lock()
@@ -185,6 +189,9 @@ func (p *parts) index(url string) index.Index {
 		return ix
 	}
 	name := "index"
+	if len(p.indexes) >= maxIndexes { // asked for by whoever may use the API: what they name is not kept for ever
+		maps.DeleteFunc(p.indexes, func(known string, _ index.Index) bool { return known != p.cfg.Index.URL })
+	}
 	if url != p.cfg.Index.URL {
 		name = fmt.Sprintf("index-%d", len(p.indexes)+1)
 	}
