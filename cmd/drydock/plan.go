@@ -129,11 +129,7 @@ func (c *cli) plan(ctx context.Context, o *planOptions, path string) error {
 		err = c.resultJSON(tidyPlan(doc))
 	} else {
 		p := c.page()
-		now := time.Now
-		if how.clock != nil {
-			now = how.clock
-		}
-		renderPlan(p, doc, complete, now(), files, o.outDir, path)
+		renderPlan(p, doc, complete, scan.Started, files, o.outDir, path) // the clock that counts is the workers', a moment ago
 		err = c.result([]byte(p.b.String()))
 	}
 	if err != nil {
