@@ -222,18 +222,22 @@ func renderGap(p *page, i inventory.Incomplete) {
 	p.wrapped(plain, "    ", "? %s%s (%s)", where, i.Detail, i.Reason)
 }
 
+// provenance says where a database comes from: how long ago it was fetched, and whether it is all of one.
+func provenance(ageHours *float64, partial bool) string {
+	says := "given by hand"
+	if ageHours != nil {
+		says = "fetched " + hours(*ageHours) + " ago"
+	}
+	if partial {
+		says += ", only part of one"
+	}
+	return says
+}
+
 // renderBasis says what the result stands on.
 func renderBasis(p *page, s *report.Scan) {
 	for _, d := range s.Databases {
-		age := "given by hand"
-		if d.AgeHours != nil {
-			age = "fetched " + hours(*d.AgeHours) + " ago"
-		}
-		part := ""
-		if d.Partial {
-			part = ", only part of one"
-		}
-		p.line(dim, "against %s: %s, %s%s", d.Name, count(d.Records, "advisory"), age, part)
+		p.line(dim, "against %s: %s, %s", d.Name, count(d.Records, "advisory"), provenance(d.AgeHours, d.Partial))
 	}
 	if len(s.Databases) == 0 {
 		p.line(dim, "against nothing: no advisory database")

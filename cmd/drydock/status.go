@@ -197,15 +197,7 @@ func renderStatus(p *page, doc *statusDoc, all bool) {
 // renderMachine is how Drydock itself is: databases, log, consumers behind, breakers.
 func renderMachine(p *page, doc *statusDoc, all bool) {
 	for _, d := range doc.Databases {
-		age := "given by hand"
-		if d.AgeHours != nil {
-			age = "fetched " + hours(*d.AgeHours) + " ago"
-		}
-		part := ""
-		if d.Partial {
-			part = ", only part of one"
-		}
-		p.line(dim, "advisories  %s: %d, %s%s", d.Name, d.Records, age, part)
+		p.line(dim, "advisories  %s: %d, %s", d.Name, d.Records, provenance(d.AgeHours, d.Partial))
 	}
 	for _, s := range doc.Bus.Streams {
 		if all || s.Name == "EVENTS" {
