@@ -28,7 +28,6 @@ const (
 	readerCPU          = 60               // seconds, RLIMIT_CPU
 	readerFiles        = 256              // RLIMIT_NOFILE: one directory level each
 	maxConstraintSteps = 5_000_000        // includes followed for constraints in one scan: a real one has some hundred
-	readerSmall        = 256 << 10        // targets up to here are read without collecting garbage
 	readerHeap         = 192 << 20        // from here on the garbage collector works harder rather than grow
 	readerUnit         = 10 * time.Second // without a word of the reader: the source it works on hangs
 	readerTotal        = 2 * time.Minute  // for a whole target, restarts included

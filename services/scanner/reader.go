@@ -26,7 +26,6 @@ func ReaderMain() int {
 func readerMain() int {
 	closeInherited()
 	debug.SetMemoryLimit(readerHeap)
-	debug.SetGCPercent(800) // most targets are read in milliseconds, before garbage matters; a large one ends this
 	var req request
 	if err := json.NewDecoder(io.LimitReader(os.Stdin, readerLine)).Decode(&req); err != nil {
 		fmt.Fprintf(os.Stderr, "reader: this is an inner part of drydock and reads its request from drydock: %v\n", err)

@@ -8,7 +8,6 @@ import (
 	"os"
 	"path"
 	"path/filepath"
-	"runtime/debug"
 	"strings"
 	"syscall"
 	"unicode"
@@ -18,9 +17,8 @@ import (
 // tree is the target as the reader sees it: names relative to its root, reading only. os.Root keeps links from
 // leading out of it where the host has nothing stronger.
 type tree struct {
-	root  *os.Root
-	real  string // absolute path, to recognise absolute links that stay inside
-	taken int64  // bytes read
+	root *os.Root
+	real string // absolute path, to recognise absolute links that stay inside
 }
 
 // errOutside marks a path or link that leaves the target.
@@ -58,9 +56,6 @@ func (t *tree) read(name string, limit int64) ([]byte, error) {
 	}
 	if int64(len(data)) > limit {
 		return nil, fmt.Errorf("more than the limit of %s for one file", size(limit))
-	}
-	if t.taken += int64(len(data)); t.taken > readerSmall {
-		debug.SetGCPercent(100) // Go's default; see ReaderMain
 	}
 	return data, nil
 }
