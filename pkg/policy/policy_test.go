@@ -78,7 +78,7 @@ func TestNumbersOfDesign(t *testing.T) {
 		}
 	}
 	// "all, in parallel; nothing skipped": the most urgent class is not the least tested one.
-	if c := p.Class(Emergency); !c.Parallel || len(c.Checks) != len(Check("").allowed()) {
+	if c := p.Class(Emergency); !c.Parallel || len(c.Checks) != len(Check("").Allowed()) {
 		t.Errorf("checks of emergency: %v, parallel %v", c.Checks, c.Parallel)
 	}
 }
@@ -230,7 +230,7 @@ func TestLoadTellsWhatIsWrong(t *testing.T) {
 		{"a key without value", "classes:\n  high:\n", `p.yaml:2: classes.high: no value: leave the key out to keep the default`},
 		{"a key twice", "warn_at: [1]\nwarn_at: [2]\n", `p.yaml:2: not YAML`},
 		{"a name no package has", "lists: {framework: ['a b']}", `lists.framework[0]: "a b" can't be the name of a package`},
-		{"two documents", "warn_at: [1]\n---\nwarn_at: [2]\n", `a policy is one YAML document`},
+		{"two documents", "warn_at: [1]\n---\nwarn_at: [2]\n", `the file is one YAML document`},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			path := filepath.Join(dir, "p.yaml")

@@ -97,7 +97,7 @@ func (p *Policy) checkRules(c *checker) {
 	for _, name := range sortedKeys(p.Rules) {
 		r, path := p.Rules[name], "rules."+name
 		if r.Class == "" {
-			c.add(path+".class", r.Class.allowed(), "a rule needs a class")
+			c.add(path+".class", r.Class.Allowed(), "a rule needs a class")
 		}
 		if r.List != "" {
 			if _, ok := p.Lists[r.List]; !ok {

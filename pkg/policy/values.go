@@ -7,9 +7,6 @@ import (
 	"time"
 )
 
-// choice is a value out of a closed set.
-type choice interface{ allowed() []string }
-
 // Kind is the kind of a finding.
 type Kind string
 
@@ -31,20 +28,21 @@ type Day string
 // Every narrows a window to the first of its days in a period.
 type Every string
 
-func (ClassName) allowed() []string {
+// Allowed are the values there are; so with the others below.
+func (ClassName) Allowed() []string {
 	out := make([]string, len(Names))
 	for i, n := range Names {
 		out[i] = string(n)
 	}
 	return out
 }
-func (Kind) allowed() []string     { return []string{"vulnerability", "malicious"} }
-func (Severity) allowed() []string { return []string{"critical", "high", "medium", "low"} }
-func (Step) allowed() []string     { return []string{"patch", "minor", "major"} }
-func (Cycle) allowed() []string    { return []string{"weekly", "monthly", "quarterly"} }
-func (Check) allowed() []string    { return []string{"suite", "integration", "performance"} }
-func (Day) allowed() []string      { return []string{"mon", "tue", "wed", "thu", "fri", "sat", "sun"} }
-func (Every) allowed() []string    { return []string{"month", "quarter"} }
+func (Kind) Allowed() []string     { return []string{"vulnerability", "malicious"} }
+func (Severity) Allowed() []string { return []string{"critical", "high", "medium", "low"} }
+func (Step) Allowed() []string     { return []string{"patch", "minor", "major"} }
+func (Cycle) Allowed() []string    { return []string{"weekly", "monthly", "quarterly"} }
+func (Check) Allowed() []string    { return []string{"suite", "integration", "performance"} }
+func (Day) Allowed() []string      { return []string{"mon", "tue", "wed", "thu", "fri", "sat", "sun"} }
+func (Every) Allowed() []string    { return []string{"month", "quarter"} }
 
 // Duration is a length of time in whole minutes, written 7d, 24h, 1d12h.
 type Duration time.Duration
@@ -89,6 +87,12 @@ func ParseDuration(s string) (Duration, error) {
 		return 0, fmt.Errorf("%q is longer than ten years", s)
 	}
 	return Duration(total), nil
+}
+
+// UnmarshalText reads a duration; see [ParseDuration].
+func (d *Duration) UnmarshalText(text []byte) (err error) {
+	*d, err = ParseDuration(string(text))
+	return err
 }
 
 // String writes the duration as people say it: hours up to two days, then days; the same for every spelling.

@@ -1,38 +1,25 @@
-package policy
+package strictyaml
 
 import (
+	"encoding"
 	"fmt"
-	"maps"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
+	"time"
 
 	"github.com/goccy/go-yaml/ast"
 )
 
-// decoder lays a YAML tree over a value: a mapping adds to what is there, everything else takes its place.
-// It is our own rather than the library's because a typo must be told with its path and what is allowed
-// there, all of them at once, and because anchors (which can blow a small file up) have no business here.
+// decoder lays a YAML tree over a value.
 type decoder struct {
-	file     string
+	lines    *Lines
 	problems []Problem
-	lines    map[string]int // path → line
 }
 
 func (d *decoder) fail(n ast.Node, path, message string, allowed []string) {
-	d.problems = append(d.problems, Problem{File: d.file, Line: lineOf(n), Path: path, Message: message, Allowed: allowed})
-}
-
-// lineOf finds the line of a path, or of the nearest thing above it that the file names; 0 when the path
-// stands in the built-in policy only.
-func (d *decoder) lineOf(path string) int {
-	for path != "" {
-		if line, ok := d.lines[path]; ok {
-			return line
-		}
-		path = path[:max(0, strings.LastIndexAny(path, ".["))]
-	}
-	return 0
+	d.problems = append(d.problems, Problem{File: d.lines.File, Line: lineOf(n), Path: path, Message: message, Allowed: allowed})
 }
 
 func lineOf(n ast.Node) int {
@@ -44,7 +31,7 @@ func lineOf(n ast.Node) int {
 
 func (d *decoder) value(n ast.Node, v reflect.Value, path string) {
 	if path != "" {
-		d.lines[path] = lineOf(n)
+		d.lines.at[path] = lineOf(n)
 	}
 	switch n.(type) {
 	case *ast.AnchorNode, *ast.AliasNode, *ast.TagNode, *ast.MergeKeyNode:
@@ -54,8 +41,12 @@ func (d *decoder) value(n ast.Node, v reflect.Value, path string) {
 		d.fail(n, path, "no value: leave the key out to keep the default", nil)
 		return
 	}
-	if _, ok := v.Interface().(Duration); ok {
-		d.duration(n, v, path)
+	switch u := v.Addr().Interface().(type) {
+	case *time.Time:
+		d.text(n, path, "a date or time", func(text string) (err error) { *u, _, err = moment(text); return err })
+		return
+	case encoding.TextUnmarshaler:
+		d.text(n, path, "text", func(text string) error { return u.UnmarshalText([]byte(text)) })
 		return
 	}
 	switch v.Kind() {
@@ -76,14 +67,24 @@ func (d *decoder) value(n ast.Node, v reflect.Value, path string) {
 
 // pairs returns the entries of a mapping.
 func (d *decoder) pairs(n ast.Node, path string) ([]*ast.MappingValueNode, bool) {
+	var all, plain []*ast.MappingValueNode
 	switch m := n.(type) {
 	case *ast.MappingNode:
-		return m.Values, true
+		all = m.Values
 	case *ast.MappingValueNode:
-		return []*ast.MappingValueNode{m}, true
+		all = []*ast.MappingValueNode{m}
+	default:
+		d.fail(n, path, "want a mapping (key: value), found "+kindOf(n), nil)
+		return nil, false
 	}
-	d.fail(n, path, "want a mapping (key: value), found "+kindOf(n), nil)
-	return nil, false
+	for _, kv := range all {
+		if _, ok := textOf(kv.Key); ok {
+			plain = append(plain, kv)
+		} else {
+			d.fail(kv.Key, path, "a key is plain text, found "+kindOf(kv.Key), nil)
+		}
+	}
+	return plain, true
 }
 
 func (d *decoder) fields(n ast.Node, v reflect.Value, path string) {
@@ -93,7 +94,7 @@ func (d *decoder) fields(n ast.Node, v reflect.Value, path string) {
 	}
 	index, names := map[string]int{}, []string{}
 	for i := range v.NumField() {
-		if tag, _, _ := strings.Cut(v.Type().Field(i).Tag.Get("yaml"), ","); tag != "" {
+		if tag, _, _ := strings.Cut(v.Type().Field(i).Tag.Get("yaml"), ","); tag != "" && tag != "-" {
 			index[tag], names = i, append(names, tag)
 		}
 	}
@@ -102,7 +103,7 @@ func (d *decoder) fields(n ast.Node, v reflect.Value, path string) {
 		at := join(path, key)
 		i, ok := index[key]
 		if !ok {
-			d.fail(kv.Key, at, "unknown key"+suggest(key, names), names)
+			d.fail(kv.Key, at, "unknown key"+Suggest(key, names), names)
 			continue
 		}
 		d.value(kv.Value, v.Field(i), at)
@@ -119,12 +120,17 @@ func (d *decoder) entries(n ast.Node, v reflect.Value, path string) {
 		out.SetMapIndex(k, v.MapIndex(k))
 	}
 	for _, kv := range pairs {
-		key := reflect.ValueOf(keyOf(kv))
+		text := keyOf(kv)
+		key := reflect.ValueOf(text).Convert(v.Type().Key())
+		if c, closed := key.Interface().(Choice); closed && !slices.Contains(c.Allowed(), text) {
+			d.fail(kv.Key, join(path, text), "unknown key"+Suggest(text, c.Allowed()), c.Allowed())
+			continue
+		}
 		item := reflect.New(v.Type().Elem()).Elem()
 		if old := v.MapIndex(key); old.IsValid() {
 			item.Set(old)
 		}
-		d.value(kv.Value, item, join(path, keyOf(kv)))
+		d.value(kv.Value, item, join(path, text))
 		out.SetMapIndex(key, item)
 	}
 	v.Set(out)
@@ -143,18 +149,16 @@ func (d *decoder) list(n ast.Node, v reflect.Value, path string) {
 	v.Set(out)
 }
 
-func (d *decoder) duration(n ast.Node, v reflect.Value, path string) {
+// text hands a scalar to whoever reads it.
+func (d *decoder) text(n ast.Node, path, what string, read func(string) error) {
 	text, ok := textOf(n)
 	if !ok {
-		d.fail(n, path, "want a duration such as 7d or 24h, found "+kindOf(n), nil)
+		d.fail(n, path, "want "+what+", found "+kindOf(n), nil)
 		return
 	}
-	dur, err := ParseDuration(text)
-	if err != nil {
+	if err := read(text); err != nil {
 		d.fail(n, path, err.Error(), nil)
-		return
 	}
-	v.Set(reflect.ValueOf(dur))
 }
 
 func (d *decoder) scalar(n ast.Node, v reflect.Value, path string) {
@@ -165,8 +169,8 @@ func (d *decoder) scalar(n ast.Node, v reflect.Value, path string) {
 			d.fail(n, path, "want text, found "+kindOf(n), nil)
 			return
 		}
-		if c, closed := v.Interface().(choice); closed && !slices.Contains(c.allowed(), text) {
-			d.fail(n, path, fmt.Sprintf("%q is not known", text)+suggest(text, c.allowed()), c.allowed())
+		if c, closed := v.Interface().(Choice); closed && !slices.Contains(c.Allowed(), text) {
+			d.fail(n, path, fmt.Sprintf("%q is not known", text)+Suggest(text, c.Allowed()), c.Allowed())
 			return
 		}
 		v.SetString(text)
@@ -177,7 +181,7 @@ func (d *decoder) scalar(n ast.Node, v reflect.Value, path string) {
 			return
 		}
 		v.SetBool(b.Value)
-	case reflect.Int:
+	case reflect.Int, reflect.Int64:
 		num, ok := n.(*ast.IntegerNode)
 		var value int64
 		if ok {
@@ -190,12 +194,14 @@ func (d *decoder) scalar(n ast.Node, v reflect.Value, path string) {
 		}
 		v.SetInt(value)
 	case reflect.Float64:
-		var value float64
-		if _, err := fmt.Sscan(n.String(), &value); err != nil {
+		value, ok := numberOf(n)
+		if !ok {
 			d.fail(n, path, "want a number, found "+kindOf(n), nil)
 			return
 		}
 		v.SetFloat(value)
+	default:
+		panic(fmt.Sprintf("strictyaml: %s: a %s can't be read from YAML", path, v.Type())) // the first test shows it
 	}
 }
 
@@ -212,7 +218,17 @@ func textOf(n ast.Node) (string, bool) {
 	return "", false
 }
 
-func keyOf(kv *ast.MappingValueNode) string { return kv.Key.GetToken().Value }
+// numberOf reads a finite number as YAML writes one.
+func numberOf(n ast.Node) (float64, bool) {
+	switch n.(type) {
+	case *ast.IntegerNode, *ast.FloatNode:
+		value, err := strconv.ParseFloat(n.GetToken().Value, 64)
+		return value, err == nil
+	}
+	return 0, false
+}
+
+func keyOf(kv *ast.MappingValueNode) string { text, _ := textOf(kv.Key); return text }
 
 func kindOf(n ast.Node) string {
 	switch n.(type) {
@@ -231,9 +247,9 @@ func join(path, key string) string {
 	return path + "." + key
 }
 
-// suggest names the closest known word when it is close.
-func suggest(word string, known []string) string {
-	best, least := "", 3
+// Suggest is `, did you mean "…"?` with the closest known word, when one is close; else nothing.
+func Suggest(word string, known []string) string {
+	best, least := "", closeWord+1
 	for _, k := range known {
 		if n := distance(word, k); n < least {
 			best, least = k, n
@@ -264,5 +280,3 @@ func distance(a, b string) int {
 	}
 	return row[len(b)]
 }
-
-func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
