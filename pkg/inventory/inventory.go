@@ -44,6 +44,7 @@ type Inventory struct {
 	Sources    []Source     `json:"sources"`
 	Packages   []Package    `json:"packages"`
 	Incomplete []Incomplete `json:"incomplete"`
+	Bounds     []Bound      `json:"bounds,omitempty"` // what else limits the versions of an environment
 	Files      []File       `json:"files,omitempty"`  // manifests read, for writing updates back
 	Python     string       `json:"python,omitempty"` // version the application declares, where it does
 }
@@ -58,6 +59,10 @@ type Source struct {
 	Ranged     int    `json:"ranged"`
 	Unpinned   int    `json:"unpinned"`
 	NotCovered int    `json:"not_covered"`
+
+	// Includes are the files it names by -r, as read: relative to the target, sorted. One that several sources
+	// name is installed with each of them, and has the scope of the first.
+	Includes []string `json:"includes,omitempty"`
 }
 
 // Package is one requirement or installed package.
@@ -79,6 +84,19 @@ type Package struct {
 	Reference string   `json:"reference,omitempty"` // URL, VCS or path requirement, without credentials: never matched by name alone
 }
 
+// Bound limits which versions of a package an environment may hold without asking for the package: a line of a
+// constraints file, of the .in file that a requirements file was compiled from, or the other clauses of a pin
+// ("==2.2.2,<3"). An exact pin that moves together with the package is none.
+type Bound struct {
+	Package   string   `json:"package"`
+	Specifier string   `json:"specifier,omitempty"` // as written: "<3"; empty: any version, named for its extras
+	Marker    string   `json:"marker,omitempty"`
+	Extras    []string `json:"extras,omitempty"` // asked for, also where the compiled file leaves them out
+	Source    string   `json:"source"`
+	Line      int      `json:"line,omitempty"`
+	Scope     string   `json:"scope"` // of the environment it limits
+}
+
 // Incomplete is one thing that could not be determined.
 type Incomplete struct {
 	Reason    string `json:"reason"`
@@ -88,17 +106,29 @@ type Incomplete struct {
 	Detail    string `json:"detail"`
 }
 
+// Kinds of a File that is no source.
+const (
+	Constraints = "constraints" // named by -c
+	Input       = "input"       // what a requirements file was compiled from
+)
+
 // File is a manifest as read; its content is evidence.
 type File struct {
 	Path   string          `json:"path"`
 	Digest evidence.Digest `json:"digest"`
 	Size   int64           `json:"size"`
+	Kind   string          `json:"kind,omitempty"`   // where it is no source: constraints, input, …
+	Scopes []string        `json:"scopes,omitempty"` // the environments that a file limits which is no source of theirs, sorted
 }
 
 // Sort puts everything in the stated order: path, line, package, version.
 func (inv *Inventory) Sort() {
 	slices.SortFunc(inv.Sources, func(a, b Source) int { return cmp.Or(cmp.Compare(a.Path, b.Path), cmp.Compare(a.Kind, b.Kind)) })
 	slices.SortFunc(inv.Files, func(a, b File) int { return cmp.Compare(a.Path, b.Path) })
+	slices.SortStableFunc(inv.Bounds, func(a, b Bound) int {
+		return cmp.Or(cmp.Compare(a.Source, b.Source), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Package, b.Package), cmp.Compare(a.Scope, b.Scope),
+			cmp.Compare(a.Specifier, b.Specifier), cmp.Compare(a.Marker, b.Marker), slices.Compare(a.Extras, b.Extras))
+	})
 	slices.SortStableFunc(inv.Packages, func(a, b Package) int {
 		return cmp.Or(cmp.Compare(a.Source, b.Source), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Package, b.Package), cmp.Compare(a.Version, b.Version),
 			cmp.Compare(a.Scope, b.Scope), cmp.Compare(a.Specifier, b.Specifier), cmp.Compare(a.Marker, b.Marker), cmp.Compare(a.Reference, b.Reference),

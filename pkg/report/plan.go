@@ -68,6 +68,9 @@ type Update struct {
 	Fixes     []string   `json:"fixes"`
 	Reason    string     `json:"reason"`
 	Hashes    []string   `json:"hashes,omitempty"` // "sha256:…" of all its distributions, sorted; only where the pin carries hashes
+
+	Through []string `json:"through,omitempty"` // the packages that require it, normalised and sorted: of what is not direct, and of every added pin
+	Page    string   `json:"page,omitempty"`    // its page on the index, for people
 }
 
 // Outcomes of design §2, I5.
