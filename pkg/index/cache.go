@@ -1,7 +1,6 @@
 package index
 
 import (
-	"bufio"
 	"bytes"
 	"encoding/json"
 	"net/url"
@@ -35,6 +34,19 @@ func newDisk(dir, index string) disk {
 	return disk{dir: filepath.Join(dir, id[:16])}
 }
 
+// temporary is a file whose name is already gone, where the system allows that.
+func (d disk) temporary() (*os.File, error) {
+	dir := d.dir
+	if dir == "" || os.MkdirAll(dir, 0o700) != nil {
+		dir = os.TempDir()
+	}
+	f, err := os.CreateTemp(dir, ".file-*")
+	if err == nil {
+		_ = os.Remove(f.Name())
+	}
+	return f, err
+}
+
 func (d disk) path(name string) string { return filepath.Join(d.dir, name+".json") }
 
 func (d disk) read(name string) *entry {
@@ -59,7 +71,7 @@ func (d disk) read(name string) *entry {
 }
 
 func (d disk) write(name string, e *entry) {
-	if d.dir == "" || os.MkdirAll(d.dir, 0o700) != nil {
+	if d.dir == "" {
 		return
 	}
 	body, err := e.project.canonical()
@@ -70,17 +82,5 @@ func (d disk) write(name string, e *entry) {
 	if err != nil {
 		return
 	}
-	f, err := os.CreateTemp(d.dir, ".page-*")
-	if err != nil {
-		return
-	}
-	defer os.Remove(f.Name())
-	w := bufio.NewWriter(f)
-	for _, part := range [][]byte{first, []byte("\n"), body} {
-		_, _ = w.Write(part) // Flush reports it
-	}
-	err = w.Flush()
-	if cerr := f.Close(); err == nil && cerr == nil {
-		_ = os.Rename(f.Name(), d.path(name))
-	}
+	keep(d.path(name), first, []byte("\n"), body)
 }

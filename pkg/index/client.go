@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"os"
 	"strings"
 	"sync"
 	"time"
@@ -16,6 +15,9 @@ import (
 
 // DefaultURL is the simple API of the Python Package Index, asked where no other index is configured.
 const DefaultURL = "https://pypi.org/simple/"
+
+// publicPages is where that index describes a package for people.
+var publicPages = strings.TrimSuffix(DefaultURL, "simple/") + "project/"
 
 // Config is what an index client needs. The zero value reads the public index without a cache on disk.
 type Config struct {
@@ -51,6 +53,8 @@ type Client struct {
 	auth *url.Userinfo
 	http *http.Client
 	disk disk
+	// facts is what files hold, by digest.
+	facts *facts
 
 	mu     sync.Mutex
 	kept   map[string]*entry
@@ -64,7 +68,7 @@ type flight struct {
 	err  error
 }
 
-var _ Index = (*Client)(nil)
+var _ Fetcher = (*Client)(nil)
 
 // NewClient makes a client. A URL that can't be used is told by every question, so that an index nobody
 // asks never stops anything.
@@ -94,10 +98,11 @@ func NewClient(cfg Config) *Client {
 	c.root, c.auth, c.broken = parseURL(cfg.URL)
 	if c.broken == nil {
 		if c.auth == nil {
-			c.auth = fromNetrc(netrcPath(cfg.Netrc), c.root.Hostname())
+			c.auth = fromNetrc(netrcPath(cfg.Netrc), c.root.Hostname(), true)
 		}
 		c.disk = newDisk(cfg.CacheDir, c.root.String())
 	}
+	c.facts = newFacts(c.disk.dir)
 	c.http = &http.Client{Transport: cfg.Transport, CheckRedirect: c.redirect}
 	return c
 }
@@ -108,6 +113,15 @@ func (c *Client) URL() string {
 		return ""
 	}
 	return c.root.String()
+}
+
+// introduce says where a project was found.
+func (c *Client) introduce(p *Project) {
+	p.Index = c.URL()
+	p.Page = p.Index + p.Name + "/"
+	if p.Index == DefaultURL {
+		p.Page = publicPages + p.Name + "/"
+	}
 }
 
 func parseURL(raw string) (*url.URL, *url.Userinfo, error) {
@@ -194,7 +208,9 @@ func (c *Client) refresh(ctx context.Context, name string) (*entry, error) {
 	old := c.kept[name]
 	c.mu.Unlock()
 	if old == nil {
-		old = c.disk.read(name)
+		if old = c.disk.read(name); old != nil {
+			c.introduce(old.project)
+		}
 	}
 	if old != nil && c.fresh(old) {
 		return old, nil
@@ -248,21 +264,4 @@ func Prefetch(ctx context.Context, ix Index, names []string, parallel int) map[s
 	}
 	wg.Wait()
 	return out
-}
-
-func netrcPath(configured string) string {
-	switch {
-	case configured == "-":
-		return ""
-	case configured != "":
-		return configured
-	}
-	if p := os.Getenv("NETRC"); p != "" {
-		return p
-	}
-	home, err := os.UserHomeDir()
-	if err != nil {
-		return ""
-	}
-	return home + "/.netrc"
 }

@@ -313,7 +313,7 @@ func TestCredentialsStayInside(t *testing.T) {
 	if _, err := NewClient(Config{URL: root, Netrc: netrc, Tries: 1}).Project(t.Context(), "flask"); err == nil || user != "bob" || password != "hunter2" {
 		t.Errorf("netrc: sent %q %q (%v)", user, password, err)
 	}
-	if u := fromNetrc(netrc, "else"); u == nil || u.Username() != "d" {
+	if u := fromNetrc(netrc, "else", true); u == nil || u.Username() != "d" {
 		t.Errorf("default entry: %v", u)
 	}
 }

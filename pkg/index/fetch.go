@@ -7,9 +7,7 @@ import (
 	"io"
 	"mime"
 	"net/http"
-	"net/url"
 	"strconv"
-	"strings"
 	"time"
 )
 
@@ -40,50 +38,62 @@ func (f *failure) Error() string {
 	return s
 }
 
-// Is makes an unusable answer count as an index that can't be reached.
+// Is makes an unusable answer count as an index that can't be reached, and each fault of a file as one that can't
+// be used.
 func (f *failure) Is(target error) bool {
-	return target == f.kind || target == ErrUnreachable && f.kind == ErrUnusable
+	switch f.kind {
+	case ErrUnusable:
+		return target == ErrUnusable || target == ErrUnreachable
+	case ErrGone, ErrUnverified, ErrMismatch, ErrNoMetadata:
+		return target == f.kind || target == ErrUnreadable
+	}
+	return target == f.kind
 }
 
 func (f *failure) Unwrap() error { return f.cause }
 
-// fetch asks the index, a few times, each try under the guard.
-func (c *Client) fetch(ctx context.Context, name string, old *entry) (*entry, error) {
+// fetch asks the index for a page.
+func (c *Client) fetch(ctx context.Context, name string, old *entry) (e *entry, err error) {
 	what := fmt.Sprintf("look up %s in the index %s", name, c.root)
+	err = c.try(ctx, what, func(ctx context.Context) error {
+		e, err = c.once(ctx, what, name, old)
+		return err
+	})
+	return e, err
+}
+
+// try asks a few times, each time under the guard. What says nothing against the index (it does not know the package,
+// one file can't be used) is not passed to the guard as a failure.
+func (c *Client) try(ctx context.Context, what string, once func(context.Context) error) error {
 	pause := firstPause
 	var last *failure // what the index itself did tells more than a guard that then refuses
 	for try := 1; ; try++ {
-		var e *entry
-		var unknown error
+		var answer error
 		err := c.cfg.Guard(ctx, func(ctx context.Context) error {
-			var err error
-			e, err = c.once(ctx, what, name, old)
-			if errors.Is(err, ErrUnknownProject) {
-				unknown, err = err, nil
+			err := once(ctx)
+			if err != nil && !errors.Is(err, ErrUnreachable) {
+				answer, err = err, nil
 			}
 			return err
 		})
-		if unknown != nil {
-			return nil, unknown
-		}
-		if err == nil {
-			return e, nil
+		if answer != nil || err == nil {
+			return answer
 		}
 		var f *failure
 		if !errors.As(err, &f) { // the guard itself refused
 			if last != nil {
-				return nil, last
+				return last
 			}
-			return nil, &failure{what: what, kind: ErrUnreachable, cause: err}
+			return &failure{what: what, kind: ErrUnreachable, cause: err}
 		}
 		last = f
 		if !f.again || try >= c.cfg.Tries || ctx.Err() != nil {
-			return nil, f
+			return f
 		}
 		select {
 		case <-time.After(max(pause, f.after)):
 		case <-ctx.Done():
-			return nil, &failure{what: what, kind: ErrUnreachable, cause: ctx.Err()}
+			return &failure{what: what, kind: ErrUnreachable, cause: ctx.Err()}
 		}
 		pause *= 2
 	}
@@ -92,17 +102,11 @@ func (c *Client) fetch(ctx context.Context, name string, old *entry) (*entry, er
 func (c *Client) once(ctx context.Context, what, name string, old *entry) (*entry, error) {
 	ctx, cancel := context.WithTimeout(ctx, c.cfg.Timeout)
 	defer cancel()
-	u := c.root.JoinPath(name + "/")
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)
+	req, err := c.request(ctx, c.root.JoinPath(name+"/"))
 	if err != nil {
 		return nil, &failure{what: what, kind: ErrUnreachable, cause: err}
 	}
 	req.Header.Set("Accept", accept)
-	req.Header.Set("User-Agent", "drydock")
-	if c.auth != nil {
-		password, _ := c.auth.Password()
-		req.SetBasicAuth(c.auth.Username(), password)
-	}
 	if old != nil && old.etag != "" {
 		req.Header.Set("If-None-Match", old.etag)
 	} else if old != nil && old.modified != "" {
@@ -136,6 +140,7 @@ func (c *Client) once(ctx context.Context, what, name string, old *entry) (*entr
 		return nil, &failure{what: what, kind: ErrUnusable, cause: err}
 	}
 	p.Fetched = c.cfg.Now().UTC()
+	c.introduce(p)
 	return &entry{project: p, etag: res.Header.Get("ETag"), modified: res.Header.Get("Last-Modified")}, nil
 }
 
@@ -167,39 +172,4 @@ func retryAfter(res *http.Response) time.Duration {
 		return 0
 	}
 	return min(time.Duration(seconds)*time.Second, maxRetryAfter)
-}
-
-var errRedirect = errors.New("redirect refused")
-
-// redirect follows within the host, and to another host only over https: otherwise whoever sits on the way
-// could answer in the index's name. Credentials go to the configured host only (net/http drops them elsewhere).
-func (c *Client) redirect(req *http.Request, via []*http.Request) error {
-	from := via[len(via)-1].URL
-	switch {
-	case len(via) > maxRedirects:
-		return fmt.Errorf("%w: more than %d in a row", errRedirect, maxRedirects)
-	case req.URL.Scheme == "https":
-	case req.URL.Scheme != "http" || from.Scheme == "https":
-		return fmt.Errorf("%w: from https to %s", errRedirect, clip(req.URL.Scheme))
-	case req.URL.Host != c.root.Host:
-		return fmt.Errorf("%w: to another host (%s) without https", errRedirect, clip(req.URL.Host))
-	}
-	return nil
-}
-
-// plain strips the URL that net/http puts before an error: after a redirect it may hold what it should not.
-func (c *Client) plain(err error) error {
-	var ue *url.Error
-	if !errors.As(err, &ue) {
-		return err
-	}
-	if ue.Timeout() {
-		return fmt.Errorf("no answer within %s", c.cfg.Timeout)
-	}
-	if c.auth != nil {
-		if password, ok := c.auth.Password(); ok && password != "" && strings.Contains(ue.Err.Error(), password) {
-			return errors.New("request failed")
-		}
-	}
-	return ue.Err
 }

@@ -5,6 +5,7 @@ package index
 import (
 	"context"
 	"errors"
+	"io"
 	"time"
 )
 
@@ -14,6 +15,8 @@ type Project struct {
 	Releases []Release // ascending by PEP 440
 	Digest   string    // sha256:… of the answer's canonical form, for the plan's inputs
 	Fetched  time.Time
+	Index    string // address of the index that offered it, without credentials
+	Page     string // a link for people
 }
 
 // Release is one version.
@@ -35,6 +38,9 @@ type File struct {
 	Uploaded       *time.Time        `json:"upload-time,omitempty"`
 	Size           int64             `json:"size,omitempty"`
 	Yanked         bool              `json:"-"`
+	// Metadata holds the hashes of the core metadata that lies beside the file (PEP 658, PEP 714). Not nil means
+	// the index offers it; empty means it does without a hash.
+	Metadata map[string]string `json:"core-metadata,omitzero"`
 }
 
 // Errors of an index.
@@ -44,8 +50,35 @@ var (
 	ErrUnusable       = errors.New("the index's answer can't be used")
 )
 
+// Errors of one file of an index that answers. The first is wrapped by all of them: asking again does not help,
+// and says nothing against the index's other files.
+var (
+	ErrUnreadable = errors.New("the file can't be used")
+	ErrGone       = errors.New("the index offers a file that is not there")
+	ErrUnverified = errors.New("the index states no sha256 of the file, so what it holds can't be verified")
+	ErrMismatch   = errors.New("it is not the file that the index describes")
+	ErrNoMetadata = errors.New("it holds no metadata that can be read")
+)
+
 // Index looks packages up. Errors wrap ErrUnknownProject or ErrUnreachable; one that answers with something
 // that can't be used (HTML only, too large, not JSON) counts as unreachable and wraps ErrUnusable too.
 type Index interface {
 	Project(ctx context.Context, name string) (*Project, error)
+}
+
+// Source is an index that is also asked what its files hold. Besides the errors of [Index] there are those of a
+// file, which wrap ErrUnreadable.
+type Source interface {
+	Index
+	// Metadata is the core metadata of a file of p (METADATA of a wheel, PKG-INFO of a source distribution), as
+	// it was written; the caller must not change it. Nothing of the file is run or unpacked.
+	Metadata(ctx context.Context, p *Project, f File) ([]byte, error)
+}
+
+// Fetcher is a Source whose files can be had whole.
+type Fetcher interface {
+	Source
+	// Fetch writes a file of p to w once its sha256 is known to be the one the index states: on an error of the
+	// index or the file nothing was written.
+	Fetch(ctx context.Context, p *Project, f File, w io.Writer) error
 }

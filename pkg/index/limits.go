@@ -27,4 +27,31 @@ const (
 	maxFilename = 255
 	// maxDetail bounds what is quoted from an index in an error.
 	maxDetail = 120
+	// maxFile bounds one distribution fetched whole; larger ones exist (accelerator libraries), nobody asks for
+	// them here.
+	maxFile = 1 << 30
+	// maxRead bounds a distribution that is fetched only to read its metadata: a wheel this large comes from a
+	// host that takes range requests, or is not read.
+	maxRead = 256 << 20
+	// maxMetadata bounds core metadata, which holds a package's whole README; the largest seen are under 1 MB.
+	maxMetadata = 8 << 20
+	// maxSmall is up to which size a wheel is fetched whole though its host takes range requests: that is one
+	// request instead of two or three, and its sha256 is verified.
+	maxSmall = 512 << 10
+	// slowest is the rate in bytes a second below which a file's host counts as not answering.
+	slowest = 64 << 10
+	// unknownSize stands for the size of a file of which neither the index nor the host tells it.
+	unknownSize = 32 << 20
+	// partSize is how much of a large wheel is asked for at once: the list of files and METADATA of most.
+	partSize = 64 << 10
+	// maxParts is how many range requests one wheel may take: three, or four of an odd one.
+	maxParts = 8
+	// maxDirectory bounds the list of files of a wheel; that of 8,000 files has 1 MB.
+	maxDirectory = 8 << 20
+	// maxUnpacked bounds how far a source distribution is unpacked in search of PKG-INFO: some 2 s of work.
+	maxUnpacked = 512 << 20
+	// maxEntries bounds how many of its files are passed over.
+	maxEntries = 100_000
+	// maxFacts bounds the metadata kept in memory; that of one file has some 5 to 50 kB.
+	maxFacts = 32 << 20
 )

@@ -9,9 +9,9 @@ import (
 // maxNetrc bounds the file: it is a handful of lines.
 const maxNetrc = 1 << 20
 
-// fromNetrc finds the credentials of a host in a netrc file ("machine HOST login USER password SECRET", or
-// "default"); nil when there are none.
-func fromNetrc(path, host string) *url.Userinfo {
+// fromNetrc finds the credentials of a host in a netrc file ("machine HOST login USER password SECRET", or, where
+// that is wanted, "default"); nil when there are none.
+func fromNetrc(path, host string, orDefault bool) *url.Userinfo {
 	if path == "" {
 		return nil
 	}
@@ -50,7 +50,7 @@ func fromNetrc(path, host string) *url.Userinfo {
 		}
 		i++
 	}
-	if found == nil {
+	if found == nil && orDefault {
 		found = fallback
 	}
 	if found == nil || found[0] == "" {
@@ -75,4 +75,21 @@ func withoutMacros(s string) string {
 		}
 	}
 	return b.String()
+}
+
+func netrcPath(configured string) string {
+	switch {
+	case configured == "-":
+		return ""
+	case configured != "":
+		return configured
+	}
+	if p := os.Getenv("NETRC"); p != "" {
+		return p
+	}
+	home, err := os.UserHomeDir()
+	if err != nil {
+		return ""
+	}
+	return home + "/.netrc"
 }
