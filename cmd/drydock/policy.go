@@ -213,7 +213,7 @@ func (c *cli) explain(p *policy.Policy, facts policy.Facts, clocks policy.Clocks
 		if v.Applies {
 			mark, style = "yes", plain
 		}
-		pg.wrapped(style, "           ", "%-7s  %s (%s): %s", mark, v.Rule, v.Class, v.Why)
+		pg.wrapped(style, "           ", "%-7s  %s (%s): %s", mark, v.Rule, cmp.Or(v.Class, "any class"), v.Why)
 	}
 	return c.result([]byte(pg.b.String()))
 }

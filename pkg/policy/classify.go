@@ -31,7 +31,7 @@ type Decision struct {
 // Verdict is what one rule says.
 type Verdict struct {
 	Rule     string    `json:"rule"`
-	Class    ClassName `json:"class"`
+	Class    ClassName `json:"class,omitempty"` // none: the rule counts in whatever class others decide
 	Applies  bool      `json:"applies"`
 	Why      string    `json:"why"`
 	Deadline Limits    `json:"-"` // of rule and class, the shorter each
@@ -40,16 +40,25 @@ type Verdict struct {
 // Classify puts f into the most urgent class of all rules that apply. What is not known never makes a rule
 // fail that it could fulfil as a severity: unknown counts as high.
 func (p *Policy) Classify(f Facts) Decision {
-	d := Decision{Class: Regular, Rule: "none applies"}
+	const none = "none applies"
+	d := Decision{Class: Regular, Rule: none}
 	for _, name := range p.ruleNames() {
 		r := p.Rules[name]
 		ok, why := p.applies(r, f)
-		d.Trace = append(d.Trace, Verdict{Rule: name, Class: r.Class, Applies: ok, Why: why, Deadline: shorter(r.Deadline, p.Class(r.Class).Deadline)})
-		if ok && d.Rule == "none applies" {
+		d.Trace = append(d.Trace, Verdict{Rule: name, Class: r.Class, Applies: ok, Why: why, Deadline: p.limitsOf(r)})
+		if ok && d.Rule == none && r.Class != "" {
 			d.Class, d.Rule = r.Class, name
 		}
 	}
 	return d
+}
+
+// limitsOf is the shorter of a rule's and its class's limits, on each clock.
+func (p *Policy) limitsOf(r Rule) Limits {
+	if r.Class == "" {
+		return r.Deadline
+	}
+	return shorter(r.Deadline, p.Class(r.Class).Deadline)
 }
 
 // ruleNames orders the rules by urgency of their class, then by name.

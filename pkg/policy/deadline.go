@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"cmp"
 	"fmt"
 	"time"
 )
@@ -38,14 +39,15 @@ const (
 // runs from its publication alone. It is a whole second.
 func (p *Policy) Deadline(f Facts, c Clocks) Deadline {
 	var d Deadline
+	decision := p.Classify(f)
 	add := func(v Verdict, clock string, from time.Time, limit Duration) {
 		l := Limit{Rule: v.Rule, Clock: clock, From: from.UTC(), Time: limit.String(), At: from.Add(time.Duration(limit)).UTC().Truncate(time.Second)}
 		d.Trace = append(d.Trace, l)
 		if d.At.IsZero() || l.At.Before(d.At) {
-			d.At, d.Rule = l.At, fmt.Sprintf("%s: %s from %s (%s)", v.Class, l.Time, clock, v.Rule)
+			d.At, d.Rule = l.At, fmt.Sprintf("%s: %s from %s (%s)", cmp.Or(v.Class, decision.Class), l.Time, clock, v.Rule)
 		}
 	}
-	for _, v := range p.Classify(f).Trace {
+	for _, v := range decision.Trace {
 		if !v.Applies {
 			continue
 		}

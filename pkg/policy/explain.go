@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 )
@@ -116,7 +117,7 @@ func (e Explanation) Text() string {
 			if v.Applies {
 				mark = "+"
 			}
-			fmt.Fprintf(&b, "    %s %-20s %-10s %s\n", mark, v.Rule, v.Class, v.Why)
+			fmt.Fprintf(&b, "    %s %-20s %-10s %s\n", mark, v.Rule, cmp.Or(v.Class, "any"), v.Why)
 		}
 	}
 	return b.String()

@@ -63,6 +63,7 @@ var Names = []ClassName{Emergency, Framework, High, Domain, Regular, Feature}
 // Class is how changes of one urgency are treated.
 type Class struct {
 	Deadline  Limits    `yaml:"deadline"`
+	Cooldown  Duration  `yaml:"cooldown"` // minimum age of a release picked for the class
 	Timeline  string    `yaml:"timeline"`
 	Method    string    `yaml:"method"`
 	Branch    string    `yaml:"branch"`
@@ -92,9 +93,10 @@ type Approvals struct {
 	From  []string `yaml:"from,omitempty"` // groups of which one person each must be among them
 }
 
-// Rule puts findings and updates into a class. Conditions left out always hold.
+// Rule puts findings and updates into a class. Conditions left out always hold. One without a class decides
+// none: its deadline and cooldown count in whatever class the others decide.
 type Rule struct {
-	Class       ClassName `yaml:"class"`
+	Class       ClassName `yaml:"class,omitempty"`
 	Finding     *bool     `yaml:"finding,omitempty"`
 	Kind        Kind      `yaml:"kind,omitempty"`
 	Severity    Severity  `yaml:"severity,omitempty"` // at least
@@ -103,6 +105,7 @@ type Rule struct {
 	List        string    `yaml:"list,omitempty"`
 	Step        []Step    `yaml:"step,omitempty"`
 	Deadline    Limits    `yaml:"deadline,omitempty"`
+	Cooldown    *Duration `yaml:"cooldown,omitempty"` // in place of the class's
 }
 
 // Window is when a change may go to production.

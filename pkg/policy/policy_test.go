@@ -206,7 +206,7 @@ func TestLoadTellsWhatIsWrong(t *testing.T) {
 	dir := t.TempDir()
 	for _, tc := range []struct{ name, text, want string }{
 		{"typo in a key", "classes:\n  emergency:\n    soka:\n      staging: 5m\n",
-			`p.yaml:3: classes.emergency.soka: unknown key, did you mean "soak"?; allowed: deadline, timeline, method, branch, cycle, checks, parallel, soak, approvals, window`},
+			`p.yaml:3: classes.emergency.soka: unknown key, did you mean "soak"?; allowed: deadline, cooldown, timeline, method, branch, cycle, checks, parallel, soak, approvals, window`},
 		{"typo in a class", "classes: {emergancy: {}}", `p.yaml:1: classes.emergancy: unknown key, did you mean "emergency"?; allowed: emergency, framework, high, domain, regular, feature`},
 		{"typo in a value", "rules:\n  mine:\n    class: high\n    severity: hihg\n", `p.yaml:4: rules.mine.severity: "hihg" is not known, did you mean "high"?; allowed: critical, high, medium, low`},
 		{"unknown list", "rules:\n  mine: {class: high, list: banking}\n", `p.yaml:2: rules.mine.list: "banking" is not under lists; allowed: domain, framework`},
@@ -218,7 +218,7 @@ func TestLoadTellsWhatIsWrong(t *testing.T) {
 		{"no boolean", "rules: {mine: {class: high, kev: maybe}}", `rules.mine.kev: want true or false, found "maybe"; allowed: true, false`},
 		{"asking for the absence", "rules: {mine: {class: high, kev: false}}", `rules.mine.kev: a rule can ask for known exploitation, not for its absence`},
 		{"EPSS of 2", "rules: {mine: {class: high, epss_at_least: 2}}", `rules.mine.epss_at_least: 2: want a probability from 0 to 1`},
-		{"rule without class", "rules: {mine: {severity: low}}", `rules.mine.class: a rule needs a class; allowed: emergency, framework, high, domain, regular, feature`},
+		{"rule without class", "rules: {mine: {severity: low}}", `rules.mine.class: a rule needs a class, or a deadline or cooldown that counts in every class; allowed: emergency, framework, high, domain, regular, feature`},
 		{"branch git refuses", "classes: {high: {branch: 'x..y {date} {application}'}}", `does not make a branch name git accepts`},
 		{"branch without a date", "classes: {high: {branch: 'fix-{application}'}}", `want {date} and {application} in it`},
 		{"more groups than people", "classes: {high: {approvals: {count: 0, from: [security]}}}", `1 groups need at least as many approvals, count is 0`},

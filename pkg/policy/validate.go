@@ -96,8 +96,8 @@ func (p *Policy) checkRules(c *checker) {
 	catchAll := false
 	for _, name := range sortedKeys(p.Rules) {
 		r, path := p.Rules[name], "rules."+name
-		if r.Class == "" {
-			c.add(path+".class", r.Class.Allowed(), "a rule needs a class")
+		if r.Class == "" && r.Cooldown == nil && r.Deadline == (Limits{}) {
+			c.add(path+".class", r.Class.Allowed(), "a rule needs a class, or a deadline or cooldown that counts in every class")
 		}
 		if r.List != "" {
 			if _, ok := p.Lists[r.List]; !ok {
@@ -110,7 +110,7 @@ func (p *Policy) checkRules(c *checker) {
 		if e := r.EPSSAtLeast; e != nil && !(*e >= 0 && *e <= 1) {
 			c.add(path+".epss_at_least", nil, "%v: want a probability from 0 to 1", *e)
 		}
-		if r.Kind == "" && r.Severity == "" && r.KEV == nil && r.EPSSAtLeast == nil && r.List == "" && len(r.Step) == 0 &&
+		if r.Class != "" && r.Kind == "" && r.Severity == "" && r.KEV == nil && r.EPSSAtLeast == nil && r.List == "" && len(r.Step) == 0 &&
 			(r.Finding == nil || *r.Finding) {
 			catchAll = true
 		}
