@@ -50,6 +50,9 @@ var platforms = map[string]map[string]string{
 	"win32":  {"sys_platform": "win32", "os_name": "nt", "platform_system": "Windows"},
 }
 
+// KnownPlatform says whether markers can be judged for this sys.platform: linux, darwin, win32.
+func KnownPlatform(platform string) bool { return platforms[platform] != nil }
+
 // machines gives the word platform.machine() has on a system for the architecture, however written.
 var machines = map[string]map[string]string{
 	"linux":  {"x86_64": "x86_64", "amd64": "x86_64", "aarch64": "aarch64", "arm64": "aarch64"},

@@ -12,11 +12,12 @@ import (
 	"github.com/drydock-dev/drydock/pkg/events"
 	"github.com/drydock-dev/drydock/pkg/index"
 	"github.com/drydock-dev/drydock/pkg/pep440"
+	"github.com/drydock-dev/drydock/pkg/pep508"
 )
 
 // wishes hold for every release that is picked.
 type wishes struct {
-	Target       target
+	Target       pep508.Environment
 	ExcludeNewer *time.Time // no distribution published later
 	Hashed       bool       // the pin carries hashes, so the release needs them
 	Within       string     // versions the requirement itself allows
@@ -114,7 +115,7 @@ func judge(r *index.Release, v, from pep440.Version, hits hitFunc, w wishes) rej
 	r.Files = slices.Clone(r.Files)
 	rej.narrow(r, whyYanked, func(f index.File) bool { return !f.Yanked })
 	rej.narrow(r, whyPython, func(f index.File) bool {
-		ok, err := w.Target.fits(cmp.Or(f.RequiresPython, r.RequiresPython))
+		ok, err := w.Target.Fits(cmp.Or(f.RequiresPython, r.RequiresPython))
 		return ok && err == nil
 	})
 	if t := w.ExcludeNewer; t != nil {
@@ -173,7 +174,7 @@ func sameVulnerability(vulnerability string, ids []string, h advisory.Hit) bool 
 }
 
 // tell says in words why a release, or several for the same reasons, was not picked.
-func (r rejection) tell(t target, several bool) string {
+func (r rejection) tell(t pep508.Environment, several bool) string {
 	is, need, pre := "is", "requires", "a pre-release"
 	if several {
 		is, need, pre = "are", "require", "pre-releases"
@@ -207,7 +208,7 @@ func (r rejection) tell(t target, several bool) string {
 }
 
 // tellAll tells of several releases, neighbours with the same reasons together.
-func tellAll(rs []rejection, pkg string, t target) string {
+func tellAll(rs []rejection, pkg string, t pep508.Environment) string {
 	var parts []string
 	for i := 0; i < len(rs); {
 		n := 1

@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"github.com/drydock-dev/drydock/pkg/advisory"
+	"github.com/drydock-dev/drydock/pkg/pep508"
 )
 
 func TestTelling(t *testing.T) {
@@ -16,7 +17,7 @@ func TestTelling(t *testing.T) {
 	}
 	want := "lib 1 to 3 are hit by CVE-1, CVE-2; lib 4 is hit by CVE-1, CVE-2 and yanked (bad[31m); lib 5 and 6 require Python >=3.10, target is 3.9; " +
 		"lib 7 is a pre-release and published after the time allowed; and 2 more"
-	if got := tellAll(rs, "lib", target{Python: "3.9"}); got != want {
+	if got := tellAll(rs, "lib", pep508.Environment{Python: "3.9"}); got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/drydock-dev/drydock/pkg/advisory"
 	"github.com/drydock-dev/drydock/pkg/events"
 	"github.com/drydock-dev/drydock/pkg/inventory"
+	"github.com/drydock-dev/drydock/pkg/pep508"
 	"github.com/drydock-dev/drydock/pkg/policy"
 	"github.com/drydock-dev/drydock/pkg/report"
 )
@@ -64,7 +65,7 @@ func (f finding) settled() report.Outcome {
 	switch {
 	case !f.Seen:
 		return set(report.OutcomeError, "found before; the newest scan could not tell whether it is still there")
-	case f.Active == untrue:
+	case f.Active == pep508.Untrue:
 		return set(report.NotAffected, "its marker %s excludes it on the target", printable(f.Marker))
 	case f.Ecosystem != pypi:
 		return set(report.Unsupported, "updates are planned for PyPI packages only, this one is of %s", printable(f.Ecosystem))

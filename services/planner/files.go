@@ -17,6 +17,7 @@ import (
 	"github.com/drydock-dev/drydock/pkg/evidence"
 	"github.com/drydock-dev/drydock/pkg/inventory"
 	"github.com/drydock-dev/drydock/pkg/pep440"
+	"github.com/drydock-dev/drydock/pkg/pep508"
 	"github.com/drydock-dev/drydock/pkg/report"
 )
 
@@ -104,7 +105,7 @@ func manifests(ctx context.Context, p *report.Plan, inv *inventory.Inventory, ev
 	}
 	out := map[string][]byte{}
 	did := map[moveKey]bool{}
-	t := target{Python: p.Inputs.Python, Platform: p.Inputs.Platform}
+	t := pep508.Environment{Python: p.Inputs.Python, Platform: p.Inputs.Platform}
 	for _, f := range inv.Files {
 		moves := movesFor(f.Path, all, own)
 		if len(moves) == 0 {

@@ -13,6 +13,7 @@ import (
 	"github.com/drydock-dev/drydock/pkg/evidence"
 	"github.com/drydock-dev/drydock/pkg/inventory"
 	"github.com/drydock-dev/drydock/pkg/pep440"
+	"github.com/drydock-dev/drydock/pkg/pep508"
 	"github.com/drydock-dev/drydock/pkg/policy"
 	"github.com/drydock-dev/drydock/pkg/report"
 	"github.com/drydock-dev/drydock/pkg/worker"
@@ -21,11 +22,11 @@ import (
 // finding is a finding with all that is known of it.
 type finding struct {
 	report.Finding
-	ID       string    // events.FindingID
-	Detected time.Time // first detection
-	Seen     bool      // by the newest scans; false: still open, but they could not tell
-	Active   truth     // whether its pin holds on the target
-	Marker   string    // the marker that excludes it, where Active is untrue
+	ID       string       // events.FindingID
+	Detected time.Time    // first detection
+	Seen     bool         // by the newest scans; false: still open, but they could not tell
+	Active   pep508.Truth // whether its pin holds on the target
+	Marker   string       // the marker that excludes it, where Active is Untrue
 	Pin      inventory.Pin
 	Ref      string // URL, VCS or path requirement
 	Direct   bool
@@ -177,7 +178,7 @@ func (in *situation) merge(ctx context.Context, store evidence.Store, all []*inv
 // declares, else the configured one.
 func (s *Service) wishes(in *situation) (wishes, error) {
 	asked := in.Scan.PlanOptions
-	w := wishes{Target: target{Platform: s.cfg.Platform}, ExcludeNewer: asked.ExcludeNewer}
+	w := wishes{Target: pep508.Environment{Platform: s.cfg.Platform}, ExcludeNewer: asked.ExcludeNewer}
 	if asked.Python != "" {
 		if _, err := pep440.Parse(asked.Python); err != nil {
 			return w, worker.Permanent(fmt.Errorf("plan for Python %q: not a version such as 3.11 or 3.11.7", printable(asked.Python)))
@@ -269,28 +270,35 @@ func (f *finding) apply(known events.Finding) {
 }
 
 // pin looks at the lines the package stands on. One that holds on the target is enough.
-func (f *finding) pin(lines []inventory.Package, t target) {
-	f.Active, f.Pin = unknown, inventory.Exact
+func (f *finding) pin(lines []inventory.Package, t pep508.Environment) {
+	f.Active, f.Pin = pep508.Unknown, inventory.Exact
 	if f.Version == "" {
 		f.Pin = inventory.None
 	}
 	if len(lines) > 0 {
-		f.Active = untrue
+		f.Active = pep508.Untrue
 	}
 	for _, p := range lines {
-		v, err := t.evaluate(p.Marker)
-		if err != nil {
-			v = unknown
-		}
-		if v == untrue {
+		v := holds(p.Marker, t)
+		if v == pep508.Untrue {
 			f.Marker = p.Marker
 		}
 		f.Active = max(f.Active, v)
-		if v != untrue {
+		if v != pep508.Untrue {
 			f.Within = both(f.Within, p)
 		}
 		f.Direct, f.Hashed, f.Pin, f.Ref = f.Direct || p.Direct, f.Hashed || len(p.Hashes) > 0, p.Pin, p.Reference
 	}
+}
+
+// holds says whether a line with this marker holds on the target. No extra is asked for by a line of its own,
+// and a marker that can't be read counts as unknown.
+func holds(marker string, t pep508.Environment) pep508.Truth {
+	m, err := pep508.ParseMarker(marker)
+	if err != nil {
+		return pep508.Unknown
+	}
+	return m.Holds(t, "")
 }
 
 // both adds what a line allows that does not itself name the version it is pinned to.

@@ -12,10 +12,6 @@ const (
 	lastRetry = 6 * time.Hour
 	// maxTold is how many rejected releases a reason or detail names.
 	maxTold = 4
-	// maxMarker bounds a marker in characters: real ones have under 300.
-	maxMarker = 4096
-	// maxDepth bounds the nesting of a marker, which is read recursively.
-	maxDepth = 64
 	// maxManifest bounds a manifest that is written back; the reader's own limit is lower.
 	maxManifest = 64 << 20
 )

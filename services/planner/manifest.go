@@ -11,6 +11,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/drydock-dev/drydock/pkg/pep440"
+	"github.com/drydock-dev/drydock/pkg/pep508"
 	"github.com/drydock-dev/drydock/pkg/report"
 )
 
@@ -29,7 +30,7 @@ var (
 
 // rewrite moves pins in the text of a requirements file. moves gives for a normalised name the updates that
 // may apply to it; done is told of each one that did.
-func rewrite(text []byte, moves map[string][]report.Update, t target, done func(report.Update)) []byte {
+func rewrite(text []byte, moves map[string][]report.Update, t pep508.Environment, done func(report.Update)) []byte {
 	if order := utf16Order(text); order != nil {
 		// What PowerShell's `pip freeze > requirements.txt` writes goes back as it came.
 		return encodeUTF16(rewrite(decodeUTF16(text[2:], order), moves, t, done), text[:2], order)
@@ -72,7 +73,7 @@ func logicalLines(text []byte) [][]byte {
 	return out
 }
 
-func rewriteLine(line []byte, moves map[string][]report.Update, t target, done func(report.Update)) []byte {
+func rewriteLine(line []byte, moves map[string][]report.Update, t pep508.Environment, done func(report.Update)) []byte {
 	bom := 0
 	if bytes.HasPrefix(line, []byte("\xef\xbb\xbf")) {
 		bom = 3
@@ -92,7 +93,7 @@ func rewriteLine(line []byte, moves map[string][]report.Update, t target, done f
 		return line
 	}
 	u := moves[name][i]
-	if v, err := t.evaluate(markerOf(rest)); err == nil && v == untrue {
+	if holds(markerOf(rest), t) == pep508.Untrue {
 		return line
 	}
 	done(u)

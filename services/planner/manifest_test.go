@@ -7,6 +7,7 @@ import (
 	"testing"
 	"unicode/utf8"
 
+	"github.com/drydock-dev/drydock/pkg/pep508"
 	"github.com/drydock-dev/drydock/pkg/report"
 )
 
@@ -40,7 +41,7 @@ func TestRewriteKeepsEverythingElse(t *testing.T) {
 		{"hash after a word", "flask-login==0.6.1#egg\n", "flask-login==0.6.3#egg\n"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			got := rewrite([]byte(tc.in), update, target{Python: "3.11", Platform: "linux"}, func(report.Update) {})
+			got := rewrite([]byte(tc.in), update, pep508.Environment{Python: "3.11", Platform: "linux"}, func(report.Update) {})
 			if string(got) != tc.want {
 				t.Errorf("got  %q\nwant %q", got, tc.want)
 			}
@@ -92,7 +93,7 @@ func FuzzRewrite(f *testing.F) {
 	f.Add([]byte("flask==1 \\\r\n  --hash=sha256:00\n# x \\\n"))
 	f.Add([]byte("flask (==1) ; python_version<'3'"))
 	f.Fuzz(func(t *testing.T, in []byte) {
-		none := rewrite(in, nil, target{}, func(report.Update) { t.Error("moved") })
+		none := rewrite(in, nil, pep508.Environment{}, func(report.Update) { t.Error("moved") })
 		if utf16Order(in) != nil && !utf8.Valid(decodeUTF16(in[2:], utf16Order(in))) {
 			return
 		}
@@ -100,7 +101,7 @@ func FuzzRewrite(f *testing.F) {
 			t.Fatalf("nothing to do changed %q to %q", in, none)
 		}
 		n := 0
-		out := rewrite(in, map[string][]report.Update{"flask": {{Package: "flask", From: "1", To: "2", Hashes: []string{"sha256:aa"}}}}, target{}, func(report.Update) { n++ })
+		out := rewrite(in, map[string][]report.Update{"flask": {{Package: "flask", From: "1", To: "2", Hashes: []string{"sha256:aa"}}}}, pep508.Environment{}, func(report.Update) { n++ })
 		if n == 0 && !bytes.Equal(in, out) {
 			t.Fatalf("changed without saying so: %q to %q", in, out)
 		}

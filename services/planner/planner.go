@@ -15,6 +15,7 @@ import (
 	"github.com/drydock-dev/drydock/pkg/events"
 	"github.com/drydock-dev/drydock/pkg/index"
 	"github.com/drydock-dev/drydock/pkg/pep440"
+	"github.com/drydock-dev/drydock/pkg/pep508"
 	"github.com/drydock-dev/drydock/pkg/policy"
 	"github.com/drydock-dev/drydock/pkg/report"
 	"github.com/drydock-dev/drydock/pkg/worker"
@@ -46,7 +47,7 @@ func (c Config) Validate() error {
 			errs = append(errs, fmt.Errorf("planner.python: %q is not a version of Python such as 3.11 or 3.11.7", c.Python))
 		}
 	}
-	if _, ok := platforms[c.Platform]; c.Platform != "" && !ok {
+	if c.Platform != "" && !pep508.KnownPlatform(c.Platform) {
 		errs = append(errs, fmt.Errorf("planner.platform: %q is not known; allowed: darwin, linux, win32", c.Platform))
 	}
 	return errors.Join(errs...)

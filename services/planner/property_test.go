@@ -12,6 +12,7 @@ import (
 	"github.com/drydock-dev/drydock/pkg/advisory"
 	"github.com/drydock-dev/drydock/pkg/evidence"
 	"github.com/drydock-dev/drydock/pkg/pep440"
+	"github.com/drydock-dev/drydock/pkg/pep508"
 	"github.com/drydock-dev/drydock/pkg/report"
 )
 
@@ -48,7 +49,7 @@ func TestChoiceIsTheLowestSafeRelease(t *testing.T) {
 		if err != nil {
 			t.Skip("no releases")
 		}
-		got, err := choose(fmt.Sprintf("1.%d", at), project.Releases, func(v string) ([]advisory.Hit, error) { return db.Match(pypi, "lib", v) }, wishes{Target: target{Python: "3.11"}})
+		got, err := choose(fmt.Sprintf("1.%d", at), project.Releases, func(v string) ([]advisory.Hit, error) { return db.Match(pypi, "lib", v) }, wishes{Target: pep508.Environment{Python: "3.11"}})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/drydock-dev/drydock/pkg/inventory"
+	"github.com/drydock-dev/drydock/pkg/pep508"
 	"github.com/drydock-dev/drydock/pkg/policy"
 	"github.com/drydock-dev/drydock/pkg/report"
 )
@@ -42,7 +43,7 @@ func requirements(p *report.Plan, inv *inventory.Inventory, what string, use fun
 		b.WriteString(line + "\n")
 	}
 	b.WriteString("\n")
-	target := target{Python: p.Inputs.Python, Platform: p.Inputs.Platform}
+	target := pep508.Environment{Python: p.Inputs.Python, Platform: p.Inputs.Platform}
 	for _, line := range requirementLines(inv, moved, target) {
 		b.WriteString(line + "\n")
 	}
@@ -99,7 +100,7 @@ func phaseList(names []string) string {
 }
 
 // requirementLines keeps the order of the sources and of the lines in them.
-func requirementLines(inv *inventory.Inventory, moved map[moveKey]report.Update, t target) []string {
+func requirementLines(inv *inventory.Inventory, moved map[moveKey]report.Update, t pep508.Environment) []string {
 	var out []string
 	taken := map[string]string{} // name and marker → the line's version
 	hashed := hashedScopes(inv)
@@ -118,7 +119,7 @@ func requirementLines(inv *inventory.Inventory, moved map[moveKey]report.Update,
 		}
 		version, hashes := p.Version, p.Hashes
 		u, ok := moved[moveKey{p.Package, p.Version, p.Source}]
-		if v, err := t.evaluate(p.Marker); ok && (err != nil || v != untrue) {
+		if ok && holds(p.Marker, t) != pep508.Untrue {
 			version = u.To
 			if len(p.Hashes) > 0 {
 				hashes = u.Hashes
