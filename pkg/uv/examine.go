@@ -1,0 +1,133 @@
+package uv
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"time"
+)
+
+// check is what is remembered of a program that was looked at: reading its 40 MB takes 0.1 s, comparing these
+// facts nothing. Whoever can write the tools folder could replace the program in it as well.
+type check struct {
+	Path    string    `json:"path"`
+	Size    int64     `json:"size"`
+	Changed time.Time `json:"changed"`
+	SHA256  string    `json:"sha256"`
+	Version string    `json:"version,omitempty"` // where it was asked
+}
+
+// check returns the facts of a program, its digest computed anew when size or time of change differ from what
+// was remembered, or nothing was.
+func (l Locator) check(path string) (check, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return check{}, fmt.Errorf("look at it: %w", bare(err))
+	}
+	now := check{Path: path, Size: info.Size(), Changed: changed(info).UTC()}
+	if old, ok := l.recall(path); ok && old.Path == now.Path && old.Size == now.Size && old.Changed.Equal(now.Changed) {
+		return old, nil
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return check{}, fmt.Errorf("read it: %w", bare(err))
+	}
+	defer f.Close()
+	h := sha256.New()
+	if _, err := io.Copy(h, f); err != nil {
+		return check{}, fmt.Errorf("read it: %w", bare(err))
+	}
+	now.SHA256 = hex.EncodeToString(h.Sum(nil))
+	l.remember(now)
+	return now, nil
+}
+
+func (l Locator) record(path string) string {
+	sum := sha256.Sum256([]byte(path))
+	return filepath.Join(l.Dir, "checked", hex.EncodeToString(sum[:8])+".json")
+}
+
+func (l Locator) recall(path string) (c check, ok bool) {
+	if l.Dir == "" {
+		return c, false
+	}
+	f, err := os.Open(l.record(path))
+	if err != nil {
+		return c, false
+	}
+	defer f.Close()
+	err = json.NewDecoder(io.LimitReader(f, maxRecord)).Decode(&c)
+	return c, err == nil && len(c.SHA256) == hex.EncodedLen(sha256.Size)
+}
+
+// remember fails silently: then the next check takes its tenth of a second again.
+func (l Locator) remember(c check) {
+	data, err := json.Marshal(c)
+	path := l.record(c.Path)
+	if l.Dir == "" || err != nil || os.MkdirAll(filepath.Dir(path), 0o700) != nil {
+		return
+	}
+	f, err := os.CreateTemp(filepath.Dir(path), ".checked-*")
+	if err != nil {
+		return
+	}
+	defer os.Remove(f.Name())
+	_, err = f.Write(data)
+	if cerr := f.Close(); err == nil && cerr == nil {
+		_ = os.Rename(f.Name(), path)
+	}
+}
+
+// examine makes a Tool of a program that is not ours, or an error that wraps ErrVersion. One whose digest is in
+// our table need not be asked; another, such as a distribution's own build, says which version it is.
+func (l Locator) examine(ctx context.Context, path string) (*Tool, error) {
+	c, err := l.check(path)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrVersion, err)
+	}
+	if !pinned(l.wheels, c.SHA256) && c.Version != Version {
+		if c.Version, err = ask(ctx, path, l.patience); err != nil {
+			return nil, err
+		}
+		if c.Version != Version {
+			return nil, fmt.Errorf("%w: it is %s", ErrVersion, c.Version)
+		}
+		l.remember(c)
+	}
+	return &Tool{Path: path, Version: Version, Digest: "sha256:" + c.SHA256}, nil
+}
+
+// ask runs `path --version` and returns the version it tells.
+func ask(ctx context.Context, path string, limit time.Duration) (string, error) {
+	dir, err := os.MkdirTemp("", "drydock-uv-*")
+	if err != nil {
+		return "", fmt.Errorf("make a folder to run uv in: %w", err)
+	}
+	defer os.RemoveAll(dir)
+	r, err := run(ctx, command{path: path, args: []string{"--version"}, dir: dir, limit: limit, maxOut: maxVersionOutput, maxErr: maxVersionOutput})
+	switch {
+	case errors.Is(err, ErrTimeout):
+		return "", fmt.Errorf("%w: no answer to --version within %s", ErrVersion, limit)
+	case ctx.Err() != nil:
+		return "", fmt.Errorf("ask %s for its version: %w", path, ctx.Err())
+	case errors.Is(err, exec.ErrNotFound), err != nil:
+		return "", fmt.Errorf("%w: it can't be run: %w", ErrVersion, bare(err))
+	case r.signal != "":
+		return "", fmt.Errorf("%w: it was ended by a signal (%s) when asked for its version", ErrVersion, r.signal)
+	case r.exit != 0:
+		return "", fmt.Errorf("%w: asked for its version it ended with %d: %s", ErrVersion, r.exit, lastLine(r.stderr))
+	}
+	words := strings.Fields(string(r.stdout)) // uv 0.13.9 (x86_64-unknown-linux-gnu)
+	if len(words) < 2 || words[0] != "uv" {
+		return "", fmt.Errorf("%w: asked for its version it says %q", ErrVersion, clip(plain(string(r.stdout))))
+	}
+	return clip(plain(words[1])), nil
+}

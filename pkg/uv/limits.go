@@ -1,0 +1,48 @@
+package uv
+
+import "time"
+
+// Limits of this package, each with its reason.
+const (
+	// defaultLimit bounds one resolution. 200 pins take some seconds, most of them the index's; a set that
+	// takes longer than this is one that uv backtracks through without end.
+	defaultLimit = 60 * time.Second
+	// patience bounds `uv --version`, which takes 10 ms; a busy machine may need a second.
+	patience = 10 * time.Second
+	// maxVersionOutput is far more than "uv 0.13.9 (x86_64-unknown-linux-gnu)".
+	maxVersionOutput = 4 << 10
+	// grace is how long pipes may stay open after uv ended, and handlers after the server closed.
+	grace = 2 * time.Second
+	// maxErrors bounds what is kept of standard error. Explanations of large conflicts have some 100 kB.
+	maxErrors = 1 << 20
+	// maxText bounds a Conflict's text, which people read and events carry.
+	maxText = 6000
+	// maxLine bounds what an error quotes.
+	maxLine = 300
+	// maxAnswer bounds the output file: 2,000 pins with all their comments have under 1 MB.
+	maxAnswer = 16 << 20
+	// maxRequirements bounds the input; the largest environments seen have 1,500 packages.
+	maxRequirements = 20_000
+	// maxRequirement bounds one requirement.
+	maxRequirement = 4 << 10
+	// maxMetadata bounds one release's core metadata before the description is cut off. The largest on the
+	// public index have some MB of description.
+	maxMetadata = 16 << 20
+	// maxVersions bounds the releases of one package; the largest on the public index have under 10,000.
+	maxVersions = 50_000
+	// maxData is uv's RLIMIT_DATA: measured, it takes 0.5 GB of address space at its start and 1 GB with 200
+	// packages, of which it touches a tenth.
+	maxData = 8 << 30
+	// maxFile is uv's RLIMIT_FSIZE: it writes its answer and, beside it, small cache entries.
+	maxFile = 64 << 20
+	// maxPythons is how many interpreters are tried when uv can't use one.
+	maxPythons = 3
+	// maxRecord bounds a remembered check of a program, a line of JSON.
+	maxRecord = 4 << 10
+	// stale is the age at which what an interrupted fetch left behind is removed; none takes that long.
+	stale = time.Hour
+	// busyTries is how often a program is started that is still open for writing (ETXTBSY): a process that
+	// another goroutine is about to start may hold it for some milliseconds.
+	busyTries = 20
+	busyPause = 10 * time.Millisecond
+)

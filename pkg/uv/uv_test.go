@@ -1,0 +1,117 @@
+package uv
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/drydock-dev/drydock/pkg/pep508"
+)
+
+// realTool is the uv of $DRYDOCK_UV, else the one `make uv` fetched.
+func realTool(t testing.TB) *Tool {
+	t.Helper()
+	path := os.Getenv("DRYDOCK_UV")
+	if path == "" {
+		dir, err := os.Getwd()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for path == "" && dir != filepath.Dir(dir) {
+			dir = filepath.Dir(dir)
+			if p := filepath.Join(dir, ".cache", "tools", "uv-"+Version, programName()); isProgram(p) {
+				path = p
+			}
+		}
+	}
+	if path == "" {
+		t.Skip("no uv " + Version + ": run `make uv`, or set DRYDOCK_UV")
+	}
+	tool, err := Locator{Path: path, Dir: t.TempDir()}.Find(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := exec.LookPath("python3"); err != nil {
+		t.Skip("no python3, which uv needs to run")
+	}
+	return tool
+}
+
+// shop is an Offer of releases written as name -> version -> lines of metadata.
+type shop struct {
+	stock map[string]map[string]string
+	mu    sync.Mutex
+	asked []string
+	fail  func(question string) error
+	raw   func(name, version string) ([]byte, error) // in place of stock's metadata
+}
+
+func (s *shop) question(q string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.asked = append(s.asked, q)
+	if s.fail != nil {
+		return s.fail(q)
+	}
+	return nil
+}
+
+func (s *shop) Versions(_ context.Context, name string) ([]Offered, error) {
+	if err := s.question(name); err != nil {
+		return nil, err
+	}
+	releases, ok := s.stock[name]
+	if !ok {
+		return nil, fmt.Errorf("look up %s: %w", name, ErrUnknown)
+	}
+	var out []Offered
+	for v, lines := range releases {
+		o := Offered{Version: v}
+		for line := range strings.Lines(lines) {
+			if rp, ok := strings.CutPrefix(line, "Requires-Python: "); ok {
+				o.RequiresPython = strings.TrimSpace(rp)
+			}
+		}
+		out = append(out, o)
+	}
+	return out, nil
+}
+
+func (s *shop) Metadata(_ context.Context, name, version string) ([]byte, error) {
+	if err := s.question(name + " " + version); err != nil {
+		return nil, err
+	}
+	if s.raw != nil {
+		return s.raw(name, version)
+	}
+	return []byte("Metadata-Version: 2.1\nName: " + name + "\nVersion: " + version + "\n" + s.stock[name][version] + "\n"), nil
+}
+
+func flasks() *shop {
+	return &shop{stock: map[string]map[string]string{
+		"flask":      {"2.2.2": "Requires-Dist: Werkzeug (>=2.2.0)\n", "2.2.5": "Requires-Dist: werkzeug>=2.2.2\n", "3.0.0": "Requires-Dist: werkzeug>=3.0.0\nRequires-Dist: blinker>=1.6\n"},
+		"werkzeug":   {"2.2.2": "", "2.2.3": "", "3.0.6": "Requires-Dist: markupsafe>=2.1\n"},
+		"markupsafe": {"2.1.1": ""}, "blinker": {"1.6": "", "1.7": ""},
+	}}
+}
+
+var linux311 = pep508.Environment{Python: "3.11", Platform: "linux", Machine: "x86_64"}
+
+func TestCompile(t *testing.T) {
+	tool := realTool(t)
+	a, err := tool.Compile(t.Context(), Problem{
+		Requirements: []string{"flask>=2.2.2", "Werkzeug >= 2.2.2", "MarkupSafe>=2.1.1"},
+		Constraints:  []string{"werkzeug>=2.2.3"},
+		Preferences:  map[string]string{"flask": "2.2.2", "werkzeug": "2.2.2", "markupsafe": "2.1.1"},
+		Env:          linux311, Offer: flasks(),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("%+v", a)
+}
