@@ -31,7 +31,7 @@ func assemble(r *reading, environment string) *inventory.Inventory {
 	} else {
 		a.repository(r)
 	}
-	if len(a.inv.Sources) == 0 && len(r.manifests) == 0 && len(r.incomplete) == 0 {
+	if len(a.inv.Sources) == 0 && idle(r.manifests) && len(r.incomplete) == 0 {
 		detail := "no requirements or lock file was found"
 		if environment != "" {
 			detail = "no installed Python package was found; give a prefix or a site-packages folder"
@@ -69,6 +69,10 @@ func (a *assembly) repository(r *reading) {
 	constraints := a.constraints(r.manifests)
 	for i := range r.manifests {
 		m := &r.manifests[i]
+		if m.Kind == (projects{}).Kind() {
+			a.project(m, r.manifests)
+			continue
+		}
 		a.inv.Incomplete = append(a.inv.Incomplete, m.Incomplete...)
 		if m.Content != nil {
 			a.inv.Files = append(a.inv.Files, inventory.File{Path: m.Path, Digest: evidence.Of(m.Content), Size: int64(len(m.Content))})

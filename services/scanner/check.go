@@ -57,15 +57,10 @@ func checkManifest(m manifest) manifest {
 		m.Kind = "unknown"
 	}
 	m.Ecosystem = cleanText(m.Ecosystem)
-	kept := m.Packages[:0]
-	for _, p := range m.Packages {
-		if why := checkPackage(p); why != "" {
-			m.incomplete(inventory.Unparsed, p.Line, why)
-			continue
-		}
-		kept = append(kept, p)
+	m.Packages, m.Limits = m.checked(m.Packages), m.checked(m.Limits)
+	for i := range m.Covers {
+		m.Covers[i] = cleanPath(m.Covers[i])
 	}
-	m.Packages = kept
 	for i := range m.Includes {
 		m.Includes[i].Path = cleanPath(m.Includes[i].Path)
 	}
@@ -74,6 +69,19 @@ func checkManifest(m manifest) manifest {
 		m.Notes[i] = cleanText(n)
 	}
 	return m
+}
+
+// checked keeps what can stand in an inventory and says what can't.
+func (m *manifest) checked(list []inventory.Package) []inventory.Package {
+	kept := list[:0]
+	for _, p := range list {
+		if why := checkPackage(p); why != "" {
+			m.incomplete(inventory.Unparsed, p.Line, why)
+			continue
+		}
+		kept = append(kept, p)
+	}
+	return kept
 }
 
 // checkPackage reports why p can't stand in an inventory; empty when it can.

@@ -3,6 +3,7 @@ package scanner
 import (
 	"fmt"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -68,7 +69,7 @@ older 0.1 exact false `
 	if strings.Join(got, "\n") != want {
 		t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), want)
 	}
-	if len(inv.Sources) != 1 || inv.Sources[0] != (inventory.Source{Path: "lib/python3.11/site-packages", Kind: "environment", Ecosystem: "PyPI", Packages: 9, Pinned: 6, NotCovered: 3}) {
+	if len(inv.Sources) != 1 || !reflect.DeepEqual(inv.Sources[0], inventory.Source{Path: "lib/python3.11/site-packages", Kind: "environment", Ecosystem: "PyPI", Packages: 9, Pinned: 6, NotCovered: 3}) {
 		t.Errorf("%+v", inv.Sources)
 	}
 	if inv.Python != "3.11.7" {

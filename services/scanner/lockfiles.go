@@ -13,7 +13,7 @@ type lockFiles struct{}
 
 // lockNames are the exact names and the ecosystem of each.
 var lockNames = map[string]string{
-	"poetry.lock": "PyPI", "uv.lock": "PyPI", "pdm.lock": "PyPI", "Pipfile.lock": "PyPI", "pylock.toml": "PyPI",
+	"poetry.lock": "PyPI", "pdm.lock": "PyPI", "Pipfile.lock": "PyPI", "pylock.toml": "PyPI",
 	"package-lock.json": "npm", "npm-shrinkwrap.json": "npm", "yarn.lock": "npm", "pnpm-lock.yaml": "npm", "bun.lock": "npm", "bun.lockb": "npm", "deno.lock": "npm",
 	"go.mod": "Go", "go.sum": "Go", "Cargo.lock": "crates.io", "Gemfile.lock": "RubyGems", "gems.locked": "RubyGems",
 	"composer.lock": "Packagist", "packages.lock.json": "NuGet", "gradle.lockfile": "Maven", "verification-metadata.xml": "Maven",

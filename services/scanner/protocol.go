@@ -61,6 +61,8 @@ type manifest struct {
 	Packages   []inventory.Package    `json:"packages,omitempty"`
 	Uncovered  int                    `json:"uncovered,omitempty"` // not_covered requirements without a name
 	Includes   []include              `json:"includes,omitempty"`
+	Limits     []inventory.Package    `json:"limits,omitempty"` // what bounds versions without asking for a package
+	Covers     []string               `json:"covers,omitempty"` // uv.lock: the folders whose pyproject.toml it locks
 	Incomplete []inventory.Incomplete `json:"incomplete,omitempty"`
 	Notes      []string               `json:"notes,omitempty"` // options found and not obeyed
 	Content    []byte                 `json:"content,omitempty"`

@@ -43,10 +43,7 @@ func parseRequirements(data []byte, m *manifest, t *tree) {
 		m.incomplete(inventory.Unreadable, 0, fmt.Sprintf("%s: %v", m.Path, err))
 		return
 	}
-	if holdsSecret(text) {
-		m.Content = nil // a manifest kept as evidence can be read by whoever reads evidence
-		m.Notes = append(m.Notes, fmt.Sprintf("%s: holds a password or token in an address: it is not kept as evidence, and a plan does not write it back; let the address come from a variable or netrc", m.Path))
-	}
+	m.dropSecrets(text)
 	f := &requirementsFile{m: m, t: t, dev: isDev(m.Path)}
 	logicalLines(text, f.line)
 }

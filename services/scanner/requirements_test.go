@@ -170,7 +170,7 @@ func TestWhatCounts(t *testing.T) {
 	for name, want := range map[string]string{
 		"requirements.txt": "requirements", "requirements-dev.txt": "requirements", "a/b/requirements_prod.txt": "requirements", "dev-requirements.txt": "requirements",
 		"requirements/base.txt": "requirements", "a/requirements/x.txt": "requirements", "requirements/base.in": "", "requirements/sub/x.txt": "", "requirements.in": "",
-		"constraints.txt": "", "Requirements.txt": "", "poetry.lock": "lock", "a/uv.lock": "lock", "go.mod": "lock", "package-lock.json": "lock", "xpoetry.lock": "", "notes.txt": "",
+		"constraints.txt": "", "Requirements.txt": "", "poetry.lock": "lock", "a/uv.lock": "uv-lock", "a/pyproject.toml": "pyproject", "go.mod": "lock", "package-lock.json": "lock", "xpoetry.lock": "", "notes.txt": "",
 	} {
 		got := ""
 		if s := sourceOf(name, false); s != nil {

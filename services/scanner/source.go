@@ -16,6 +16,8 @@ type Source interface {
 
 // sources is the table: a new kind of source is a file and a row. The first that takes a path reads it.
 var sources = []Source{
+	uvLock{},
+	projects{},
 	lockFiles{},
 	requirements{},
 }
