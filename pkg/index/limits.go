@@ -23,6 +23,8 @@ const (
 	maxKept = 256
 	// defaultParallel is how many pages Prefetch asks for at once.
 	defaultParallel = 8
+	// usualFile is how many bytes of a page one file takes, for a first guess at how many there are.
+	usualFile = 400
 	// maxFilename is what file systems take; a longer name can't be a distribution's.
 	maxFilename = 255
 	// maxDetail bounds what is quoted from an index in an error.

@@ -2,7 +2,6 @@ package index
 
 import (
 	"cmp"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -15,42 +14,22 @@ import (
 	"github.com/drydock-dev/drydock/pkg/pep440"
 )
 
-// page is the answer of the simple API (PEP 691 with PEP 700).
-type page struct {
-	Meta struct {
-		Version string `json:"api-version"`
-		Status  string `json:"project-status"`
-	} `json:"meta"`
-	Name  string     `json:"name"`
-	Files []pageFile `json:"files"`
-}
-
-type pageFile struct {
-	Filename       string            `json:"filename"`
-	URL            string            `json:"url"`
-	Hashes         map[string]string `json:"hashes"`
-	RequiresPython string            `json:"requires-python,omitempty"`
-	UploadTime     string            `json:"upload-time,omitempty"`
-	Size           int64             `json:"size,omitempty"`
-	Yanked         any               `json:"yanked,omitempty"` // false, true, or the reason
-}
-
 // parsePage turns an answer into a project. base resolves relative file URLs.
 func parsePage(name string, data []byte, base *url.URL) (*Project, error) {
-	var pg page
-	if err := json.Unmarshal(data, &pg); err != nil {
+	pg, err := readPage(data)
+	if err != nil {
 		return nil, fmt.Errorf("read its JSON: %w", err)
 	}
-	if major, _, _ := strings.Cut(pg.Meta.Version, "."); major != "1" {
-		return nil, fmt.Errorf("its api-version is %q, this Drydock reads 1.x (PEP 691)", clip(pg.Meta.Version))
+	if major, _, _ := strings.Cut(pg.version, "."); major != "1" {
+		return nil, fmt.Errorf("its api-version is %q, this Drydock reads 1.x (PEP 691)", clip(pg.version))
 	}
-	if pg.Files == nil {
+	if !pg.has {
 		return nil, errors.New(`it has no "files"`)
 	}
-	if got := pep440.Normalize(pg.Name); pg.Name != "" && got != name {
-		return nil, fmt.Errorf("it speaks of %q", clip(pg.Name))
+	if got := pep440.Normalize(pg.name); pg.name != "" && got != name {
+		return nil, fmt.Errorf("it speaks of %q", clip(pg.name))
 	}
-	return assemble(name, pg.Files, base), nil
+	return assemble(name, pg.files, base), nil
 }
 
 // assemble groups files by the version in their names, ascending. Files of other kinds than wheels and
@@ -60,23 +39,30 @@ func assemble(name string, files []pageFile, base *url.URL) *Project {
 		version pep440.Version
 		Release
 	}
-	byVersion := map[string]*release{}
-	for _, f := range files {
-		v, ok := VersionOf(name, f.Filename)
+	var rs []*release
+	byVersion := make(map[string]*release, len(files)/2)
+	asWritten := make(map[string]*release, len(files)/2) // a version is parsed once for all its files
+	for i := range files {
+		f := &files[i]
+		raw, ok := versionIn(name, f.filename)
 		if !ok {
 			continue
 		}
-		key := v.String()
-		r := byVersion[key]
+		r := asWritten[raw]
 		if r == nil {
-			r = &release{version: v, Release: Release{Version: key, Yanked: true}}
-			byVersion[key] = r
+			v, ok := parsed(raw)
+			if !ok {
+				continue
+			}
+			key := v.String()
+			if r = byVersion[key]; r == nil {
+				r = &release{version: v, Release: Release{Version: key, Yanked: true, Files: make([]File, 0, 2)}}
+				byVersion[key] = r
+				rs = append(rs, r)
+			}
+			asWritten[raw] = r
 		}
 		r.add(f, base)
-	}
-	rs := make([]*release, 0, len(byVersion))
-	for _, r := range byVersion {
-		rs = append(rs, r)
 	}
 	slices.SortFunc(rs, func(a, b *release) int {
 		return cmp.Or(a.version.Compare(b.version), cmp.Compare(a.Version, b.Version))
@@ -89,44 +75,104 @@ func assemble(name string, files []pageFile, base *url.URL) *Project {
 	return p
 }
 
-func (r *Release) add(f pageFile, base *url.URL) {
-	file := File{Name: f.Filename, URL: f.URL, Hashes: wellFormed(f.Hashes), RequiresPython: f.RequiresPython, Size: f.Size}
-	if u, err := base.Parse(f.URL); err == nil {
-		u.User = nil
-		file.URL = u.String()
+func (r *Release) add(f *pageFile, base *url.URL) {
+	file := File{Name: f.filename, URL: absolute(f.url, base), Hashes: wellFormed(f.hashes), RequiresPython: f.requires, Size: f.size, Yanked: f.yanked}
+	if f.metadata != nil {
+		file.Metadata = wellFormed(f.metadata)
 	}
-	if t, err := time.Parse(time.RFC3339Nano, f.UploadTime); err == nil {
+	if t, err := time.Parse(time.RFC3339Nano, f.uploaded); err == nil {
 		t = t.UTC()
 		file.Uploaded = &t
 		if r.Released == nil || t.Before(*r.Released) {
 			r.Released = &t
 		}
 	}
-	switch y := f.Yanked.(type) {
-	case bool:
-		file.Yanked = y
-	case string: // a reason, even an empty one, means yanked (PEP 691)
-		file.Yanked = true
-		r.YankedReason = cmp.Or(r.YankedReason, y)
-	}
-	r.Yanked = r.Yanked && file.Yanked
+	r.YankedReason = cmp.Or(r.YankedReason, f.reason)
+	r.Yanked = r.Yanked && f.yanked
 	if r.RequiresPython == "" {
-		r.RequiresPython = f.RequiresPython
+		r.RequiresPython = f.requires
 	}
 	r.Files = append(r.Files, file)
+}
+
+// absolute resolves a file's address and takes credentials out of it.
+func absolute(raw string, base *url.URL) string {
+	if plainAddress(raw) {
+		return raw
+	}
+	u, err := base.Parse(raw)
+	if err != nil {
+		return ""
+	}
+	u.User = nil
+	return u.String()
+}
+
+// plainAddress recognises what nearly all addresses are: absolute, without anything that resolving would change.
+func plainAddress(s string) bool {
+	rest, ok := strings.CutPrefix(s, "https://")
+	if !ok {
+		if rest, ok = strings.CutPrefix(s, "http://"); !ok {
+			return false
+		}
+	}
+	if i := strings.IndexByte(rest, '/'); i <= 0 || strings.Contains(rest, "/.") {
+		return false
+	}
+	return only(rest, asAddress)
+}
+
+// What a byte may be part of.
+const (
+	asAddress = 1 << iota // an address that resolving does not change
+	asHex
+	asName // the name of a file
+)
+
+var classes = func() (t [256]uint8) {
+	for c := range 256 {
+		b := byte(c)
+		digit, letter := '0' <= b && b <= '9', 'a' <= b|0x20 && b|0x20 <= 'z'
+		if digit || letter || strings.IndexByte("/.-_", b) >= 0 {
+			t[c] |= asAddress
+		}
+		if digit || 'a' <= b && b <= 'f' || 'A' <= b && b <= 'F' {
+			t[c] |= asHex
+		}
+		if b < 'A' || b > 'Z' {
+			t[c] |= asLower
+		}
+		if b > ' ' && b != 0x7f && b != '/' && b != '\\' {
+			t[c] |= asName
+		}
+	}
+	return t
+}()
+
+func only(s string, class uint8) bool {
+	for i := range len(s) {
+		if classes[s[i]]&class == 0 {
+			return false
+		}
+	}
+	return true
 }
 
 // wellFormed keeps the hashes that are hex digits. They end up in files that pip reads: anything else could be a
 // line of its own there. A distribution without a hash can't be pinned by one.
 func wellFormed(hashes map[string]string) map[string]string {
-	out := make(map[string]string, len(hashes))
+	if hashes == nil {
+		return map[string]string{}
+	}
 	for algorithm, digits := range hashes {
-		_, err := hex.DecodeString(digits)
-		if err == nil && digits != "" && (algorithm != "sha256" || len(digits) == 64) {
-			out[algorithm] = strings.ToLower(digits)
+		switch {
+		case digits == "" || len(digits)%2 != 0 || !only(digits, asHex) || algorithm == "sha256" && len(digits) != 64:
+			delete(hashes, algorithm)
+		case !only(digits, asLower):
+			hashes[algorithm] = strings.ToLower(digits)
 		}
 	}
-	return out
+	return hashes
 }
 
 var sdistEndings = []string{".tar.gz", ".zip", ".tar.bz2", ".tgz", ".tar.xz"}
@@ -134,15 +180,27 @@ var sdistEndings = []string{".tar.gz", ".zip", ".tar.bz2", ".tgz", ".tar.xz"}
 // VersionOf reads the version out of the name of a wheel (PEP 427) or source distribution (PEP 625 and the
 // older forms) of the package.
 func VersionOf(name, filename string) (pep440.Version, bool) {
-	if len(filename) > maxFilename {
+	raw, ok := versionIn(name, filename)
+	if !ok {
 		return pep440.Version{}, false
 	}
+	return parsed(raw)
+}
+
+// versionIn finds where the version stands.
+func versionIn(name, filename string) (string, bool) {
+	// The name of a file never leads elsewhere, nor out of a line.
+	if len(filename) > maxFilename || !only(filename, asName) {
+		return "", false
+	}
 	if stem, ok := strings.CutSuffix(filename, ".whl"); ok {
-		parts := strings.Split(stem, "-")
-		if len(parts) != 5 && len(parts) != 6 || pep440.Normalize(parts[0]) != name {
-			return pep440.Version{}, false
+		dashes := strings.Count(stem, "-")
+		project, rest, _ := strings.Cut(stem, "-")
+		version, _, _ := strings.Cut(rest, "-")
+		if dashes != 4 && dashes != 5 || pep440.Normalize(project) != name {
+			return "", false
 		}
-		return parsed(strings.ReplaceAll(parts[1], "_", "-"))
+		return strings.ReplaceAll(version, "_", "-"), true
 	}
 	for _, ending := range sdistEndings {
 		stem, ok := strings.CutSuffix(filename, ending)
@@ -150,15 +208,16 @@ func VersionOf(name, filename string) (pep440.Version, bool) {
 			continue
 		}
 		// The name may itself hold dashes, and so may an old version: take the cut whose left side is the name.
-		for i, c := range stem {
-			if c == '-' && pep440.Normalize(stem[:i]) == name {
-				if v, ok := parsed(stem[i+1:]); ok {
-					return v, true
-				}
+		for i := range len(stem) {
+			if stem[i] != '-' || pep440.Normalize(stem[:i]) != name {
+				continue
+			}
+			if _, ok := parsed(stem[i+1:]); ok {
+				return stem[i+1:], true
 			}
 		}
 	}
-	return pep440.Version{}, false
+	return "", false
 }
 
 func parsed(s string) (pep440.Version, bool) {
@@ -166,21 +225,47 @@ func parsed(s string) (pep440.Version, bool) {
 	return v, err == nil
 }
 
+// written is a page in canonical form.
+type written struct {
+	Meta struct {
+		Version string `json:"api-version"`
+		Status  string `json:"project-status"` // stays, and stays empty: a digest never changes its meaning
+	} `json:"meta"`
+	Name  string        `json:"name"`
+	Files []writtenFile `json:"files"`
+}
+
+type writtenFile struct {
+	Filename       string            `json:"filename"`
+	URL            string            `json:"url"`
+	Hashes         map[string]string `json:"hashes"`
+	RequiresPython string            `json:"requires-python,omitempty"`
+	UploadTime     string            `json:"upload-time,omitempty"`
+	Size           int64             `json:"size,omitempty"`
+	Yanked         any               `json:"yanked,omitempty"` // the reason, where it is
+	Metadata       any               `json:"core-metadata,omitempty"`
+}
+
 // canonical is what the digest of a project is taken of and what the cache keeps: what the index says of
 // each file, in order, and nothing of when or how it was fetched.
 func (p *Project) canonical() ([]byte, error) {
-	pg := page{Name: p.Name, Files: []pageFile{}}
+	pg := written{Name: p.Name, Files: []writtenFile{}}
 	pg.Meta.Version = "1.1"
 	for _, r := range p.Releases {
 		for _, f := range r.Files {
-			pf := pageFile{Filename: f.Name, URL: f.URL, Hashes: f.Hashes, RequiresPython: f.RequiresPython, Size: f.Size}
+			wf := writtenFile{Filename: f.Name, URL: f.URL, Hashes: f.Hashes, RequiresPython: f.RequiresPython, Size: f.Size}
 			if f.Uploaded != nil {
-				pf.UploadTime = f.Uploaded.Format(time.RFC3339Nano)
+				wf.UploadTime = f.Uploaded.Format(time.RFC3339Nano)
 			}
 			if f.Yanked {
-				pf.Yanked = r.YankedReason
+				wf.Yanked = r.YankedReason
 			}
-			pg.Files = append(pg.Files, pf)
+			if len(f.Metadata) > 0 {
+				wf.Metadata = f.Metadata
+			} else if f.Metadata != nil {
+				wf.Metadata = true
+			}
+			pg.Files = append(pg.Files, wf)
 		}
 	}
 	return json.Marshal(pg)
