@@ -126,7 +126,8 @@ func plainAddress(s string) bool {
 const (
 	asAddress = 1 << iota // an address that resolving does not change
 	asHex
-	asName // the name of a file
+	asLower // anything but letters in upper case
+	asName  // the name of a file
 )
 
 var classes = func() (t [256]uint8) {
