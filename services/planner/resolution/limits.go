@@ -1,0 +1,22 @@
+package resolution
+
+import "time"
+
+const (
+	// maxReads bounds how many releases' metadata a Solve reads besides that of the pins: each may be a request
+	// to the index. boto3 publishes 250 releases a year, each bound to one botocore; more than two such histories
+	// are left to uv.
+	maxReads = 2000
+	// maxNodes bounds the sets one search compares; one costs some microseconds for 200 pins.
+	maxNodes = 30_000
+	// readAhead is how many releases are read at a time when the first did not fit.
+	readAhead = 16
+	// maxConfirmed bounds the blocked wants for which uv is asked for its explanation: each is a run.
+	maxConfirmed = 5
+	// maxUnblock bounds the withheld releases per package that are tried as the one that would free a want.
+	maxUnblock = 20
+	// maxRanges is how many requirements of one package on another a chain names before it sums up.
+	maxRanges = 3
+	// minRun is the time a run of uv needs to be worth starting.
+	minRun = 100 * time.Millisecond
+)
