@@ -157,6 +157,9 @@ func (r *Requirement) readSpecifier(spec string) error {
 			return errors.New("an empty clause among the versions")
 		}
 	}
+	if strings.Contains(spec, "://") || strings.Contains(spec, "@") {
+		return errors.New("an address stands where the versions should: \"name @ URL\" is the form for one")
+	}
 	set, err := pep440.ParseSpecifiers(spec)
 	if err != nil {
 		return err
@@ -247,10 +250,11 @@ func printable(s string) error {
 
 // shown quotes the front of a text for an error, up to where an address and its secrets may begin.
 func shown(s string) string {
+	if i := strings.Index(s, "://"); i >= 0 {
+		s = s[:i] + "://…"
+	}
 	if i := strings.IndexByte(s, '@'); i >= 0 {
 		s = s[:i] + "@ …"
-	} else if i := strings.Index(s, "://"); i >= 0 {
-		s = s[:i] + "://…"
 	}
 	if len(s) > maxShown {
 		s = strings.ToValidUTF8(s[:maxShown], "") + "…"
