@@ -14,7 +14,8 @@ import (
 // Chain is several indexes with priority. The first that knows a name answers for it, alone: a name of a private
 // index is never taken from the public one behind it, whatever versions that has (dependency confusion). An index
 // that fails to answer stops the search for the name, since it might know it; only its plain "not found" goes on to
-// the next. An index that answers so to whoever has no access therefore hides its names: give it credentials.
+// the next. An index that answers so to whoever has no access therefore hides its names: give it credentials. As a page
+// is, a "not found" is taken as it is for [Config.MaxAge].
 type Chain struct{ clients []*Client }
 
 var _ Fetcher = (*Chain)(nil)
@@ -36,6 +37,19 @@ func (c *Chain) Project(ctx context.Context, name string) (*Project, error) {
 		asked = append(asked, client.URL())
 	}
 	return nil, &failure{what: fmt.Sprintf("look up %s in %s", clip(pep440.Normalize(name)), strings.Join(asked, ", ")), kind: ErrUnknownProject}
+}
+
+// Digest is that of the package's page where it is known without asking, as [Client.Digest]; so must be that each
+// index before the one that offers it does not know the package.
+func (c *Chain) Digest(_ context.Context, name string) (string, bool) {
+	name = pep440.Normalize(name)
+	for _, client := range c.clients {
+		digest, known := client.glance(name)
+		if !known || digest != "" {
+			return digest, known
+		}
+	}
+	return "", false
 }
 
 // Metadata asks the index that offered p.

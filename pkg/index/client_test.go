@@ -197,7 +197,7 @@ func TestGuard(t *testing.T) {
 		t.Errorf("an unknown package counted as a failure of the index: %v, %v", err, seen)
 	}
 	open = true
-	if _, err := c.Project(t.Context(), "flask"); !errors.Is(err, ErrUnreachable) || !strings.Contains(err.Error(), "breaker is open") {
+	if _, err := c.Project(t.Context(), "jinja2"); !errors.Is(err, ErrUnreachable) || !strings.Contains(err.Error(), "breaker is open") {
 		t.Errorf("open breaker: %v", err)
 	}
 }

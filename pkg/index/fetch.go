@@ -7,6 +7,7 @@ import (
 	"io"
 	"mime"
 	"net/http"
+	"net/url"
 	"strconv"
 	"time"
 )
@@ -14,9 +15,12 @@ import (
 // accept asks for JSON only: an index that knows nothing but HTML says so with its Content-Type.
 const accept = "application/vnd.pypi.simple.v1+json"
 
-// entry is a project with what the next conditional request needs.
+// entry is what an index said of a package, with what the next conditional request needs. Without a project the
+// index does not know it.
 type entry struct {
 	project  *Project
+	body     []byte // its canonical form, on the way to the disk only
+	fetched  time.Time
 	etag     string
 	modified string
 }
@@ -54,12 +58,16 @@ func (f *failure) Unwrap() error { return f.cause }
 
 // fetch asks the index for a page.
 func (c *Client) fetch(ctx context.Context, name string, old *entry) (e *entry, err error) {
-	what := fmt.Sprintf("look up %s in the index %s", name, c.root)
+	what := lookUp(name, c.root)
 	err = c.try(ctx, what, func(ctx context.Context) error {
 		e, err = c.once(ctx, what, name, old)
 		return err
 	})
 	return e, err
+}
+
+func lookUp(name string, root *url.URL) string {
+	return fmt.Sprintf("look up %s in the index %s", name, root)
 }
 
 // try asks a few times, each time under the guard. What says nothing against the index (it does not know the package,
@@ -117,10 +125,17 @@ func (c *Client) once(ctx context.Context, what, name string, old *entry) (*entr
 		return nil, &failure{what: what, kind: ErrUnreachable, cause: c.plain(err), again: !errors.Is(err, errRedirect)}
 	}
 	defer res.Body.Close()
+	now := c.cfg.Now().UTC()
 	if res.StatusCode == http.StatusNotModified && old != nil {
 		p := *old.project
-		p.Fetched = c.cfg.Now().UTC()
-		return &entry{project: &p, etag: old.etag, modified: old.modified}, nil
+		p.Fetched = now
+		body := old.body
+		if body == nil && c.disk.dir != "" { // it was in memory
+			if body, err = p.canonical(); err != nil {
+				return nil, &failure{what: what, kind: ErrUnusable, cause: err}
+			}
+		}
+		return &entry{project: &p, body: body, fetched: now, etag: old.etag, modified: old.modified}, nil
 	}
 	if err := judge(what, res); err != nil {
 		return nil, err
@@ -136,12 +151,13 @@ func (c *Client) once(ctx context.Context, what, name string, old *entry) (*entr
 	if err != nil {
 		return nil, &failure{what: what, kind: ErrUnusable, cause: err}
 	}
-	if _, err := p.seal(); err != nil {
+	body, err := p.seal()
+	if err != nil {
 		return nil, &failure{what: what, kind: ErrUnusable, cause: err}
 	}
-	p.Fetched = c.cfg.Now().UTC()
+	p.Fetched = now
 	c.introduce(p)
-	return &entry{project: p, etag: res.Header.Get("ETag"), modified: res.Header.Get("Last-Modified")}, nil
+	return &entry{project: p, body: body, fetched: now, etag: res.Header.Get("ETag"), modified: res.Header.Get("Last-Modified")}, nil
 }
 
 // judge looks at the status and the kind of the answer.

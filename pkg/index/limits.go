@@ -7,6 +7,8 @@ const (
 	// maxAnswer bounds one page. The largest on the public index (many releases with many wheels) have
 	// under 20 MB.
 	maxAnswer = 32 << 20
+	// maxHeader bounds the first line of a kept page, and with it the tags an index gives its pages.
+	maxHeader = 4 << 10
 	// maxRedirects is what a mirror behind a proxy needs, with room.
 	maxRedirects = 5
 	// defaultTimeout bounds one try, the body included.
