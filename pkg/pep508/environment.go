@@ -210,6 +210,9 @@ func (n *node) compare(value string, version bool) Truth {
 		if verr == nil && serr == nil {
 			return truth(spec.Contains(v, true))
 		}
+		if serr == nil {
+			return Unknown // a text against a version: undefined
+		}
 	}
 	switch n.op {
 	case "==", "===":
