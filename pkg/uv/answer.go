@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -48,9 +47,6 @@ func parseAnswer(dir string, s *server) (Answer, error) {
 			}
 		}
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	a.Unusable = maps.Clone(s.unusable)
 	return a, nil
 }
 

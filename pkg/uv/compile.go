@@ -84,8 +84,9 @@ func (a *attempt) run(ctx context.Context, py python) (Answer, error) {
 	defer s.close()
 	r, err := run(s.ctx, command{
 		path: a.tool.Path, dir: dir, limit: max(time.Until(a.end), time.Millisecond), maxOut: maxErrors, maxErr: maxErrors,
-		args: a.args(s.url(), py.path), env: a.environment(s, py, dir),
+		args: a.args(s.url(), py.path), env: a.environment(s, py, dir), started: a.tool.started,
 	})
+	s.close() // what follows is of what was asked
 	switch {
 	case ctx.Err() != nil:
 		return Answer{}, ctx.Err()

@@ -23,12 +23,15 @@ func conflict(text string, s *server, dir string) *Conflict {
 		}
 	}
 	s.mu.Lock()
-	c.Unusable = maps.Clone(s.unusable)
-	s.mu.Unlock()
-	for _, release := range slices.Sorted(maps.Keys(c.Unusable)) {
+	defer s.mu.Unlock()
+	for _, release := range slices.Sorted(maps.Keys(s.unusable)) {
 		name, version, _ := strings.Cut(release, " ")
-		if strings.Contains(text, name+"=="+version) || strings.Contains(text, "versions of "+name) {
-			c.Text += fmt.Sprintf(" %s can't be used: %s.", release, c.Unusable[release])
+		if strings.Contains(text, name+"=="+version) || strings.Contains(text, "versions of "+name+" ") {
+			if c.Unusable == nil {
+				c.Unusable = map[string]string{}
+			}
+			c.Unusable[release] = s.unusable[release]
+			c.Text += fmt.Sprintf(" %s can't be used: %s.", release, s.unusable[release])
 		}
 	}
 	c.Text = shorten(c.Text)

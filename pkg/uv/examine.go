@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"time"
@@ -118,7 +117,7 @@ func ask(ctx context.Context, path string, limit time.Duration) (string, error) 
 		return "", fmt.Errorf("%w: no answer to --version within %s", ErrVersion, limit)
 	case ctx.Err() != nil:
 		return "", fmt.Errorf("ask %s for its version: %w", path, ctx.Err())
-	case errors.Is(err, exec.ErrNotFound), err != nil:
+	case err != nil:
 		return "", fmt.Errorf("%w: it can't be run: %w", ErrVersion, bare(err))
 	case r.signal != "":
 		return "", fmt.Errorf("%w: it was ended by a signal (%s) when asked for its version", ErrVersion, r.signal)

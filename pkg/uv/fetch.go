@@ -7,7 +7,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"hash"
 	"io"
 	"os"
 	"path/filepath"
@@ -103,12 +102,15 @@ func (l Locator) download(ctx context.Context, p *index.Project, f index.File, w
 		return err
 	}
 	defer out.Close()
-	m := &meter{out: out, hash: sha256.New(), total: f.Size, say: l.say}
+	h := sha256.New()
 	l.say("fetching uv %s from %s%s", Version, from(f.URL), megabytes(f.Size))
-	if err := l.Index.Fetch(ctx, p, f, m); err != nil {
+	stop := l.tick()
+	err = l.Index.Fetch(ctx, p, f, io.MultiWriter(out, h))
+	stop()
+	if err != nil {
 		return err
 	}
-	if got := hex.EncodeToString(m.hash.Sum(nil)); got != w.sha256 {
+	if got := hex.EncodeToString(h.Sum(nil)); got != w.sha256 {
 		return fmt.Errorf("its sha256 is %s, not %s: it is not the published file", got, w.sha256)
 	}
 	return out.Close()
@@ -128,25 +130,25 @@ func megabytes(n int64) string {
 	return fmt.Sprintf(" (%d MB)", (n+500_000)/1_000_000)
 }
 
-// meter writes, counts and tells the progress in quarters.
-type meter struct {
-	out   io.Writer
-	hash  hash.Hash
-	total int64
-	done  int64
-	told  int64
-	say   func(string, ...any)
-}
-
-func (m *meter) Write(b []byte) (int, error) {
-	n, err := m.out.Write(b)
-	m.hash.Write(b[:n])
-	m.done += int64(n)
-	if m.total > 0 && m.done < m.total && (m.done-m.told)*4 >= m.total {
-		m.told = m.done
-		m.say("fetching uv %s: %d %%", Version, m.done*100/m.total)
-	}
-	return n, err
+// tick tells every few seconds that the fetch goes on, until the function it returns is called.
+func (l Locator) tick() (stop func()) {
+	t := time.NewTicker(tickEvery)
+	done := make(chan struct{})
+	ended := make(chan struct{})
+	start := time.Now()
+	go func() {
+		defer close(ended)
+		defer t.Stop()
+		for {
+			select {
+			case <-t.C:
+				l.say("still fetching uv %s after %d s", Version, int(time.Since(start).Seconds()))
+			case <-done:
+				return
+			}
+		}
+	}()
+	return func() { close(done); <-ended }
 }
 
 // unpack writes the program of the wheel to a file. Sizes in the archive are its maker's words: no more is

@@ -30,9 +30,8 @@ const (
 	maxMetadata = 16 << 20
 	// maxVersions bounds the releases of one package; the largest on the public index have under 10,000.
 	maxVersions = 50_000
-	// maxData is uv's RLIMIT_DATA: measured, it takes 0.5 GB of address space at its start and 1 GB with 200
-	// packages, of which it touches a tenth.
-	maxData = 8 << 30
+	// maxData is uv's RLIMIT_DATA. Measured: with 200 packages it maps 0.24 GB and touches 35 MB.
+	maxData = 4 << 30
 	// maxFile is uv's RLIMIT_FSIZE: it writes its answer and, beside it, small cache entries.
 	maxFile = 64 << 20
 	// maxPythons is how many interpreters are tried when uv can't use one.
@@ -41,6 +40,8 @@ const (
 	maxRecord = 4 << 10
 	// stale is the age at which what an interrupted fetch left behind is removed; none takes that long.
 	stale = time.Hour
+	// tickEvery is how often a slow fetch says that it goes on.
+	tickEvery = 5 * time.Second
 	// busyTries is how often a program is started that is still open for writing (ETXTBSY): a process that
 	// another goroutine is about to start may hold it for some milliseconds.
 	busyTries = 20

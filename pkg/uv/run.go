@@ -23,6 +23,7 @@ type command struct {
 	env            []string
 	limit          time.Duration
 	maxOut, maxErr int
+	started        func(*exec.Cmd) // may be nil
 }
 
 // result is how a program that was started ended.
@@ -86,6 +87,9 @@ func execute(ctx context.Context, c command) (result, error) {
 		}
 	}
 	bound(cmd.Process.Pid)
+	if c.started != nil {
+		c.started(cmd)
+	}
 	err := cmd.Wait()
 	killGroup(cmd.Process.Pid) // what it started and left
 	r := result{stdout: out.bytes(), stderr: errs.bytes()}

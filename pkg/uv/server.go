@@ -34,6 +34,7 @@ type server struct {
 	served sync.WaitGroup
 
 	mu       sync.Mutex
+	closed   bool
 	shelves  map[string]*shelf
 	unusable map[string]string // "name version" to reason
 	byURL    map[string]string // the word that stands for a requirement by URL, to its name
@@ -70,6 +71,9 @@ func (s *server) url() string { return "http://" + s.addr + "/" + s.token + "/si
 // close ends the server and waits for what it was asked last.
 func (s *server) close() {
 	s.cancel()
+	s.mu.Lock()
+	s.closed = true
+	s.mu.Unlock()
 	_ = s.http.Close()
 	done := make(chan struct{})
 	go func() { s.served.Wait(); close(done) }()
@@ -97,7 +101,9 @@ func (s *server) failure() error {
 
 // ServeHTTP answers TOKEN/simple/NAME/ and TOKEN/f/NAME/N.whl.metadata, and nothing else.
 func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	s.served.Add(1)
+	if !s.enter() {
+		return
+	}
 	defer s.served.Done()
 	defer func() {
 		if v := recover(); v != nil {
@@ -143,6 +149,15 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
+func (s *server) enter() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.closed {
+		s.served.Add(1)
+	}
+	return !s.closed
+}
+
 // ask returns the shelf of a package, asking the Offer once.
 func (s *server) ask(name string) *shelf {
 	s.mu.Lock()
@@ -157,33 +172,37 @@ func (s *server) ask(name string) *shelf {
 		if standsFor != "" {
 			return
 		}
-		sh.offered, sh.err = s.offer.Versions(s.ctx, name)
-		if sh.err == nil {
-			sh.err = sh.fill()
+		offered, err := s.offer.Versions(s.ctx, name)
+		full := stack(offered, err)
+		if full.err != nil && !errors.Is(full.err, ErrUnknown) {
+			full.err = fmt.Errorf("releases of %s: %w", name, full.err)
 		}
-		if sh.err != nil && !errors.Is(sh.err, ErrUnknown) {
-			sh.err = fmt.Errorf("releases of %s: %w", name, sh.err)
-		}
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		sh.offered, sh.names, sh.place, sh.err = full.offered, full.names, full.place, full.err
 	})
 	return sh
 }
 
-func (sh *shelf) fill() error {
-	if len(sh.offered) > maxVersions {
-		return fmt.Errorf("%d of them, at most %d", len(sh.offered), maxVersions)
+func stack(offered []Offered, err error) *shelf {
+	sh := &shelf{offered: offered, place: make(map[string]int, len(offered)), err: err}
+	if err == nil && len(offered) > maxVersions {
+		sh.err = fmt.Errorf("%d of them, at most %d", len(offered), maxVersions)
 	}
-	sh.place = make(map[string]int, len(sh.offered))
-	for i, o := range sh.offered {
+	if sh.err != nil {
+		return sh
+	}
+	for i, o := range offered {
 		v, err := pep440.Parse(o.Version)
 		if err != nil {
-			return err
+			return &shelf{err: err}
 		}
 		sh.names = append(sh.names, v.String())
 		if _, twice := sh.place[v.String()]; !twice {
 			sh.place[v.String()] = i
 		}
 	}
-	return nil
+	return sh
 }
 
 type page struct {
@@ -228,13 +247,13 @@ func (s *server) metadata(name, file string) ([]byte, error) {
 	number, ok := strings.CutSuffix(file, ".whl.metadata")
 	i, err := strconv.Atoi(number)
 	s.mu.Lock()
-	sh := s.shelves[name]
+	listed := s.shelves[name] != nil
 	s.mu.Unlock()
-	if !ok || err != nil || sh == nil {
+	if !ok || err != nil || !listed {
 		return nil, ErrUnknown
 	}
-	sh.once.Do(func() {}) // its page may be on the way
-	if i < 0 || i >= len(sh.offered) || sh.err != nil {
+	sh := s.ask(name)
+	if i < 0 || i >= len(sh.names) {
 		return nil, ErrUnknown
 	}
 	data, err := s.offer.Metadata(s.ctx, name, sh.offered[i].Version)
@@ -263,8 +282,8 @@ func (o opaque) As(target any) bool   { return errors.As(o.error, target) }
 // offeredAs returns the release as the Offer wrote it.
 func (s *server) offeredAs(name, version string) (string, bool) {
 	s.mu.Lock()
+	defer s.mu.Unlock()
 	sh := s.shelves[name]
-	s.mu.Unlock()
 	if sh == nil {
 		return "", false
 	}

@@ -8,6 +8,7 @@ package uv
 import (
 	"context"
 	"errors"
+	"os/exec"
 	"strings"
 	"time"
 
@@ -44,7 +45,8 @@ type Tool struct {
 	Version string
 	Digest  string // sha256:… of the program
 
-	lookup []string // folders searched for a Python
+	lookup  []string        // folders searched for a Python
+	started func(*exec.Cmd) // for tests
 }
 
 // Offered is one release that may be picked.
@@ -75,7 +77,7 @@ type Problem struct {
 	// the usual one of the platform.
 	Env   pep508.Environment
 	Offer Offer
-	// Limit bounds the run; 0 means 60 s.
+	// Limit bounds the run, the Offer's answers included; 0 means 60 s.
 	Limit time.Duration
 }
 
@@ -88,8 +90,6 @@ type Answer struct {
 	// Args are uv's arguments, with fixed words where the address of the server and the path of the Python
 	// stood: the same problem has the same Args.
 	Args []string
-	// Explanations of what uv did not say: releases passed over for their metadata, "name version" to reason.
-	Unusable map[string]string
 	// CPU is what uv and the Python it asked used, user and system.
 	CPU time.Duration
 }
@@ -100,7 +100,7 @@ type Conflict struct {
 	Text string
 	// Missing are packages that are required but that nobody offers, sorted.
 	Missing []string
-	// Unusable are releases that were offered but whose metadata can't be used, "name version" to reason.
+	// Unusable are releases that Text speaks of and whose metadata can't be used, "name version" to reason.
 	Unusable map[string]string
 }
 
