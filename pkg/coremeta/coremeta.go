@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unicode"
 
 	"github.com/drydock-dev/drydock/pkg/pep440"
 	"github.com/drydock-dev/drydock/pkg/pep508"
@@ -54,6 +55,12 @@ func (m *Metadata) check() error {
 		return errors.New("it has no Name")
 	case m.Release == "":
 		return errors.New("it has no Version")
+	}
+	if r, err := pep508.Parse(m.Name); err != nil || r.Name != m.Name {
+		return fmt.Errorf("its Name %s is no name of a package", shown(m.Name))
+	}
+	if strings.ContainsFunc(m.Release, func(c rune) bool { return c == ' ' || !unicode.IsPrint(c) }) {
+		return fmt.Errorf("its Version %s holds white space or control characters", shown(m.Release))
 	}
 	v, err := pep440.Parse(m.Version)
 	if err != nil {

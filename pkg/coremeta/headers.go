@@ -30,10 +30,10 @@ func (r *reader) read(text []byte) error {
 		return r.field(name, strings.TrimSpace(strings.Join(value, " ")))
 	}
 	for start := 0; start < len(text); {
-		if start > maxHeaders {
+		line, next := cutLine(text, start)
+		if start+len(line) > maxHeaders {
 			return fmt.Errorf("headers of more than %d bytes", maxHeaders)
 		}
-		line, next := cutLine(text, start)
 		if len(line) == 0 {
 			break
 		}
@@ -99,13 +99,11 @@ func wanted(name string) bool {
 }
 
 // afterTheEnd looks for requirements behind a line that broke off the headers (a description that was not
-// folded): installers miss them, so whether they count is not known.
+// folded): installers miss them, so whether they count is not known. Nor is it for what stands beyond maxHeaders,
+// but so large a description has its requirements in front.
 func (r *reader) afterTheEnd(text []byte) error {
 	for start := 0; start < len(text) && start < maxHeaders; {
 		line, next := cutLine(text, start)
-		if len(line) == 0 {
-			return nil
-		}
 		switch name, value, ok := header(line); {
 		case !ok:
 		case name == "requires-dist" || name == "requires-python" || name == "provides-extra":
@@ -131,11 +129,7 @@ func (r *reader) field(name, value string) error {
 	case "metadata-version":
 		return r.once(name, value, &m.Version)
 	case "name":
-		normal := ""
-		if value != "" {
-			normal = pep440.Normalize(value)
-		}
-		return r.once(name, normal, &m.Name)
+		return r.once(name, pep440.Normalize(value), &m.Name)
 	case "version":
 		return r.once(name, value, &m.Release)
 	case "requires-python":
