@@ -15,13 +15,17 @@ import (
 
 // disk keeps pages as files: a header line, then the canonical form, whose digest the header names, so that a
 // damaged or half-written file is not believed. Everything that fails is as if there were no cache.
-type disk struct{ dir, index string }
+type disk struct {
+	dir, index string
+	auth       bool // the index is asked with credentials
+}
 
 type header struct {
 	Format   int       `json:"format"`
 	Name     string    `json:"name"`
 	Index    string    `json:"index"`
 	Unknown  bool      `json:"unknown,omitempty"` // the index does not know the package; there is no digest then
+	Auth     bool      `json:"with_credentials,omitempty"`
 	Digest   string    `json:"digest,omitempty"`
 	Fetched  time.Time `json:"fetched"`
 	ETag     string    `json:"etag,omitempty"`
@@ -32,12 +36,12 @@ type header struct {
 const pageFormat = 2
 
 // newDisk gives each index a folder of its own, named by digest: two indexes never answer for each other.
-func newDisk(dir, index string) disk {
+func newDisk(dir, index string, auth bool) disk {
 	if dir == "" {
 		return disk{}
 	}
 	id := strings.TrimPrefix(string(evidence.Of([]byte(index))), "sha256:")
-	return disk{dir: filepath.Join(dir, id[:16]), index: index}
+	return disk{dir: filepath.Join(dir, id[:16]), index: index, auth: auth}
 }
 
 // temporary is a file whose name is already gone, where the system allows that.
@@ -72,7 +76,8 @@ func (d disk) glance(name string) (h header, ok bool) {
 
 func (d disk) parse(name string, data []byte) (h header, ok bool) {
 	first, _, ok := bytes.Cut(data, []byte("\n"))
-	ok = ok && json.Unmarshal(first, &h) == nil && h.Format == pageFormat && h.Name == name && h.Index == d.index
+	// Some indexes hide what they have from whoever comes without credentials: who has them now asks again.
+	ok = ok && json.Unmarshal(first, &h) == nil && h.Format == pageFormat && h.Name == name && h.Index == d.index && (!h.Unknown || h.Auth == d.auth)
 	return h, ok
 }
 
@@ -107,7 +112,7 @@ func (d disk) write(name string, e *entry) {
 	if d.dir == "" {
 		return
 	}
-	h := header{Format: pageFormat, Name: name, Index: d.index, Unknown: e.project == nil, Fetched: e.fetched, ETag: e.etag, Modified: e.modified}
+	h := header{Format: pageFormat, Name: name, Index: d.index, Unknown: e.project == nil, Auth: d.auth, Fetched: e.fetched, ETag: e.etag, Modified: e.modified}
 	if e.project != nil {
 		h.Digest = e.project.Digest
 	}

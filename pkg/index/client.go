@@ -101,7 +101,7 @@ func NewClient(cfg Config) *Client {
 		if c.auth == nil {
 			c.auth = fromNetrc(netrcPath(cfg.Netrc), c.root.Hostname(), true)
 		}
-		c.disk = newDisk(cfg.CacheDir, c.root.String())
+		c.disk = newDisk(cfg.CacheDir, c.root.String(), c.auth != nil)
 	}
 	c.facts = newFacts(c.disk.dir)
 	c.http = &http.Client{Transport: cfg.Transport, CheckRedirect: c.redirect}

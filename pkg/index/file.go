@@ -111,12 +111,22 @@ func (c *Client) open(ctx context.Context, what string, u *url.URL, span string)
 		finish()
 		return nil, nil, err
 	}
-	size := res.ContentLength
-	if size < 0 {
-		size = unknownSize
-	}
-	limit.Reset(c.cfg.Timeout + time.Duration(size/slowest)*time.Second)
+	res.Body = &paced{ReadCloser: res.Body, limit: limit, end: time.Now().Add(c.cfg.Timeout)}
 	return res, finish, nil
+}
+
+// paced gives an answer more time as it comes, and ends it when it comes too slowly.
+type paced struct {
+	io.ReadCloser
+	limit *time.Timer
+	end   time.Time
+}
+
+func (p *paced) Read(b []byte) (int, error) {
+	n, err := p.ReadCloser.Read(b)
+	p.end = p.end.Add(time.Duration(n) * time.Second / slowest)
+	p.limit.Reset(time.Until(p.end))
+	return n, err
 }
 
 // noRanges are the answers of servers that don't take a range.

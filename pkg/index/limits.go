@@ -42,10 +42,9 @@ const (
 	// maxSmall is up to which size a wheel is fetched whole though its host takes range requests: that is one
 	// request instead of two or three, and its sha256 is verified.
 	maxSmall = 512 << 10
-	// slowest is the rate in bytes a second below which a file's host counts as not answering.
+	// slowest is the rate in bytes a second below which a file's host counts as not answering, after the time one
+	// try has.
 	slowest = 64 << 10
-	// unknownSize stands for the size of a file of which neither the index nor the host tells it.
-	unknownSize = 32 << 20
 	// partSize is how much of a large wheel is asked for at once: the list of files and METADATA of most.
 	partSize = 64 << 10
 	// maxParts is how many range requests one wheel may take: three, or four of an odd one.
