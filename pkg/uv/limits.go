@@ -11,7 +11,8 @@ const (
 	patience = 10 * time.Second
 	// maxVersionOutput is far more than "uv 0.13.9 (x86_64-unknown-linux-gnu)".
 	maxVersionOutput = 4 << 10
-	// grace is how long pipes may stay open after uv ended, and handlers after the server closed.
+	// grace is how long pipes may stay open after uv and its children were killed, and questions to an Offer
+	// after its context ended.
 	grace = 2 * time.Second
 	// maxErrors bounds what is kept of standard error. Explanations of large conflicts have some 100 kB.
 	maxErrors = 1 << 20
@@ -36,6 +37,8 @@ const (
 	maxFile = 64 << 20
 	// maxPythons is how many interpreters are tried when uv can't use one.
 	maxPythons = 3
+	// maxLockPythons is the same for a lock, for which some are too old or too new.
+	maxLockPythons = 8
 	// maxRecord bounds a remembered check of a program, a line of JSON.
 	maxRecord = 4 << 10
 	// stale is the age at which what an interrupted fetch left behind is removed; none takes that long.

@@ -5,11 +5,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 	"unicode"
@@ -67,40 +69,91 @@ func run(ctx context.Context, c command) (result, error) {
 
 func execute(ctx context.Context, c command) (result, error) {
 	out, errs := &tail{max: c.maxOut}, &tail{max: c.maxErr}
-	var cmd *exec.Cmd
-	for try := 1; ; try++ {
-		cmd = exec.CommandContext(ctx, c.path, c.args...)
-		cmd.Dir, cmd.Stdout, cmd.Stderr, cmd.WaitDelay = c.dir, out, errs, grace
-		cmd.Env = append([]string{"HOME=" + filepath.Join(c.dir, "home"), "TMPDIR=" + filepath.Join(c.dir, "tmp")}, c.env...)
-		own(cmd)
-		err := cmd.Start()
-		if err == nil {
-			break
-		}
-		if !errors.Is(err, syscall.ETXTBSY) || try == busyTries {
-			return result{}, err
-		}
-		select {
-		case <-time.After(busyPause):
-		case <-ctx.Done():
-			return result{}, ctx.Err()
-		}
+	// Pipes of our own: with those of os/exec, Wait would go on for as long as a grandchild holds them open.
+	stdout, err := collect(out)
+	if err != nil {
+		return result{}, err
+	}
+	defer stdout.end()
+	stderr, err := collect(errs)
+	if err != nil {
+		return result{}, err
+	}
+	defer stderr.end()
+	cmd, err := start(ctx, c, stdout.in, stderr.in)
+	if err != nil {
+		return result{}, err
 	}
 	bound(cmd.Process.Pid)
 	if c.started != nil {
 		c.started(cmd)
 	}
-	err := cmd.Wait()
+	err = cmd.Wait()
 	killGroup(cmd.Process.Pid) // what it started and left
+	stdout.end()
+	stderr.end()
 	r := result{stdout: out.bytes(), stderr: errs.bytes()}
 	if s := cmd.ProcessState; s != nil {
 		r.exit, r.signal, r.cpu = s.ExitCode(), signalOf(s), s.UserTime()+s.SystemTime()
 	}
 	var exit *exec.ExitError
-	if errors.As(err, &exit) || errors.Is(err, exec.ErrWaitDelay) {
+	if errors.As(err, &exit) {
 		err = nil // told by the result
 	}
 	return r, err
+}
+
+// start starts the program, again while it is still open for writing in some process that is about to become
+// another program.
+func start(ctx context.Context, c command, stdout, stderr *os.File) (*exec.Cmd, error) {
+	for try := 1; ; try++ {
+		cmd := exec.CommandContext(ctx, c.path, c.args...)
+		cmd.Dir, cmd.Stdout, cmd.Stderr, cmd.WaitDelay = c.dir, stdout, stderr, grace
+		cmd.Env = append([]string{"HOME=" + filepath.Join(c.dir, "home"), "TMPDIR=" + filepath.Join(c.dir, "tmp")}, c.env...)
+		own(cmd)
+		err := cmd.Start()
+		if err == nil {
+			return cmd, nil
+		}
+		if !errors.Is(err, syscall.ETXTBSY) || try == busyTries {
+			return nil, err
+		}
+		select {
+		case <-time.After(busyPause):
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+}
+
+// pipe carries output of a child to a writer.
+type pipe struct {
+	in, out *os.File
+	done    chan struct{}
+	once    sync.Once
+}
+
+func collect(w io.Writer) (*pipe, error) {
+	out, in, err := os.Pipe()
+	if err != nil {
+		return nil, fmt.Errorf("make a pipe: %w", err)
+	}
+	p := &pipe{in: in, out: out, done: make(chan struct{})}
+	go func() {
+		_, _ = io.Copy(w, out) // what did not come is missing from the end of what it said
+		close(p.done)
+	}()
+	return p, nil
+}
+
+// end reads what is left. A process that left the group may hold the pipe open: it is not waited for.
+func (p *pipe) end() {
+	p.once.Do(func() {
+		p.in.Close()
+		_ = p.out.SetReadDeadline(time.Now().Add(grace))
+		<-p.done
+		p.out.Close()
+	})
 }
 
 // tail keeps the first max bytes and the last line's worth of what is written to it.
