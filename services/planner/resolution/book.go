@@ -26,6 +26,7 @@ type book struct {
 	pins     []*pack // by name
 	floating []*edge // from nothing
 	reads    int     // releases read that are no pin's
+	round    uint    // of evaluations: what is noted on packages in one does not count in the next
 	unknown  map[string]string
 	broken   []string
 }
@@ -34,19 +35,19 @@ type book struct {
 type pack struct {
 	name     string
 	pin      *Pin
-	extras   []string // the pin's own, normalised
+	extras   extras   // the pin's own, normalised
 	cur      *release // of the pin; nil without one
 	bounds   []bound
 	held     string // why it can't be moved, nor its requirements judged
 	floating bool   // required by a file without a pin
 
 	loaded  bool
-	cands   []*release  // that may be picked, ascending
-	barred  []Withheld  // offered, but of no use: another Python, requirements not known
-	candErr error       // the index gave no answer
-	nobody  bool        // nobody offers it
-	higher  []*release  // withheld releases that are being tried (explanations)
-	imagine bool        // higher counts
+	cands   []*release // that may be picked, ascending
+	barred  []Withheld // offered, but of no use: another Python, requirements not known
+	candErr error      // the index gave no answer
+	nobody  bool       // nobody offers it
+	higher  []*release // withheld releases that are being tried (explanations)
+	imagine bool       // higher counts
 
 	want    bool     // has to leave its version
 	at      *release // nil: not in the set

@@ -16,10 +16,9 @@ type fact struct {
 // state judges the set as it stands in the book.
 type state struct {
 	b     *book
-	deep  bool          // packages without a pin are variables too
-	keep  map[fact]bool // nil: all facts count
-	used  map[fact]bool // nil: not noted
-	round uint
+	deep  bool             // packages without a pin are variables too
+	keep  map[fact]bool    // nil: all facts count
+	used  map[fact]bool    // nil: not noted
 	fails map[string]error // of the index, met on the way
 }
 
@@ -170,11 +169,11 @@ func (s *state) evaluate() verdict {
 
 // reach finds the packages in the set, with the extras asked of them: the pins, and what they lead to.
 func (s *state) reach() []*pack {
-	s.round++
+	s.b.round++
 	queue := make([]*pack, 0, len(s.b.pins)+16)
 	meet := func(p *pack, floats bool) {
-		if p.reached != s.round {
-			p.reached, p.ext, p.floats = s.round, p.extras, floats
+		if p.reached != s.b.round {
+			p.reached, p.ext, p.floats = s.b.round, p.extras, floats
 			queue = append(queue, p)
 		} else if p.floats && !floats {
 			p.floats = false

@@ -17,6 +17,9 @@ const (
 	maxUnblock = 20
 	// maxRanges is how many requirements of one package on another a chain names before it sums up.
 	maxRanges = 3
+	// searchShare is the part of the limit, in per cent, after which the best found so far has to do: the rest is
+	// uv's, without which nothing is proved.
+	searchShare = 60
 	// minRun is the time a run of uv needs to be worth starting.
 	minRun = 100 * time.Millisecond
 )

@@ -1,7 +1,247 @@
 package resolution
 
-import "context"
+import (
+	"cmp"
+	"slices"
+)
 
-func solve(ctx context.Context, p Problem, o Offer, e Engine) (Solution, error) {
-	return Solution{}, ctx.Err()
+// cost orders answers: what comes first in it counts most.
+type cost struct {
+	changed, major, minor int
+	skipped               int // releases passed over by the moved
+	behind                int // releases that the added stay behind the newest
+}
+
+func (c cost) compare(o cost) int {
+	return cmp.Or(cmp.Compare(c.changed, o.changed), cmp.Compare(c.major, o.major), cmp.Compare(c.minor, o.minor),
+		cmp.Compare(c.skipped, o.skipped), cmp.Compare(c.behind, o.behind))
+}
+
+// add counts one changed package.
+func (c *cost) add(p *pack, r *release) {
+	c.changed++
+	if p.pin == nil {
+		c.behind += len(p.cands) - r.rank
+		return
+	}
+	switch r.step {
+	case 3:
+		c.major++
+	case 2:
+		c.minor++
+	}
+	c.skipped += r.rank
+}
+
+// choice is where the packages stand that were decided: moved, added, and, in a deep search, picked without a pin.
+type choice map[*pack]*release
+
+// search compares the sets in which every wanted package has left its version. It decides one package at a time, and
+// only one that can't stay where it is given those decided before, so no set with fewer changes is passed over. A dead
+// end goes back to the last decision that had a part in it.
+type search struct {
+	state
+	first bool // the first answer will do
+	nodes int
+	cut   bool // given up at a limit
+	best  choice
+	least cost
+}
+
+// run searches. Afterwards best is nil if there is no answer, or none was found before the search was cut.
+func (s *search) run() {
+	s.descend()
+}
+
+// over says whether the search has to end.
+func (s *search) over() bool {
+	if s.nodes > maxNodes || s.b.reads > maxReads || s.b.ctx.Err() != nil {
+		s.cut = true
+	}
+	return s.cut || s.first && s.best != nil
+}
+
+var everything = blame{all: true}
+
+func (s *search) descend() blame {
+	s.nodes++
+	if s.over() {
+		return everything
+	}
+	v := s.evaluate()
+	if v.dead {
+		return v.why
+	}
+	so := s.priced(v.present)
+	if len(v.tasks) == 0 {
+		s.take(v.present, so)
+		return everything
+	}
+	t, values, why := s.choose(v)
+	if s.best != nil && s.floor(so, v, t, values).compare(s.least) > 0 {
+		return everything
+	}
+	return s.branch(t, values, why, so)
+}
+
+// branch tries the values of a package, and returns what none of them could do about.
+func (s *search) branch(t task, values []*release, why blame, so cost) blame {
+	was, p, free := t.p.at, t.p, s.free(t.p)
+	defer func() { p.at, p.decided = was, false }()
+	for i, ahead := 0, 0; i < len(values); i++ {
+		r := values[i]
+		if !r.read {
+			end := min(len(values), i+1+ahead)
+			s.b.fetchAll(values[i:end])
+			ahead = min(2*ahead+1, readAhead)
+		}
+		if s.over() {
+			return everything
+		}
+		if r.err != nil && r != p.cur {
+			if r.later {
+				s.fail(p, r.err)
+			}
+			continue
+		}
+		if s.best != nil && r != p.cur && !free {
+			c := so
+			c.add(p, r)
+			if c.compare(s.least) > 0 {
+				if !t.stay {
+					return everything // those after it cost more
+				}
+				continue
+			}
+		}
+		p.at, p.decided = r, true
+		below := s.descend()
+		p.at, p.decided = was, false
+		if s.over() {
+			return everything
+		}
+		if !below.all && !below.packs[p] {
+			return below // nothing that p could be changes it
+		}
+		delete(below.packs, p)
+		why.join(below)
+	}
+	return why
+}
+
+// free says whether a package costs nothing: it has no pin and needs none.
+func (s *search) free(p *pack) bool { return p.pin == nil && p.floats }
+
+// choose picks the package that has the fewest releases left, of equals the first by name.
+func (s *search) choose(v verdict) (task, []*release, blame) {
+	var best task
+	var values []*release
+	var why blame
+	for i, t := range v.tasks {
+		left, because := s.values(t, v.demands[t.p])
+		if i == 0 || len(left) < len(values) || len(left) == len(values) && t.p.name < best.p.name {
+			best, values, why = t, left, because
+		}
+	}
+	return best, values, why
+}
+
+// values are the releases that meet the demands of what is decided.
+func (s *search) values(t task, demands []*edge) ([]*release, blame) {
+	why := blame{all: t.why.all}
+	why.join(t.why)
+	domain := s.domain(t.p)
+	if t.p.candErr != nil {
+		s.fail(t.p, t.p.candErr)
+	}
+	left := domain[:0]
+	for _, r := range domain {
+		i := slices.IndexFunc(demands, func(e *edge) bool { return !e.allows(r) })
+		if i < 0 {
+			left = append(left, r)
+			continue
+		}
+		s.note(factOf(demands[i]))
+		if from := demands[i].from; from != nil {
+			why.add(from.of)
+			why.all = why.all || len(from.of.ext) != len(from.of.extras)
+		}
+	}
+	if t.stay && t.p.at != nil {
+		left = slices.Insert(left, 0, t.p.at)
+	}
+	return left, why
+}
+
+// priced is what the set costs as far as it is decided.
+func (s *search) priced(present []*pack) cost {
+	var c cost
+	for _, p := range present {
+		if p.decided && p.at != p.cur && !s.free(p) {
+			c.add(p, p.at)
+		}
+	}
+	return c
+}
+
+// floor is what the set will cost at least.
+func (s *search) floor(so cost, v verdict, next task, values []*release) cost {
+	for _, t := range v.tasks {
+		if t.stay || s.free(t.p) {
+			continue
+		}
+		left := values
+		if t.p != next.p {
+			left, _ = s.values(t, v.demands[t.p])
+		}
+		if len(left) == 0 {
+			so.changed++
+			continue
+		}
+		so.add(t.p, left[0])
+	}
+	return so
+}
+
+// take keeps the set if it is better than the best so far.
+func (s *search) take(present []*pack, c cost) {
+	found := choice{}
+	for _, p := range present {
+		if p.decided && p.at != p.cur {
+			found[p] = p.at
+		}
+	}
+	if s.best == nil || cmp.Or(c.compare(s.least), s.tie(found)) < 0 {
+		s.best, s.least = found, c
+	}
+}
+
+// tie orders answers of one cost: the first package by name that differs decides.
+func (s *search) tie(found choice) int {
+	names := make([]*pack, 0, len(found)+len(s.best))
+	for p := range found {
+		names = append(names, p)
+	}
+	for p := range s.best {
+		if found[p] == nil {
+			names = append(names, p)
+		}
+	}
+	slices.SortFunc(names, byName)
+	for _, p := range names {
+		if d := cmp.Compare(rankOf(found[p]), rankOf(s.best[p])); d != 0 {
+			return d
+		}
+	}
+	return 0
+}
+
+func rankOf(r *release) int {
+	switch {
+	case r == nil:
+		return 0
+	case r.of.pin == nil:
+		return 1 + len(r.of.cands) - r.rank
+	}
+	return r.rank
 }

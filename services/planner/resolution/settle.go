@@ -1,0 +1,285 @@
+package resolution
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/drydock-dev/drydock/pkg/pep440"
+	"github.com/drydock-dev/drydock/pkg/uv"
+)
+
+// run is one Solve.
+type run struct {
+	ctx       context.Context // ends with the limit
+	searching context.Context // ends before, so that uv can still judge
+	p         Problem
+	b         *book
+	e         Engine
+	deep      bool // uv found that packages without a pin matter
+	sol       Solution
+	causes    []cause
+}
+
+// cause is a blocked want, with those that come before it.
+type cause struct {
+	want  *pack
+	above []*pack
+}
+
+func until(t time.Time) time.Duration { return time.Until(t) }
+
+func solve(ctx context.Context, p Problem, o Offer, e Engine) (Solution, error) {
+	r := &run{ctx: ctx, searching: ctx, p: p, e: e, sol: Solution{Blocked: map[string]Block{}}}
+	if p.Limit > 0 {
+		limited, cancel := context.WithTimeoutCause(ctx, p.Limit, ErrTime)
+		defer cancel()
+		r.ctx = limited
+		r.searching, cancel = context.WithTimeoutCause(limited, p.Limit*searchShare/100, ErrTime)
+		defer cancel()
+	}
+	b, err := open(r.ctx, p, o)
+	if err != nil {
+		return Solution{}, err
+	}
+	r.b = b
+	if wants := r.wanted(); len(wants) > 0 {
+		r.settle(wants)
+	}
+	r.explain()
+	if ctx.Err() != nil {
+		return Solution{}, fmt.Errorf("find releases that fit together: %w", ctx.Err())
+	}
+	r.sol.Broken = b.broken
+	for _, name := range slices.Sorted(maps.Keys(b.unknown)) {
+		text := name + ": " + b.unknown[name]
+		if q := b.packs[name]; q != nil && q.cur != nil {
+			text = q.cur.String() + ": " + b.unknown[name]
+		}
+		r.sol.Unknown = append(r.sol.Unknown, text)
+	}
+	return r.sol, nil
+}
+
+// wanted are the packages that are asked for, in their order, without those that can't move at all.
+func (r *run) wanted() []*pack {
+	var out []*pack
+	for _, name := range r.p.Wants {
+		p := r.b.pack(pep440.Normalize(name))
+		p.want = false
+		switch {
+		case slices.Contains(out, p):
+		case p.pin == nil:
+			r.block(p, errNotPinned)
+		case p.held != "":
+			r.sol.Blocked[p.name] = Block{Chain: []string{p.stays()}}
+		default:
+			out = append(out, p)
+		}
+	}
+	r.b.loadAll(out)
+	return out
+}
+
+func (p *pack) stays() string { return p.cur.String() + " stays where it is: " + p.held }
+
+func (r *run) block(p *pack, err error) {
+	r.sol.Blocked[p.name] = Block{Err: err}
+}
+
+func want(ps []*pack, yes bool) {
+	for _, p := range ps {
+		p.want = yes
+	}
+}
+
+// settle finds the wants that can be had, and the smallest change that brings them, of which uv is then the judge.
+func (r *run) settle(wants []*pack) {
+	for {
+		accepted, best, refused := r.find(wants)
+		if len(accepted) == 0 {
+			r.refuse(refused)
+			return
+		}
+		want(accepted, true)
+		err := r.judge(best)
+		want(accepted, false)
+		var conflict *uv.Conflict
+		if errors.As(err, &conflict) {
+			if !r.deep && (!r.b.complete || len(r.b.floating) > 0) {
+				r.deep = true // something without a pin is in the way: look at those too
+				continue
+			}
+			err = fmt.Errorf("%w: the metadata allow it, uv does not: %s", ErrDisagree, conflict.Text)
+		}
+		r.refuse(refused)
+		if err != nil {
+			for _, p := range accepted {
+				r.block(p, err)
+			}
+			r.sol.Exhaustive = false
+			return
+		}
+		r.write(accepted, best)
+		return
+	}
+}
+
+// refusal is a want that is not had: because of those above it, or of an error.
+type refusal struct {
+	want  *pack
+	above []*pack
+	err   error
+}
+
+func (r *run) refuse(rs []refusal) {
+	for _, f := range rs {
+		if f.err != nil {
+			r.block(f.want, f.err)
+			continue
+		}
+		r.causes = append(r.causes, cause{f.want, f.above})
+	}
+}
+
+// find returns the wants that can be had together, the more important first, and the best way to have them.
+func (r *run) find(wants []*pack) ([]*pack, choice, []refusal) {
+	best, whole, err := r.search(wants, false)
+	if best != nil {
+		r.sol.Exhaustive = whole
+		return wants, best, nil
+	}
+	if len(wants) == 1 {
+		return nil, nil, []refusal{{want: wants[0], err: err}}
+	}
+	var accepted []*pack
+	var refused []refusal
+	for _, w := range wants {
+		next := append(slices.Clone(accepted), w)
+		c, _, err := r.search(next, true)
+		if c == nil {
+			refused = append(refused, refusal{w, accepted, err})
+			continue
+		}
+		accepted, best = next, c
+	}
+	if len(accepted) == 0 {
+		return nil, nil, refused
+	}
+	c, whole, _ := r.search(accepted, false)
+	if c != nil {
+		best = c
+	} else {
+		want(accepted, true)
+		best = (&state{b: r.b, deep: r.deep}).shrink(best)
+		want(accepted, false)
+	}
+	r.sol.Exhaustive = whole
+	return accepted, best, refused
+}
+
+// search looks for a way to have the wants. No way and no error: there is none.
+func (r *run) search(wants []*pack, first bool) (c choice, whole bool, err error) {
+	want(wants, true)
+	defer want(wants, false)
+	s := &search{state: state{b: r.b, deep: r.deep}, first: first}
+	r.b.ctx = r.searching
+	s.run()
+	r.b.ctx = r.ctx
+	switch {
+	case s.best != nil && s.cut && !first:
+		return s.shrink(s.best), false, nil
+	case s.best != nil:
+		return s.best, !first && len(s.fails) == 0, nil
+	case r.searching.Err() != nil:
+		return nil, false, ErrTime
+	case s.cut:
+		return r.resort(wants)
+	case len(s.fails) > 0:
+		return nil, false, s.failure()
+	}
+	return nil, true, nil
+}
+
+// failure is the error of the index that the search met, of several the first by package.
+func (s *state) failure() error {
+	return s.fails[slices.Min(slices.Collect(maps.Keys(s.fails)))]
+}
+
+// resort has uv find an answer where there was too much to compare.
+func (r *run) resort(wants []*pack) (choice, bool, error) {
+	c, err := r.free(wants)
+	var conflict *uv.Conflict
+	switch {
+	case errors.As(err, &conflict):
+		return nil, false, fmt.Errorf("%w; uv says: %s", ErrSearch, conflict.Text)
+	case err != nil:
+		return nil, false, err
+	}
+	s := state{b: r.b, deep: r.deep}
+	return s.shrink(c), false, nil
+}
+
+// write lists the moves.
+func (r *run) write(accepted []*pack, c choice) {
+	want(accepted, true)
+	defer want(accepted, false)
+	defer c.put()()
+	s := state{b: r.b, deep: r.deep}
+	present := s.reach()
+	via := map[*pack]map[string]bool{}
+	for _, p := range present {
+		if p.floats {
+			continue
+		}
+		for _, e := range r.b.edges(p.at, p.ext) {
+			if via[e.to] == nil {
+				via[e.to] = map[string]bool{}
+			}
+			via[e.to][p.name] = true
+		}
+	}
+	for _, p := range present {
+		rel := c[p]
+		if rel == nil || rel == p.cur || p.floats {
+			continue
+		}
+		m := Move{Package: p.name, To: rel.version, Via: slices.Sorted(maps.Keys(via[p]))}
+		if p.cur != nil {
+			m.From, m.Step = p.cur.version, pep440.Step(p.cur.v, rel.v)
+		}
+		r.sol.Moves = append(r.sol.Moves, m)
+	}
+	for i, m := range r.sol.Moves {
+		if p := r.b.packs[m.Package]; !p.want {
+			r.sol.Moves[i].Because = s.because(c, p)
+		}
+	}
+	slices.SortFunc(r.sol.Moves, func(a, b Move) int { return byName(r.b.packs[a.Package], r.b.packs[b.Package]) })
+}
+
+// because is the requirement that would not hold if the package were back where it was.
+func (s *state) because(c choice, p *pack) string {
+	p.at = p.cur
+	defer func() { p.at = c[p] }()
+	present := s.reach()
+	var own string
+	for _, q := range present {
+		if q.at == nil {
+			continue
+		}
+		for _, e := range s.b.edges(q.at, q.ext) {
+			switch {
+			case s.excused(e):
+			case e.to == p && (p.at == nil || !e.allows(p.at)):
+				return e.sentence()
+			case q == p && own == "" && (e.to.at == nil || !e.allows(e.to.at)):
+				own = e.sentence()
+			}
+		}
+	}
+	return own
+}
