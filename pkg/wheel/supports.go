@@ -17,8 +17,9 @@ const (
 // Supports says whether CPython in the environment can install the wheel with this file name. A name that is
 // none is not supported. What is not known of the environment excludes nothing: without a Machine wheels for
 // any machine are usable (x86_64 is not assumed), without a Platform those for any system, without a Python
-// those for any CPython. A linux target has glibc up to 2.28, so musllinux wheels (PEP 656) are refused;
-// a darwin target is macOS 15 or later. Free-threaded builds (cp313t) and other implementations are refused.
+// those for any CPython 3. A linux target has glibc up to 2.28, so musllinux wheels (PEP 656) are refused;
+// a darwin target is macOS 15 or later. Free-threaded builds (cp313t), other implementations and Python 2 are
+// refused.
 func Supports(env pep508.Environment, filename string) bool {
 	n, err := Parse(filename)
 	return err == nil && n.Supports(env)
@@ -48,7 +49,7 @@ func (n Name) Supports(env pep508.Environment) bool {
 // minorOf is the second number of a Python 3; known is false where the Python is not known, minor -1 where it
 // is another than 3.
 func minorOf(python string) (minor int, known bool) {
-	if python == "" {
+	if python == "" || python == "3" {
 		return 0, false
 	}
 	major, rest, _ := strings.Cut(python, ".")
@@ -79,7 +80,7 @@ func usable(python, abi string, minor int, known, anywhere, here bool) bool {
 	case implementation == "cp":
 		return here && full && (!known || tag == minor) && own(abi, python, tag)
 	case implementation == "py" && abi == "none":
-		return (anywhere || here) && (!known || minor >= 0 && tag <= minor)
+		return !known || minor >= 0 && tag <= minor
 	}
 	return false
 }
@@ -172,10 +173,11 @@ func linuxMachine(machine, arch string) bool {
 	return machine == arch
 }
 
-// formats are the kinds of binaries that run on a machine (PEP 425, as packaging.tags has them).
+// formats are the kinds of binaries that run on a machine, by distutils' names for them (fat32 is how releases
+// of packaging misspelt fat3).
 var formats = map[string]string{
 	"arm64":  " arm64 universal2 ",
-	"x86_64": " x86_64 universal2 intel fat64 fat32 universal ",
+	"x86_64": " x86_64 universal2 intel fat64 fat3 fat32 universal ",
 }
 
 func darwin(machine, tag string) bool {
@@ -209,9 +211,6 @@ func mac(machine string, major, minor int, format string) bool {
 	}
 	if major == 10 {
 		return minor >= 4 && minor <= 16 && (machine == "x86_64" || format == "universal2")
-	}
-	if format != machine && format != "universal2" && machine == "arm64" {
-		return false
 	}
 	return major >= 11 && major <= macOS && minor == 0
 }

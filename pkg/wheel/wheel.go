@@ -59,7 +59,7 @@ func parse(filename string) (Name, error) {
 		}
 	}
 	if len(parts) == 6 {
-		if n.Build = parts[2]; n.Build == "" || n.Build[0] < '0' || n.Build[0] > '9' || !word(n.Build, "_.") {
+		if n.Build = parts[2]; n.Build == "" || n.Build[0] < '0' || n.Build[0] > '9' || !word(n.Build, "_.+!") {
 			return Name{}, errors.New("the build tag does not begin with a digit")
 		}
 	}
