@@ -35,7 +35,7 @@ func full() []any {
 	urgency := func(severity string, score float64, kev bool) events.Urgency {
 		return events.Urgency{Severity: severity, Score: ptr(score), Vector: "CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:N/A:N", SeverityFrom: "GHSA-m2qf-hxjv-5gpq", KEV: ptr(kev), EPSS: ptr(0.0213)}
 	}
-	wishes := events.PlanOptions{ExcludeNewer: day(19), Python: "3.11"}
+	wishes := events.PlanOptions{ExcludeNewer: day(19), Python: "3.11", Full: true, IndexURL: "https://index.example/simple/"}
 	return []any{
 		events.ApplicationDeclared{Application: "payments", Target: "/srv/payments/app", Remote: "https://git.example/bank/payments.git", SubPath: "app"},
 		events.PolicyChanged{Policy: digestOf('a'), Previous: digestOf('b')},
@@ -49,7 +49,7 @@ func full() []any {
 		events.FindingReprioritized{Finding: "f-0123456789abcdef", Before: urgency("high", 7.5, false), After: urgency("critical", 9.1, true)},
 		events.FindingClosed{Finding: "f-0123456789abcdef", Reason: events.ClosedFixed, Version: "2.2.5"},
 		events.PlanGenerated{Plan: digestOf('3'), Document: digestOf('4'), Scan: digestOf('2'), Inventory: digestOf('1'), Policy: digestOf('a'), Resolution: "per-package",
-			Phases: []events.PhaseRef{{Phase: "emergency", Class: "emergency", Change: "c-01234567", Updates: 1, Deadline: day(23)}}, Outcomes: map[string]int{"fixed": 1, "no-fix-published": 2}, ExitCode: 1, Retry: day(24)},
+			Phases: []events.PhaseRef{{Phase: "emergency", Class: "emergency", Change: "c-01234567", Updates: 1, Deadline: day(23)}}, Outcomes: map[string]int{"fixed": 1, "no-fix-published": 2}, ExitCode: 1, Retry: day(24), Revisit: day(25)},
 		events.PlanSuperseded{Plan: digestOf('5'), By: digestOf('3'), Reason: "the inventory changed"},
 		events.ChangeOpened{Change: "c-01234567", Plan: digestOf('3'), Phase: "emergency", Class: "emergency", Branch: "emergency/security-fix-20261122", Updates: []events.Update{{Package: "flask", Ecosystem: "PyPI", From: "2.2.2", To: "2.2.5", Source: "requirements.txt"}},
 			Findings: []string{"f-0123456789abcdef"}, Opened: *day(22), Deadline: *day(23), DeadlineRule: "emergency: 24 h from first detection"},

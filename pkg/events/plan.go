@@ -4,16 +4,17 @@ import "time"
 
 // PlanGenerated is the closing event of planning. The document is evidence.
 type PlanGenerated struct {
-	Plan       string         `json:"plan"`               // sha256:… of what a person approves; see report.Plan
-	Document   string         `json:"document"`           // sha256:… evidence: report.Plan
-	Scan       string         `json:"scan"`               // sha256:… evidence: report.Scan it answers
-	Inventory  string         `json:"inventory"`          // sha256:… of the inventory it answers
-	Policy     string         `json:"policy"`             // sha256:… of the policy it was made under
-	Resolution string         `json:"resolution"`         // joint | per-package
-	Phases     []PhaseRef     `json:"phases,omitempty"`   // in the order in which they go
-	Outcomes   map[string]int `json:"outcomes"`           // outcome → findings
-	ExitCode   int            `json:"exit_code"`          // as `drydock plan` would end
-	Retry      *time.Time     `json:"retry_at,omitempty"` // something outside did not answer; planned again then
+	Plan       string         `json:"plan"`                 // sha256:… of what a person approves; see report.Plan
+	Document   string         `json:"document"`             // sha256:… evidence: report.Plan
+	Scan       string         `json:"scan"`                 // sha256:… evidence: report.Scan it answers
+	Inventory  string         `json:"inventory"`            // sha256:… of the inventory it answers
+	Policy     string         `json:"policy"`               // sha256:… of the policy it was made under
+	Resolution string         `json:"resolution"`           // joint | per-package
+	Phases     []PhaseRef     `json:"phases,omitempty"`     // in the order in which they go
+	Outcomes   map[string]int `json:"outcomes"`             // outcome → findings
+	ExitCode   int            `json:"exit_code"`            // as `drydock plan` would end
+	Retry      *time.Time     `json:"retry_at,omitempty"`   // something outside did not answer; planned again then
+	Revisit    *time.Time     `json:"revisit_at,omitempty"` // time alone changes the answer: a release is old enough, a waiver ends; planned again then
 }
 
 // PhaseRef sums up one phase of a plan.

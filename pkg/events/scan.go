@@ -20,6 +20,8 @@ type ScanRequested struct {
 type PlanOptions struct {
 	ExcludeNewer *time.Time `json:"exclude_newer,omitempty"` // no distribution published later is picked
 	Python       string     `json:"python,omitempty"`        // target interpreter's version
+	Full         bool       `json:"full,omitempty"`          // updates that fix nothing known too
+	IndexURL     string     `json:"index_url,omitempty"`     // without credentials; empty: the configured ones
 }
 
 // Why a scan.completed was made.

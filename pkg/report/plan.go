@@ -26,6 +26,7 @@ type Plan struct {
 	Recommendations Recommendations `json:"cicd_recommendations"`
 
 	Incomplete []inventory.Incomplete `json:"incomplete,omitempty"` // what the scan could not determine
+	Notes      []string               `json:"notes,omitempty"`      // what the resolution could not take into account, as sentences
 }
 
 // Inputs are what the plan was made from; beside the digest, not in it.
@@ -38,7 +39,10 @@ type Inputs struct {
 	ExcludeNewer *time.Time `json:"exclude_newer,omitempty"`
 	Python       string     `json:"python,omitempty"`
 	Platform     string     `json:"platform,omitempty"`
+	Machine      string     `json:"machine,omitempty"`
+	Full         bool       `json:"full,omitempty"`
 	Resolver     string     `json:"resolver,omitempty"`
+	Record       string     `json:"record,omitempty"` // sha256:… evidence: everything the plan was made from, for making it again
 }
 
 // Phase groups updates that go together.
@@ -98,6 +102,7 @@ type Outcome struct {
 	Detail        string   `json:"detail"`
 	Chain         []string `json:"chain,omitempty"`
 
+	Until        *time.Time `json:"until,omitempty"`    // of cooling-down and accepted-until: when it ends
 	Deadline     *time.Time `json:"deadline,omitempty"` // of this finding alone, where it is or was planned and first detection is known
 	DeadlineRule string     `json:"deadline_rule,omitempty"`
 }
