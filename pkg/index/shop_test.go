@@ -82,6 +82,9 @@ type offered struct {
 }
 
 func pageOf(name string, files ...offered) string {
+	if files == nil {
+		files = []offered{}
+	}
 	data, err := json.Marshal(map[string]any{"meta": map[string]string{"api-version": "1.1"}, "name": name, "files": files})
 	if err != nil {
 		panic(err)
