@@ -18,6 +18,7 @@ type line struct {
 	comment string // what follows the body, from its #
 	args    string // the requirement: the body up to its options
 	alone   bool   // nothing but comment or white space
+	open    bool   // a backslash continues it, and nothing follows
 
 	name    string   // normalised; empty: no requirement with a name
 	extras  string   // as written
@@ -80,6 +81,7 @@ func read(text []byte) []line {
 				number++
 			}
 			if left = rest; !more || len(left) == 0 {
+				l.open = more
 				break
 			}
 		}
@@ -194,4 +196,15 @@ func (l *line) parseArgs(j *joiner, lead int) {
 	if exact > 1 {
 		l.pinned, l.version = "", span{}
 	}
+}
+
+// hashWords counts the hashes of a line by another reading: every word that pip takes for one.
+func (l line) hashWords() int {
+	n := 0
+	for word := range strings.FieldsSeq(l.body[len(l.args):]) {
+		if strings.HasPrefix(word, "--h") {
+			n++
+		}
+	}
+	return n
 }

@@ -55,8 +55,19 @@ func Formats(more ...Format) []Format {
 func Rewrite(ctx context.Context, s Set, formats []Format) (map[string][]byte, error) {
 	out := map[string][]byte{}
 	taken := map[string]bool{}
+	about := aboutOf(s.Inventory)
 	for _, f := range formats {
-		part := s.only(f, taken)
+		part := Set{Files: map[string][]byte{}, Inventory: s.Inventory, Env: s.Env}
+		for path, text := range s.Files {
+			if !taken[path] && f.Takes(about.kind(path)) {
+				part.Files[path], taken[path] = text, true
+			}
+		}
+		for _, u := range s.Updates {
+			if _, here := part.Files[u.Source]; here {
+				part.Updates = append(part.Updates, u)
+			}
+		}
 		if len(part.Updates) == 0 {
 			continue
 		}
@@ -71,83 +82,81 @@ func Rewrite(ctx context.Context, s Set, formats []Format) (map[string][]byte, e
 	}
 	for _, u := range s.Updates {
 		if _, ok := s.Files[u.Source]; ok && !taken[u.Source] {
-			return nil, fmt.Errorf("write %q back: no format writes files of kind %q", u.Source, kindOf(s.Inventory, u.Source))
+			return nil, fmt.Errorf("write %q back: no format writes files of kind %q", u.Source, about.kind(u.Source))
 		}
 	}
 	return out, nil
 }
 
-// only is the part of the set that a format writes.
-func (s Set) only(f Format, taken map[string]bool) Set {
-	part := Set{Files: map[string][]byte{}, Inventory: s.Inventory, Env: s.Env}
-	for _, path := range slices.Sorted(maps.Keys(s.Files)) {
-		if !taken[path] && f.Takes(kindOf(s.Inventory, path)) {
-			part.Files[path] = s.Files[path]
-			taken[path] = true
-		}
-	}
-	for _, u := range s.Updates {
-		if _, here := part.Files[u.Source]; here {
-			part.Updates = append(part.Updates, u)
-		}
-	}
-	return part
-}
-
 // Touched are the manifests that updates may change: their own, and those that limit the environments they are
 // of. A caller reads them and no others.
 func Touched(inv *inventory.Inventory, updates []report.Update) []inventory.File {
+	about := aboutOf(inv)
 	scopes, sources := map[string]bool{}, map[string]bool{}
 	for _, u := range updates {
 		sources[u.Source] = true
-		for _, scope := range scopesOf(inv, u.Source) {
+		for _, scope := range about.scopes[u.Source] {
 			scopes[scope] = true
 		}
 	}
 	var out []inventory.File
 	for _, f := range inv.Files {
-		if sources[f.Path] || slices.ContainsFunc(f.Scopes, func(s string) bool { return scopes[s] }) || limitsAll(inv, f) && len(updates) > 0 {
+		if sources[f.Path] || slices.ContainsFunc(f.Scopes, func(s string) bool { return scopes[s] }) || about.limitsAll(f.Path) && len(updates) > 0 {
 			out = append(out, f)
 		}
 	}
 	return out
 }
 
-// limitsAll is true of the constraints files of inventories that do not say yet what a file limits.
-func limitsAll(inv *inventory.Inventory, f inventory.File) bool {
-	return f.Kind == "" && len(f.Scopes) == 0 && !isSource(inv, f.Path)
+// about is what an inventory says of its files.
+type about struct {
+	kinds  map[string]string          // of sources
+	files  map[string]inventory.File  // by path
+	scopes map[string][]string        // of each source
+	names  map[string]map[string]bool // the packages each source requires
 }
 
-func isSource(inv *inventory.Inventory, path string) bool {
-	return slices.ContainsFunc(inv.Sources, func(s inventory.Source) bool { return s.Path == path }) ||
-		slices.ContainsFunc(inv.Packages, func(p inventory.Package) bool { return p.Source == path })
-}
-
-// kindOf is the kind of a file: of the source it is, else its own. A file of neither is a constraints file of
-// an inventory that does not say so.
-func kindOf(inv *inventory.Inventory, path string) string {
+func aboutOf(inv *inventory.Inventory) about {
+	a := about{kinds: map[string]string{}, files: map[string]inventory.File{}, scopes: map[string][]string{}, names: map[string]map[string]bool{}}
 	for _, s := range inv.Sources {
-		if s.Path == path {
-			return s.Kind
-		}
+		a.kinds[s.Path] = s.Kind
 	}
 	for _, f := range inv.Files {
-		if f.Path == path && f.Kind != "" {
-			return f.Kind
+		a.files[f.Path] = f
+	}
+	for _, p := range inv.Packages {
+		if a.names[p.Source] == nil {
+			a.names[p.Source] = map[string]bool{}
 		}
+		a.names[p.Source][p.Package] = true
+		if !slices.Contains(a.scopes[p.Source], p.Scope) {
+			a.scopes[p.Source] = append(a.scopes[p.Source], p.Scope)
+		}
+	}
+	return a
+}
+
+// kind is that of the source a file is, else its own. A file of neither is a constraints file of an inventory
+// that does not say so.
+func (a about) kind(path string) string {
+	if kind := a.kinds[path]; kind != "" {
+		return kind
+	}
+	if kind := a.files[path].Kind; kind != "" {
+		return kind
 	}
 	return requirementsKind
 }
 
-// scopesOf are the environments a source is of.
-func scopesOf(inv *inventory.Inventory, source string) []string {
-	var out []string
-	for _, p := range inv.Packages {
-		if p.Source == source && !slices.Contains(out, p.Scope) {
-			out = append(out, p.Scope)
-		}
-	}
-	return out
+// limitsAll is true of the constraints files of inventories that do not say yet what a file limits.
+func (a about) limitsAll(path string) bool {
+	f, ok := a.files[path]
+	return ok && f.Kind == "" && len(f.Scopes) == 0 && a.kinds[path] == "" && a.names[path] == nil
+}
+
+// limits tells whether a file limits the pins of a source.
+func (a about) limits(path, source string) bool {
+	return a.limitsAll(path) || slices.ContainsFunc(a.scopes[source], func(s string) bool { return slices.Contains(a.files[path].Scopes, s) })
 }
 
 // place names a line for people.

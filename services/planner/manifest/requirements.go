@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/drydock-dev/drydock/pkg/inventory"
 	"github.com/drydock-dev/drydock/pkg/pep440"
@@ -33,9 +34,9 @@ func (Requirements) Takes(kind string) bool {
 // Apply changes versions and hashes and adds pins.
 func (Requirements) Apply(_ context.Context, s Set) (map[string][]byte, error) {
 	out := map[string][]byte{}
-	done := map[key]bool{}
+	done, about := map[key]bool{}, aboutOf(s.Inventory)
 	for _, path := range slices.Sorted(maps.Keys(s.Files)) {
-		t := s.target(path)
+		t := s.target(about, path)
 		if len(t.own)+len(t.limited)+len(t.added) == 0 {
 			continue
 		}
@@ -76,46 +77,25 @@ type target struct {
 	input   bool // a .in file: it follows whatever its compiled file says
 }
 
-func (s Set) target(path string) target {
-	t := target{path: path, env: s.Env, input: kindOf(s.Inventory, path) == inventory.Input}
-	limits := limitsOf(s.Inventory, path)
-	names := map[string]bool{} // the packages it requires itself
-	for _, p := range s.Inventory.Packages {
-		if p.Source == path {
-			names[p.Package] = true
-		}
-	}
+func (s Set) target(a about, path string) target {
+	t := target{path: path, env: s.Env, input: a.kind(path) == inventory.Input}
 	for _, u := range s.Updates {
 		switch {
 		case u.Source == path && u.From == "":
 			t.added = append(t.added, u)
 		case u.Source == path:
 			t.own = append(t.own, u)
-		case u.From == "" || !limits(u.Source):
-		case names[u.Package]:
+		case u.From == "" || !a.limits(path, u.Source):
+		case a.names[path][u.Package]:
 			t.along = append(t.along, u)
 		default:
 			t.limited = append(t.limited, u)
 		}
 	}
-	slices.SortStableFunc(t.added, func(a, b report.Update) int { return strings.Compare(a.Package, b.Package) })
+	slices.SortStableFunc(t.added, func(a, b report.Update) int {
+		return strings.Compare(pep440.Normalize(a.Package), pep440.Normalize(b.Package))
+	})
 	return t
-}
-
-// limitsOf tells of which sources a file limits the pins.
-func limitsOf(inv *inventory.Inventory, path string) func(source string) bool {
-	for _, f := range inv.Files {
-		if f.Path != path {
-			continue
-		}
-		if limitsAll(inv, f) {
-			return func(string) bool { return true }
-		}
-		return func(source string) bool {
-			return slices.ContainsFunc(scopesOf(inv, source), func(s string) bool { return slices.Contains(f.Scopes, s) })
-		}
-	}
-	return func(string) bool { return false }
 }
 
 // update is the one that moves a line, by what the line says; nil: none.
@@ -198,15 +178,22 @@ func (t target) rewrite(lines []line, done map[key]bool) ([]byte, error) {
 		blocks[i] += style.block(u)
 		done[keyOf(u)] = true
 	}
-	return assemble(out, blocks, style.end), nil
+	return assemble(out, blocks, style.end, len(lines) > 0 && lines[len(lines)-1].open), nil
 }
 
-// assemble puts blocks before the lines of their numbers.
-func assemble(lines [][]byte, blocks map[int]string, end string) []byte {
+// assemble puts blocks before the lines of their numbers. open: the last line goes on, and nothing follows.
+func assemble(lines [][]byte, blocks map[int]string, end string, open bool) []byte {
 	var out []byte
 	for i := range len(lines) + 1 {
 		if block := blocks[i]; block != "" {
-			if n := len(out); n > 0 && !strings.ContainsAny(string(out[n-1:]), "\n\r") { // no line end at the end of the file
+			last, _ := utf8.DecodeLastRune(out)
+			ended := len(out) == 0 || strings.ContainsRune(breaks, last)
+			switch {
+			case i == len(lines) && open && !ended:
+				block = end + end + block
+			case i == len(lines) && open:
+				block = end + block
+			case !ended: // nor does the file, then
 				block = end + strings.TrimSuffix(block, end)
 			}
 			out = append(out, block...)
@@ -223,6 +210,9 @@ func assemble(lines [][]byte, blocks map[int]string, end string) []byte {
 func (t target) move(l line, u report.Update) ([]byte, error) {
 	if len(l.hashes) > 0 && len(u.Hashes) == 0 {
 		return nil, fmt.Errorf("%s carries hashes, and %s %s comes without", place(t.path, l.number), u.Package, u.To)
+	}
+	if l.hashWords() != len(l.hashes) {
+		return nil, fmt.Errorf("%s has a --hash that can't be read; want ALGORITHM:HEX", place(t.path, l.number))
 	}
 	if len(l.others) > 0 {
 		rest := strings.Join(l.others, ",")

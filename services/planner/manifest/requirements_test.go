@@ -120,6 +120,7 @@ func TestWhatCannotBeWritten(t *testing.T) {
 		{"a clause forbids it", "flask==1,<2\n", flask, "r.txt:1 asks for flask<2 too, which 2 is not"},
 		{"an added pin without hashes", "flask==3 --hash=sha256:00\n", report.Update{Package: "new", To: "1"}, "its requirements carry hashes, and new 1 comes without"},
 		{"broken utf-16", "\xff\xfef\x00=\x00=\x001\x00\n\x00#\x00\x00\xd8\n\x00", report.Update{Package: "f", From: "1", To: "2"}, "it holds characters that are not UTF-16"},
+		{"a cut utf-16", "\xff\xfef", report.Update{Package: "f", To: "2"}, "it is cut in the middle of a UTF-16 character"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			out, err := Rewrite(t.Context(), one(tc.in, tc.update), Formats())

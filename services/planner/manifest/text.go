@@ -13,13 +13,15 @@ type document struct {
 	mark  []byte           // byte order mark
 	order binary.ByteOrder // of UTF-16; nil: bytes as they are
 	text  []byte           // bytes in an encoding that holds ASCII
+	cut   bool             // in the middle of a UTF-16 character: nothing can be read
 }
 
 func decode(file []byte) document {
 	switch {
 	case bytes.HasPrefix(file, []byte("\xef\xbb\xbf")):
 		return document{mark: file[:3], text: file[3:]}
-	case len(file)%2 != 0:
+	case len(file)%2 != 0 && (bytes.HasPrefix(file, []byte("\xff\xfe")) || bytes.HasPrefix(file, []byte("\xfe\xff"))):
+		return document{cut: true}
 	case bytes.HasPrefix(file, []byte("\xff\xfe")):
 		return document{mark: file[:2], order: binary.LittleEndian, text: fromUTF16(file[2:], binary.LittleEndian)}
 	case bytes.HasPrefix(file, []byte("\xfe\xff")):
@@ -30,6 +32,9 @@ func decode(file []byte) document {
 
 // encode puts another text in the same form. It refuses a file whose own text would not come back as it was.
 func (d document) encode(file, text []byte) ([]byte, error) {
+	if d.cut {
+		return nil, errors.New("it is cut in the middle of a UTF-16 character; save it as UTF-8")
+	}
 	if d.order == nil {
 		return append(bytes.Clone(d.mark), text...), nil
 	}

@@ -21,13 +21,13 @@ func (Requirements) Verify(_ context.Context, s Set, changed map[string][]byte) 
 			return fmt.Errorf("%q is no file of the set", path)
 		}
 	}
-	done := map[key]bool{}
+	done, about := map[key]bool{}, aboutOf(s.Inventory)
 	for _, path := range slices.Sorted(maps.Keys(s.Files)) {
 		now, ok := changed[path]
 		if !ok {
 			now = s.Files[path]
 		}
-		c := &check{target: s.target(path), done: done, pending: map[string]report.Update{}}
+		c := &check{target: s.target(about, path), done: done, pending: map[string]report.Update{}}
 		for _, u := range c.added {
 			if _, twice := c.pending[pep440.Normalize(u.Package)]; twice {
 				return fmt.Errorf("%s: %s is to be added twice", path, u.Package)
@@ -59,19 +59,19 @@ func (c *check) file(before, after []byte) error {
 	if !bytes.Equal(was.mark, is.mark) || was.order != is.order {
 		return errors.New("its encoding changed")
 	}
-	if again, err := is.encode(after, is.text); err != nil || !bytes.Equal(again, after) {
+	if again, err := is.encode(after, is.text); !bytes.Equal(before, after) && (err != nil || !bytes.Equal(again, after)) {
 		return errors.New("what was written can't be read again")
 	}
 	old, now := read(was.text), read(is.text)
 	c.hashed = slices.ContainsFunc(old, func(l line) bool { return len(l.hashes) > 0 })
 	for len(now) > 0 {
 		switch {
-		case len(old) > 0 && c.same(old, now):
+		case same(old, now, whole):
 			if u, err := c.update(old[0]); err != nil || u != nil && !sameVersion(u.To, old[0].pinned) {
 				return fmt.Errorf("line %d still pins %s %s", now[0].number, old[0].name, old[0].pinned)
 			}
 			old, now = old[1:], now[1:]
-		case len(old) > 0 && frame(old[0]) == frame(now[0]):
+		case same(old, now, frame):
 			if err := c.moved(old[0], now[0]); err != nil {
 				return fmt.Errorf("line %d: %w", now[0].number, err)
 			}
@@ -93,14 +93,16 @@ func (c *check) file(before, after []byte) error {
 	return nil
 }
 
-// same is true of lines with the same bytes; the last may have got the line end it lacked.
-func (c *check) same(old, now []line) bool {
-	a, b := old[0].raw, now[0].raw
-	if bytes.Equal(a, b) {
-		return true
+// same compares two lines; the last may have got the line end it lacked, for what was added below it.
+func same(old, now []line, as func(line) string) bool {
+	if len(old) == 0 {
+		return false
 	}
-	return len(old) == 1 && len(now) > 1 && bytes.HasPrefix(b, a) && strings.Trim(string(b[len(a):]), "\r\n") == ""
+	a, b := as(old[0]), as(now[0])
+	return a == b || len(old) == 1 && len(now) > 1 && strings.HasPrefix(b, a) && strings.Trim(b[len(a):], "\r\n") == ""
 }
+
+func whole(l line) string { return string(l.raw) }
 
 // frame is a line without the version and the hashes of its pin.
 func frame(l line) string {
@@ -177,13 +179,7 @@ func hashes(l line, u report.Update, hashed bool) error {
 	for _, h := range l.hashes {
 		have = append(have, h.value)
 	}
-	// By another reading: every word that pip takes for a hash.
-	words := 0
-	for word := range strings.FieldsSeq(l.body[len(l.args):]) {
-		if strings.HasPrefix(word, "--h") {
-			words++
-		}
-	}
+	words := l.hashWords()
 	want := slices.Sorted(slices.Values(u.Hashes))
 	if !hashed {
 		want = nil
