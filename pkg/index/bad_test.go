@@ -40,6 +40,7 @@ func TestBadFiles(t *testing.T) {
 	swollen := wheelOf(t, info, facts10+strings.Repeat("x", maxMetadata))
 	lying := patched(swollen, "PK\x01\x02", 24, binary.LittleEndian.AppendUint32(nil, 100))
 	page := []byte("<html>log in</html>")
+	packed := bomb(t, 1<<20)
 	status := func(code int) http.HandlerFunc {
 		return func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(code) }
 	}
@@ -92,7 +93,7 @@ func TestBadFiles(t *testing.T) {
 				t.Errorf("accepts %q", r.Header.Get("Accept-Encoding"))
 			}
 			w.Header().Set("Content-Encoding", "gzip")
-			_, _ = w.Write(bomb(t, 64<<20))
+			_, _ = w.Write(packed)
 		}), ErrMismatch, "more than"},
 		{"no zip", whl(page), page, nil, ErrNoMetadata, "open it as a zip file"},
 		{"claims a huge size", whl(huge), huge, nil, ErrNoMetadata, "claims to have 3221225472 bytes, more than 8 MB"},
