@@ -18,7 +18,7 @@ const urlPrefix = "drydock-url-"
 // as, and returns the names that stand for requirements by URL. The error says why the release can't be picked.
 func minimal(data []byte, name, version string) ([]byte, map[string]string, error) {
 	if len(data) > maxMetadata {
-		return nil, nil, fmt.Errorf("its metadata has %d MB, at most %d", len(data)>>20, maxMetadata>>20)
+		return nil, nil, fmt.Errorf("its metadata has more than %d MB", maxMetadata>>20)
 	}
 	out := bytes.NewBufferString("Metadata-Version: 2.1\nName: " + name + "\nVersion: " + version + "\n")
 	byURL := map[string]string{}

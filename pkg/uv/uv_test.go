@@ -101,17 +101,3 @@ func flasks() *shop {
 }
 
 var linux311 = pep508.Environment{Python: "3.11", Platform: "linux", Machine: "x86_64"}
-
-func TestCompile(t *testing.T) {
-	tool := realTool(t)
-	a, err := tool.Compile(t.Context(), Problem{
-		Requirements: []string{"flask>=2.2.2", "Werkzeug >= 2.2.2", "MarkupSafe>=2.1.1"},
-		Constraints:  []string{"werkzeug>=2.2.3"},
-		Preferences:  map[string]string{"flask": "2.2.2", "werkzeug": "2.2.2", "markupsafe": "2.1.1"},
-		Env:          linux311, Offer: flasks(),
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Logf("%+v", a)
-}
