@@ -18,10 +18,11 @@ func (p *Policy) CooldownFor(f Facts) (time.Duration, string) {
 	d := p.Classify(f)
 	best, rule := p.Class(d.Class).Cooldown, ""
 	for _, v := range d.Trace {
-		if !v.Applies || v.Class != d.Class && v.Class != "" {
+		r := p.Rules[v.Rule]
+		if !v.Applies || v.Class != d.Class && (v.Class != "" || r.Cooldown == nil) {
 			continue
 		}
-		if c := p.cooldownOf(p.Rules[v.Rule], d.Class); rule == "" || c < best {
+		if c := p.cooldownOf(r, d.Class); rule == "" || c < best {
 			best, rule = c, v.Rule
 		}
 	}

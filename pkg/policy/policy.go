@@ -7,18 +7,20 @@ package policy
 
 import (
 	_ "embed"
-	"fmt"
-	"os"
 	"sync"
 
 	"github.com/drydock-dev/drydock/pkg/evidence"
+	"github.com/drydock-dev/drydock/pkg/strictyaml"
 )
 
 // Schema is the `schema` of a policy document.
 const Schema = "drydock.policy/v1"
 
-// maxSize bounds a policy file: the built-in one has 6 kB.
-const maxSize = 1 << 20
+// Problem is one thing that is wrong with a policy.
+type Problem = strictyaml.Problem
+
+// Errors are all problems of a policy, by line.
+type Errors = strictyaml.Errors
 
 // Policy is a policy in force. It is immutable once loaded.
 type Policy struct {
@@ -31,7 +33,9 @@ type Policy struct {
 
 	text   []byte
 	digest evidence.Digest
-	member map[string]map[string]bool // list → normalised package
+	member map[string]map[string]bool  // list → normalised package
+	blocks map[string][]strictyaml.Raw // `applications`: of each name, what the files say of it, parents first
+	apps   map[string]*Policy          // the same names: the policy that results
 }
 
 // Classes are the six classes, the most urgent first.
@@ -121,7 +125,7 @@ type Window struct {
 var defaultText []byte
 
 var builtin = sync.OnceValue(func() *Policy {
-	p, err := parse("default.yaml", defaultText, &Policy{})
+	p, err := (&Policy{}).lay("default.yaml", defaultText, false)
 	if err != nil {
 		panic("policy: the built-in policy: " + err.Error()) // a test loads it
 	}
@@ -134,33 +138,18 @@ func Default() *Policy { return builtin() }
 // DefaultText is the built-in policy with its comments.
 func DefaultText() []byte { return append([]byte(nil), defaultText...) }
 
-// Load reads a policy file and lays it over the built-in policy. An error lists everything that is wrong
-// with it, a line each: file:line, YAML path, what is allowed there. It is a *[Errors] unless the file can't be read.
-func Load(path string) (*Policy, error) {
-	info, err := os.Stat(path)
-	if err != nil {
-		return nil, fmt.Errorf("read policy: %w", err)
+// Parse lays a text over the built-in policy; name stands for its file in errors, of which *[Errors] lists
+// all problems. A text has no place beside which a parent could lie: `extends` is for [Load].
+func Parse(name string, data []byte) (*Policy, error) {
+	if parent, line := parentOf(name, data); parent != "" {
+		return nil, &Errors{Problems: []Problem{{File: name, Line: line, Path: "extends", Message: "only a file can extend another: this is a text without a place"}}}
 	}
-	if info.Size() > maxSize {
-		return nil, fmt.Errorf("read policy %s: %d bytes are more than a policy may have (%d)", path, info.Size(), maxSize)
-	}
-	data, err := os.ReadFile(path)
-	if err != nil {
-		return nil, fmt.Errorf("read policy: %w", err)
-	}
-	return Parse(path, data)
+	return Default().lay(name, data, false)
 }
 
-// Parse is [Load] for a text that is already at hand; name stands for the file in errors.
-func Parse(name string, data []byte) (*Policy, error) {
-	if len(data) > maxSize {
-		return nil, fmt.Errorf("read policy %s: %d bytes are more than a policy may have (%d)", name, len(data), maxSize)
-	}
-	base, err := parse("default.yaml", defaultText, &Policy{})
-	if err != nil {
-		return nil, err
-	}
-	return parse(name, data, base)
+// Tightened is p with a text laid over it that may only tighten it; *[Errors] says where it does not.
+func (p *Policy) Tightened(name string, data []byte) (*Policy, error) {
+	return p.lay(name, data, true)
 }
 
 // Text is the whole policy in force, the built-in parts included, as canonical YAML. [Parse] of it gives an

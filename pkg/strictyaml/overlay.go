@@ -42,6 +42,9 @@ func (d *decoder) value(n ast.Node, v reflect.Value, path string) {
 		return
 	}
 	switch u := v.Addr().Interface().(type) {
+	case *Raw:
+		*u = Raw{node: n, path: path, lines: d.lines}
+		return
 	case *time.Time:
 		d.text(n, path, "a date or time", func(text string) (err error) { *u, _, err = moment(text); return err })
 		return

@@ -16,6 +16,7 @@ import (
 	"strings"
 
 	"github.com/goccy/go-yaml"
+	"github.com/goccy/go-yaml/ast"
 	"github.com/goccy/go-yaml/lexer"
 	"github.com/goccy/go-yaml/parser"
 	"github.com/goccy/go-yaml/token"
@@ -72,13 +73,14 @@ func (p Problem) String() string {
 // `yaml:"name"` tags; a field without one can't be written. name stands for the file in errors.
 //
 // Besides structs, maps, slices, pointers, text, numbers and booleans it reads a [Choice], any
-// encoding.TextUnmarshaler (its error becomes the message), time.Time and [Until]. An error is an *[Errors].
+// encoding.TextUnmarshaler (its error becomes the message), time.Time, [Until] and [Raw]. An error is an *[Errors].
 func Decode(name string, data []byte, into any) error {
 	_, err := Locate(name, data, into)
 	return err
 }
 
-// Locate is [Decode] for who has more to say about the document afterwards: it also tells the lines.
+// Locate is [Decode] for who has more to say about the document afterwards: it also tells the lines, beside
+// an error too, unless nothing could be read at all.
 func Locate(name string, data []byte, into any) (*Lines, error) {
 	d := &decoder{lines: &Lines{File: name, at: map[string]int{}}}
 	if len(data) > maxSize {
@@ -104,11 +106,28 @@ func Locate(name string, data []byte, into any) (*Lines, error) {
 	if v, ok := into.(Validator); ok {
 		d.problems = append(d.problems, d.lines.Place(v.Validate())...)
 	}
-	if len(d.problems) > 0 {
-		return nil, NewErrors(d.problems)
-	}
-	return d.lines, nil
+	return d.lines, NewErrors(d.problems)
 }
+
+// Raw is a part of a document that is read later, once it is known over what it is laid.
+type Raw struct {
+	node  ast.Node
+	path  string
+	lines *Lines
+}
+
+// Lay lays the part over into, as [Decode] does, and returns what is wrong with it.
+func (r Raw) Lay(into any) []Problem {
+	d := &decoder{lines: r.lines}
+	d.value(r.node, reflect.ValueOf(into).Elem(), r.path)
+	return d.problems
+}
+
+// Path is where in the document the part stands.
+func (r Raw) Path() string { return r.path }
+
+// Lines tell where the values of the whole document stand, once [Raw.Lay] has read this part of it.
+func (r Raw) Lines() *Lines { return r.lines }
 
 // NewErrors sorts problems by line; nil for none.
 func NewErrors(problems []Problem) error {

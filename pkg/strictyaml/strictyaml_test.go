@@ -163,6 +163,23 @@ func TestLines(t *testing.T) {
 	}
 }
 
+func TestRaw(t *testing.T) {
+	var fleet struct {
+		Ships map[string]Raw `yaml:"ships"`
+	}
+	if err := Decode("f.yaml", []byte("ships:\n  fram:\n    colour: red\n    mats: 3\n"), &fleet); err != nil {
+		t.Fatal(err)
+	}
+	s := ship{Name: "base"}
+	problems := fleet.Ships["fram"].Lay(&s)
+	if s.Name != "base" || s.Colour != "red" || len(problems) != 1 || !strings.HasPrefix(problems[0].String(), `f.yaml:4: ships.fram.mats: unknown key, did you mean "masts"?`) {
+		t.Errorf("%+v, %v", s, problems)
+	}
+	if raw := fleet.Ships["fram"]; raw.Path() != "ships.fram" || raw.Lines().Of("ships.fram.colour") != 3 {
+		t.Errorf("%s at %d", raw.Path(), raw.Lines().Of("ships.fram.colour"))
+	}
+}
+
 func TestFile(t *testing.T) {
 	dir := t.TempDir()
 	big := filepath.Join(dir, "big")
