@@ -67,14 +67,14 @@ func TestOld(t *testing.T) {
 	if m.Name != "old-thing" || m.Release != "0.6.2" || m.RequiresPython != "" || m.Static() {
 		t.Errorf("%+v", m)
 	}
-	if !slices.Equal(m.Unread, []string{"baz (1.0)", "pytz (>dev)"}) {
+	if !slices.Equal(m.Unread, []string{"baz (1.0)"}) {
 		t.Errorf("unread %q", m.Unread)
 	}
 	var texts []string
 	for _, r := range m.Requires {
 		texts = append(texts, r.String())
 	}
-	if want := []string{"foo>=1.0,<2", "bar>=0.5", `pywin32>1.0 ; sys_platform == "win32"`, `argparse ; python_version == "2.6"`}; !slices.Equal(texts, want) {
+	if want := []string{"foo>=1.0,<2", "bar>=0.5", `pywin32>1.0 ; sys_platform == "win32"`, `argparse ; python_version == "2.6"`, "pytz>0.0.0.dev0"}; !slices.Equal(texts, want) {
 		t.Errorf("requires %q, want %q", texts, want)
 	}
 }
@@ -106,7 +106,7 @@ func TestShapes(t *testing.T) {
 		{strings.ReplaceAll(head, "\n", "\r") + "Requires-Dist: b\rRequires-Dist: c\r\rRequires-Dist: d", "b c", ""},
 		{head + "Requires-Dist: b\n  >=1\n\t; os_name ==\n 'x'\n", "b", ""},
 		{" folded from nothing\n" + head + "Requires-Dist: b\n", "b", ""},
-		{head + "Requires-Dist: b >= 1 <2\nRequires-Dist:\nRequires-Dist: c\n", "c", "b >= 1 <2|"},
+		{head + "Requires-Dist: b >= 1 2\nRequires-Dist:\nRequires-Dist: c\n", "c", "b >= 1 2|"},
 		{head + "Description: first\nsecond line\nRequires-Dist: b\n\nRequires-Python: >=4\n", "", "Requires-Dist: b|Requires-Python: >=4"},
 		{head + "Requires-Dist: b\nno header\nProvides-Extra: x\n", "b", "Provides-Extra: x"},
 		{head + "Name: A\nVersion: 1\nRequires: b\nProvides-Dist: c\nObsoletes-Dist: d\nRequires-External: e\n", "", ""},

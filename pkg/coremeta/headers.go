@@ -174,7 +174,7 @@ func (r *reader) extra(name string) error {
 }
 
 func (r *reader) requires(value string) error {
-	req, err := pep508.Parse(value)
+	req, err := pep508.ParsePublished(value)
 	if err != nil {
 		return r.unread(value)
 	}

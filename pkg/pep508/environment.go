@@ -240,23 +240,13 @@ func (e Environment) Fits(requiresPython string) (bool, error) {
 	}
 	spec, err := pep440.ParseSpecifiers(requiresPython)
 	if err != nil {
-		// ">=3.6.*" was common before PEP 440 was enforced; installers read it as ">=3.6".
-		spec, err = pep440.ParseSpecifiers(withoutStars(requiresPython))
+		// ">=3.6.*" and the like were common before PEP 440 was enforced.
+		if mended, again := pep440.ParseSpecifiers(mend(requiresPython)); again == nil && mended.String() != "" {
+			spec, err = mended, nil
+		}
 	}
 	if err != nil {
-		return false, err
+		return false, fmt.Errorf("requires-python: %w", err)
 	}
 	return spec.Contains(v, true), nil
-}
-
-func withoutStars(s string) string {
-	clauses := strings.Split(s, ",")
-	for i, c := range clauses {
-		c = strings.TrimSpace(c)
-		if strings.HasPrefix(c, ">") || strings.HasPrefix(c, "<") {
-			c = strings.TrimSuffix(c, ".*")
-		}
-		clauses[i] = c
-	}
-	return strings.Join(clauses, ",")
 }

@@ -7,11 +7,15 @@ import (
 
 // FuzzParse: never a panic, an error means nothing was read, and the normal form is read as itself.
 func FuzzParse(f *testing.F) {
-	for _, s := range []string{"", "a", "Foo[b,C_d] (>=1.0,<2) ; extra == 'x'", "a @ https://u:p@h/x?q#egg=a ; os.name=='nt'", "a===b", "a\xff", "a@b", "a @ //", "a @ u:p@h"} {
+	for _, s := range []string{"", "a", "Foo[b,C_d] (>=1.0,<2) ; extra == 'x'", "a @ https://u:p@h/x?q#egg=a ; os.name=='nt'", "a===b", "a\xff", "a@b", "a @ //", "a @ u:p@h", "a'>=1.*<2!=3*;os_name=='x'", "a(>dev,!=~1)"} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
+		published, failed := ParsePublished(s)
 		r, err := Parse(s)
+		if err == nil && (failed != nil || published.String() != r.String()) {
+			t.Fatalf("%q is %s, as published %s, %v", s, r, published, failed)
+		}
 		if err != nil {
 			if !errors.Is(err, ErrRequirement) || r.Name != "" {
 				t.Fatalf("%q: %+v, %v", s, r, err)
