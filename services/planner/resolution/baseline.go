@@ -158,7 +158,7 @@ func (b *book) before() {
 	}
 	b.loadAll(loose)
 	for _, t := range loose {
-		if _, _, ok := s.floatable(t, floats[t]); ok {
+		if _, _, ok := s.floatable(t, floats[t], nil); ok {
 			continue
 		}
 		for _, e := range floats[t] {

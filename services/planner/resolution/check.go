@@ -105,7 +105,7 @@ func (s *state) evaluate() verdict {
 			return true
 		}
 		t := e.to
-		if p == nil || p.decided {
+		if p == nil || p.decided && !p.pressed() {
 			v.demands[t] = append(v.demands[t], e)
 		}
 		if t.at != nil && e.allows(t.at) {
@@ -120,9 +120,12 @@ func (s *state) evaluate() verdict {
 		}
 		s.note(factOf(e))
 		fixed := p == nil || p.decided || p.held != ""
-		why := blame{}
-		if p != nil && len(p.ext) != len(p.extras) {
-			why.all = true // there may be others to blame for its extras
+		why := blame{all: p != nil && p.pressed()} // those who asked for its extras
+		if why.all && fixed {
+			if q := s.asker(p, v.present, map[*pack]bool{}); q != nil {
+				do(q, true, why)
+				return true
+			}
 		}
 		switch {
 		case !fixed && (t.at == nil || !t.decided || why.all):
@@ -156,7 +159,7 @@ func (s *state) evaluate() verdict {
 		}
 	}
 	for _, t := range loose {
-		if why, stay, ok := s.floatable(t, floats[t]); !ok {
+		if why, stay, ok := s.floatable(t, floats[t], v.present); !ok {
 			if stay == nil {
 				v.dead, v.why = true, why
 				return v
@@ -165,6 +168,32 @@ func (s *state) evaluate() verdict {
 		}
 	}
 	return v
+}
+
+// pressed says whether others ask for extras that the files do not ask of the package.
+func (p *pack) pressed() bool { return len(p.ext) != len(p.extras) }
+
+// asker finds an undecided package because of which p has extras: it may move, and they would go.
+func (s *state) asker(p *pack, present []*pack, seen map[*pack]bool) *pack {
+	seen[p] = true
+	for _, q := range present {
+		if q.at == nil || seen[q] {
+			continue
+		}
+		asks := func(e *edge) bool { return e.to == p && len(e.extras) > 0 && s.counts(factOf(e)) && !s.excused(e) }
+		if !slices.ContainsFunc(s.b.edges(q.at, q.ext), asks) {
+			continue
+		}
+		if !q.decided && q.held == "" {
+			return q
+		}
+		if q.pressed() {
+			if found := s.asker(q, present, seen); found != nil {
+				return found
+			}
+		}
+	}
+	return nil
 }
 
 // reach finds the packages in the set, with the extras asked of them: the pins, and what they lead to.
@@ -248,7 +277,7 @@ func (s *state) excused(e *edge) bool {
 
 // floatable says whether some release of a package without a pin meets all that is asked of it. If not: which package
 // that asks could move instead, or none.
-func (s *state) floatable(t *pack, es []*edge) (why blame, stay *pack, ok bool) {
+func (s *state) floatable(t *pack, es []*edge, present []*pack) (why blame, stay *pack, ok bool) {
 	s.b.load(t)
 	if t.candErr != nil {
 		s.fail(t, t.candErr)
@@ -264,8 +293,10 @@ func (s *state) floatable(t *pack, es []*edge) (why blame, stay *pack, ok bool) 
 			continue
 		}
 		p := e.from.of
-		if len(p.ext) != len(p.extras) {
-			why.all = true
+		if why.all = why.all || p.pressed(); p.pressed() {
+			if q := s.asker(p, present, map[*pack]bool{}); q != nil {
+				return why, q, false
+			}
 		}
 		if !p.decided && p.held == "" {
 			return why, p, false

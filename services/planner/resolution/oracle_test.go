@@ -52,7 +52,8 @@ func newOracle(w *world, p Problem) *oracle {
 		pin, pinned := o.pins[name]
 		o.values[name] = []string{pin.Version}
 		final := slices.ContainsFunc(rs, func(r published) bool {
-			return r.withheld == "" && !parsed(r.version).IsPrerelease() && (!pinned || parsed(r.version).Compare(parsed(pin.Version)) > 0)
+			fits, _ := p.Env.Fits(r.python)
+			return fits && r.withheld == "" && !parsed(r.version).IsPrerelease() && (!pinned || parsed(r.version).Compare(parsed(pin.Version)) > 0)
 		})
 		for _, r := range rs {
 			if !r.unknown {

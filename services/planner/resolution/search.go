@@ -164,7 +164,6 @@ func (s *search) values(t task, demands []*edge) ([]*release, blame) {
 		s.note(factOf(demands[i]))
 		if from := demands[i].from; from != nil {
 			why.add(from.of)
-			why.all = why.all || len(from.of.ext) != len(from.of.extras)
 		}
 	}
 	if t.stay && t.p.at != nil {
