@@ -9,7 +9,7 @@ BENCH   ?= .
 FUZZTIME ?= 20s
 
 .DEFAULT_GOAL := help
-.PHONY: help demo build build-all run test uv check fmt vet staticcheck lint drift bench fuzz generate tidy standalone e2e osv-scanner clean
+.PHONY: help demo build build-all run test uv check fmt vet staticcheck lint drift bench bench-planner fuzz generate tidy standalone e2e osv-scanner clean
 
 help:
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -60,6 +60,9 @@ generate: ## write the generated files: event catalogue, JSON Schemas, command l
 
 bench: build ## benchmarks with their baselines (BENCH=regexp), into out/bench.txt
 	@GO='$(GO)' BENCH='$(BENCH)' scripts/bench.sh
+
+bench-planner: build uv ## Drydock's planner and pip-audit --fix on the same situations, into docs/planner.md (Python 3.11, network once)
+	@mkdir -p .cache && $(GO) build -o .cache/plannerbench-run ./scripts/plannerbench && .cache/plannerbench-run -doc docs/planner.md
 
 fuzz: ## every fuzz target for FUZZTIME each (20s)
 	@GO='$(GO)' FUZZTIME='$(FUZZTIME)' scripts/fuzz.sh
