@@ -209,3 +209,13 @@ func BenchmarkParse(b *testing.B) {
 		}
 	}
 }
+
+func BenchmarkNeeds(b *testing.B) {
+	m, env := sample(b, "wheel.METADATA"), pep508.Environment{Python: "3.11", Platform: "linux", Machine: "x86_64"}
+	b.ReportAllocs()
+	for b.Loop() {
+		if certain, _ := m.Needs(env, nil); len(certain) != 2 {
+			b.Fatal(certain)
+		}
+	}
+}

@@ -64,7 +64,7 @@ func parse(filename string) (Name, error) {
 		}
 	}
 	if !word(parts[0], "_.") || strings.Trim(parts[0], "_.") == "" {
-		return Name{}, errors.New("the name is empty or holds other than letters, digits, _ and .")
+		return Name{}, errors.New("the name is empty or holds other than letters, digits, dots and _")
 	}
 	n.Distribution = pep440.Normalize(parts[0])
 	v, err := version(parts[1])
