@@ -3,6 +3,7 @@ package scanner
 import (
 	"cmp"
 	"fmt"
+	"path"
 	"slices"
 	"strings"
 
@@ -17,12 +18,14 @@ type assembly struct {
 	byPath map[string]*manifest
 	scope  map[string]string // path of a manifest → root of the environment it belongs to
 	steps  int               // includes followed for constraints
+
+	limiting map[string]*limiting // by path, files that limit environments they are no source of
 }
 
 // assemble joins what was read: includes belong to the environment of the file that includes them, constraints
 // pin, sources are counted. environment names an installed environment, else it is empty.
 func assemble(r *reading, environment string) *inventory.Inventory {
-	a := &assembly{byPath: map[string]*manifest{}, scope: map[string]string{}}
+	a := &assembly{byPath: map[string]*manifest{}, scope: map[string]string{}, limiting: map[string]*limiting{}}
 	a.inv = inventory.Inventory{Sources: []inventory.Source{}, Packages: []inventory.Package{}, Incomplete: []inventory.Incomplete{}, Python: r.found.Python}
 	a.inv.Incomplete = append(append(a.inv.Incomplete, r.found.Incomplete...), r.incomplete...)
 	slices.SortStableFunc(r.manifests, func(x, y manifest) int { return cmp.Compare(x.Path, y.Path) })
@@ -63,21 +66,21 @@ func (a *assembly) repository(r *reading) {
 	for i := range r.manifests {
 		a.byPath[r.manifests[i].Path] = &r.manifests[i]
 	}
-	for _, root := range a.roots(r.manifests) {
+	live := installed(r.manifests)
+	for _, root := range a.roots(live) {
 		a.claim(root, root)
 	}
-	constraints := a.constraints(r.manifests)
+	constraints := a.constraints(live)
+	a.bounds(live)
 	for i := range r.manifests {
 		m := &r.manifests[i]
 		if m.Kind == (projects{}).Kind() {
 			a.project(m, r.manifests)
 			continue
 		}
-		a.inv.Incomplete = append(a.inv.Incomplete, m.Incomplete...)
-		if m.Content != nil {
-			a.inv.Files = append(a.inv.Files, inventory.File{Path: m.Path, Digest: evidence.Of(m.Content), Size: int64(len(m.Content))})
-		}
-		if m.Unread || a.scope[m.Path] == "" { // only ever a constraints file
+		a.told(m)
+		a.file(m, inventory.File{Path: m.Path, Digest: evidence.Of(m.Content), Size: int64(len(m.Content))})
+		if m.Unread || a.scope[m.Path] == "" { // it only limits others
 			continue
 		}
 		root := a.scope[m.Path]
@@ -88,16 +91,18 @@ func (a *assembly) repository(r *reading) {
 			packages = append(packages, p)
 		}
 		a.source(m.Path, m.Kind, m.Ecosystem, packages, m.Uncovered)
+		a.inv.Sources[len(a.inv.Sources)-1].Includes = a.includesOf(m)
 	}
 }
 
 // roots are the manifests that nothing includes, and one of each circle: the first that would be found by its
-// name. A file used only as constraints is none.
+// name. A file used only as constraints is none, unless its name says that it is installed from.
 func (a *assembly) roots(all []manifest) []string {
 	included, required := map[string]bool{}, map[string]bool{}
+	follows := func(i include) bool { return !i.Bound && !(i.Constraint && namedRequirements(i.Path)) }
 	for _, m := range all {
 		for _, i := range m.Includes {
-			if i.Path != m.Path {
+			if i.Path != m.Path && follows(i) {
 				included[i.Path] = true
 				required[i.Path] = required[i.Path] || !i.Constraint
 			}
@@ -113,7 +118,9 @@ func (a *assembly) roots(all []manifest) []string {
 		}
 		reached[p] = true
 		for _, i := range m.Includes {
-			reach(i.Path)
+			if follows(i) {
+				reach(i.Path)
+			}
 		}
 	}
 	take := func(is func(path string) bool) {
@@ -131,6 +138,13 @@ func (a *assembly) roots(all []manifest) []string {
 	return roots
 }
 
+// namedRequirements is true of a name that discovery takes for what it is, not for where it lies: who constrains
+// requirements-dev.txt by requirements.txt installs that too.
+func namedRequirements(name string) bool {
+	base := path.Base(name)
+	return (strings.HasPrefix(base, "requirements") || strings.HasSuffix(base, "requirements.txt")) && strings.HasSuffix(base, ".txt") && !strings.Contains(base, "constraint")
+}
+
 // claim gives a manifest and what it includes by -r to the environment of root, unless another has it.
 func (a *assembly) claim(p, root string) {
 	m := a.byPath[p]
@@ -139,7 +153,7 @@ func (a *assembly) claim(p, root string) {
 	}
 	a.scope[p] = root
 	for _, i := range m.Includes {
-		if !i.Constraint {
+		if !i.Constraint && !i.Bound {
 			a.claim(i.Path, root)
 		}
 	}
@@ -163,7 +177,7 @@ func (a *assembly) constraints(all []manifest) map[string]map[string]string {
 			}
 		}
 		for _, i := range m.Includes {
-			if i.Constraint {
+			if i.Constraint && !i.Bound {
 				from[root] = append(from[root], i.Path)
 			}
 		}
@@ -199,7 +213,7 @@ func (a *assembly) collectPins(paths []string, open map[string]string, known map
 			}
 		}
 		for _, i := range m.Includes {
-			if a.steps++; !seen[i.Path] {
+			if a.steps++; !seen[i.Path] && !i.Bound {
 				queue = append(queue, i.Path)
 			}
 		}

@@ -73,7 +73,11 @@ func TestCircleWithConstraints(t *testing.T) {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}
 	_, inv = read(t, write(t, map[string]string{"requirements-a.txt": "-c requirements-b.txt\na==1", "requirements-b.txt": "-c requirements-a.txt\nb==1"}))
-	if got, want := entries(inv), "requirements-a.txt:2 a 1 requirements-a.txt"; got != want {
+	if got, want := entries(inv), "requirements-a.txt:2 a 1 requirements-a.txt\nrequirements-b.txt:2 b 1 requirements-b.txt"; got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+	_, inv = read(t, write(t, map[string]string{"requirements/base.txt": "-c pins.txt\na==1", "requirements/pins.txt": "-c base.txt\nb==1"}))
+	if got, want := entries(inv), "requirements/base.txt:2 a 1 requirements/base.txt"; got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}
 }

@@ -15,6 +15,10 @@ const (
 	maxManifests = 5_000
 	// maxPackages bounds the requirements of one manifest.
 	maxPackages = 50_000
+	// maxBounds bounds what may limit versions in one target: a constraints file of 700 lines for 70 services fits.
+	maxBounds = 50_000
+	// maxHeader bounds where the command of a compiled file is looked for: pip-compile writes six lines.
+	maxHeader = 20
 	// maxIncomplete bounds what one manifest may report as not determined: beyond it a file is no manifest.
 	maxIncomplete = 1_000
 	// maxPointer bounds the one line of a .git file: a path.

@@ -74,6 +74,7 @@ type include struct {
 	Path       string `json:"path"` // relative to the root
 	Line       int    `json:"line"`
 	Constraint bool   `json:"constraint,omitempty"` // -c: its lines are no requirements
+	Bound      bool   `json:"bound,omitempty"`      // what the file was compiled from; with Constraint: with it as -c
 }
 
 // readError says why there is nothing to show; Reason is one of events.ScanFailed.

@@ -46,6 +46,9 @@ func parseRequirements(data []byte, m *manifest, t *tree) {
 	m.dropSecrets(text)
 	f := &requirementsFile{m: m, t: t, dev: isDev(m.Path)}
 	logicalLines(text, f.line)
+	if t != nil {
+		compiledFrom(text, m, t)
+	}
 }
 
 type requirementsFile struct {
