@@ -49,10 +49,16 @@ type AdvisoryConfig struct {
 	EPSS   string `yaml:"epss"`   // file or URL of the EPSS scores
 }
 
-// IndexConfig is the package index. Whoever controls it decides which versions exist.
+// IndexConfig says where packages come from. Whoever controls an index decides which versions exist.
 type IndexConfig struct {
-	URL   string `yaml:"url"`   // simple API; default the Python Package Index
-	Netrc string `yaml:"netrc"` // credentials by host; default ~/.netrc
+	// URL is the simple API of the one index; default the Python Package Index. DRYDOCK_INDEX_USERNAME and
+	// DRYDOCK_INDEX_PASSWORD are its credentials.
+	URL string `yaml:"url"`
+	// Netrc has credentials by host, for the indexes and the hosts their files lie on; default ~/.netrc.
+	Netrc string `yaml:"netrc"`
+	// Sources are several indexes instead of URL, the highest priority first: the first that knows a name answers
+	// for it alone, and one that fails is never skipped. Whoever controls the first decides for all names.
+	Sources []IndexSource `yaml:"sources"`
 }
 
 const maxConfig = 1 << 20
@@ -99,7 +105,7 @@ func decodeConfig(data []byte, cfg *Config) error {
 	if err != nil && !errors.Is(err, io.EOF) {
 		return fmt.Errorf("%s", strings.Join(strings.Fields(yaml.FormatError(err, false, false)), " "))
 	}
-	return errors.Join(cfg.Gateway.Validate(), cfg.Scanner.Validate(), cfg.Planner.Validate(), cfg.Telemetry.Validate())
+	return errors.Join(cfg.Index.Validate(), cfg.Gateway.Validate(), cfg.Scanner.Validate(), cfg.Planner.Validate(), cfg.Telemetry.Validate())
 }
 
 // userDir is the user's folder of a kind (XDG base directories; on macOS Apple's) with drydock's name; ""

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -51,13 +50,14 @@ func roleNames() string {
 
 // parts is one process: what it stands on, and the roles that were put in.
 type parts struct {
-	cfg   Config
-	bus   bus.Bus
-	folds *worker.Folds
-	now   func() time.Time
-	log   *slog.Logger
-	tool  report.Tool
-	cache string
+	cfg    Config
+	bus    bus.Bus
+	folds  *worker.Folds
+	now    func() time.Time
+	log    *slog.Logger
+	tool   report.Tool
+	cache  string
+	getenv func(string) string // nil: no environment
 
 	databases *databases
 	follows   bool // take up databases that other processes import
@@ -70,7 +70,7 @@ type parts struct {
 	stages  []worker.Stage
 
 	mu      sync.Mutex
-	indexes map[string]index.Index
+	indexes map[string]index.Fetcher
 }
 
 // assemble puts the roles called names in, in the order of the table.
@@ -89,7 +89,7 @@ func (p *parts) assemble(names ...string) error {
 	cfg := p.cfg.Scanner
 	cfg.DBDir, cfg.CacheDir = p.databases.dir, p.cache
 	var err error
-	if p.scan, err = scanner.New(cfg, scanner.Deps{Matcher: p.matcher, Index: p.index, Tool: p.tool, Log: p.log}); err != nil {
+	if p.scan, err = scanner.New(cfg, scanner.Deps{Matcher: p.matcher, Index: func(url string) index.Index { return p.index(url) }, Tool: p.tool, Log: p.log}); err != nil {
 		return &exitError{report.ExitUsage, err}
 	}
 	for _, r := range roles {
@@ -108,7 +108,7 @@ func (p *parts) addScanner() error {
 }
 
 func (p *parts) addPlanner() error {
-	s, err := planner.New(p.cfg.Planner, planner.Deps{Matcher: p.matcher, Policy: p.policy, Index: p.index, Tool: p.tool})
+	s, err := planner.New(p.cfg.Planner, planner.Deps{Matcher: p.matcher, Policy: p.policy, Index: func(url string) index.Index { return p.index(url) }, Tool: p.tool})
 	if err != nil {
 		return &exitError{report.ExitUsage, err}
 	}
@@ -173,34 +173,6 @@ func (p *parts) notice() bool {
 		p.log.Warn("the advisory database was replaced by one that can't be used; the one in use stays", telemetry.KeyError, err)
 	}
 	return changed
-}
-
-// maxIndexes bounds the addresses remembered; an organisation has a handful.
-const maxIndexes = 32
-
-// index gives one client for each address, with a breaker around it.
-func (p *parts) index(url string) index.Index {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if url == "" {
-		url = p.cfg.Index.URL
-	}
-	if ix, ok := p.indexes[url]; ok {
-		return ix
-	}
-	name := "index"
-	if len(p.indexes) >= maxIndexes { // asked for by whoever may use the API: what they name is not kept for ever
-		maps.DeleteFunc(p.indexes, func(known string, _ index.Index) bool { return known != p.cfg.Index.URL })
-	}
-	if url != p.cfg.Index.URL {
-		name = fmt.Sprintf("index-%d", len(p.indexes)+1)
-	}
-	ix := index.NewClient(index.Config{URL: url, CacheDir: p.cache, Netrc: p.cfg.Index.Netrc, Now: p.now, Guard: worker.NewBreaker(name, 0).Do})
-	if p.indexes == nil {
-		p.indexes = map[string]index.Index{}
-	}
-	p.indexes[url] = ix
-	return ix
 }
 
 func breakers() []api.Breaker {

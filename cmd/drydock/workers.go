@@ -26,7 +26,7 @@ const (
 
 // parts makes what every process stands on.
 func (c *cli) parts(b bus.Bus, o oneShot) (*parts, error) {
-	p := &parts{cfg: c.cfg, bus: b, folds: worker.NewFolds(b), now: time.Now, log: c.logger(), tool: c.tool(), cache: c.cacheDir()}
+	p := &parts{cfg: c.cfg, bus: b, folds: worker.NewFolds(b), now: time.Now, log: c.logger(), tool: c.tool(), cache: c.cacheDir(), getenv: c.getenv}
 	if o.clock != nil {
 		p.now = o.clock
 	}
@@ -34,7 +34,9 @@ func (c *cli) parts(b bus.Bus, o oneShot) (*parts, error) {
 		if o.scan.changed("max-db-age") {
 			p.cfg.Scanner.MaxDBAge = o.scan.maxDBAge
 		}
-		p.cfg.Index.URL = cmp.Or(o.scan.indexURL, p.cfg.Index.URL)
+		if o.scan.indexURL != "" { // instead of all that are configured
+			p.cfg.Index.URL, p.cfg.Index.Sources = o.scan.indexURL, nil
+		}
 	}
 	var err error
 	if p.policy, err = c.policy(cmp.Or(o.policy, c.cfg.Policy)); err != nil {

@@ -125,6 +125,22 @@ func (c *Client) introduce(p *Project) {
 	}
 }
 
+// CheckURL says what is wrong with the address of an index, without repeating credentials in it.
+func CheckURL(raw string) error {
+	u, err := url.Parse(raw)
+	switch {
+	case err != nil:
+		return errors.New("it can't be read as an address; want https://host/path of a simple API")
+	case u.Scheme != "https" && u.Scheme != "http": // which is not told: of TOKEN:x@host/ it is the token
+		return errors.New("it does not begin with https:// or http://; want https://host/path of a simple API")
+	case u.Host == "":
+		return errors.New("it has no host; want https://host/path of a simple API")
+	case u.RawQuery != "" || u.Fragment != "":
+		return errors.New("it has a query or fragment, which the simple API does not know")
+	}
+	return nil
+}
+
 func parseURL(raw string) (*url.URL, *url.Userinfo, error) {
 	u, err := url.Parse(raw)
 	if err != nil {
@@ -135,7 +151,7 @@ func parseURL(raw string) (*url.URL, *url.Userinfo, error) {
 		return nil, nil, fmt.Errorf("index URL can't be read: %s: %w", clip(withoutUserinfo(err.Error())), ErrUnreachable)
 	}
 	if u.Scheme != "https" && u.Scheme != "http" || u.Host == "" {
-		return nil, nil, fmt.Errorf("index URL: want https://host/path or http://host/path, found scheme %q: %w", clip(u.Scheme), ErrUnreachable)
+		return nil, nil, fmt.Errorf("index URL: want https://host/path or http://host/path, found another scheme or no host: %w", ErrUnreachable)
 	}
 	auth := u.User
 	u.User, u.RawQuery, u.Fragment = nil, "", ""

@@ -300,7 +300,7 @@ func TestCredentialsStayInside(t *testing.T) {
 	if err == nil || strings.Contains(err.Error(), "s3cret") || strings.Contains(c.URL(), "s3cret") || user != "ana" || password != "s3cret" {
 		t.Errorf("sent %q %q, error %v", user, password, err)
 	}
-	for _, bad := range []string{"http://ana:s3cret@host:bad port/", "ftp://ana:s3cret@host/", "http://ana:s3cret@/x", "http://ana:s3cr%ZZet@host/", "http://ana:s3cret@[::1/"} {
+	for _, bad := range []string{"http://ana:s3cret@host:bad port/", "ftp://ana:s3cret@host/", "http://ana:s3cret@/x", "http://ana:s3cr%ZZet@host/", "http://ana:s3cret@[::1/", "s3cret:x@host/", "s3cret@host/"} {
 		if _, err := NewClient(Config{URL: bad, Netrc: "-"}).Project(t.Context(), "flask"); !errors.Is(err, ErrUnreachable) || strings.Contains(err.Error(), "s3cr") {
 			t.Errorf("%v", err)
 		}
