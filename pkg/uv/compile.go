@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 )
 
@@ -48,13 +49,17 @@ func (t *Tool) compile(ctx context.Context, p Problem) (Answer, error) {
 		limit = defaultLimit
 	}
 	r := attempt{tool: t, in: in, offer: p.Offer, platform: platform, lookup: lookup, end: time.Now().Add(limit), limit: limit}
-	for i, py := range candidates {
-		var a Answer
-		if a, err = r.run(ctx, py); !errors.Is(err, ErrPython) || i == len(candidates)-1 {
+	var first error // of the Python that people expect to be used
+	for _, py := range candidates {
+		a, err := r.run(ctx, py)
+		if !errors.Is(err, ErrPython) {
 			return a, err
 		}
+		if first == nil {
+			first = err
+		}
 	}
-	return Answer{}, err
+	return Answer{}, first
 }
 
 // attempt is a run that may be repeated with another Python.
@@ -142,6 +147,8 @@ func verdict(r result, s *server, dir string) error {
 		return nil
 	case r.exit == 1 && strings.Contains(text, "No solution found"):
 		return conflict(text, s, dir)
+	case strings.Contains(text, "No space left on device"):
+		return fmt.Errorf("%w: it could not write: %w: make room where temporary files go", ErrDied, syscall.ENOSPC)
 	case strings.Contains(text, "Python interpreter") || strings.Contains(text, "Querying Python") || strings.Contains(text, "No interpreter found"):
 		return fmt.Errorf("%w: %s: install Python 3.8 or newer, the target's version or another", ErrPython, clean(problem(text), s, dir))
 	}

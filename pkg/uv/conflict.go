@@ -76,7 +76,9 @@ func problem(text string) string {
 
 var (
 	loopback = regexp.MustCompile(`http://127\.0\.0\.1(?::\d+)?(?:/[^\s,)\x60]*)?`)
-	byURL    = regexp.MustCompile(regexp.QuoteMeta(urlPrefix) + `([a-z0-9-]*[a-z0-9])`)
+	// temporary are uv's own folders below the one for temporary files.
+	temporary = regexp.MustCompile(`tmp/(?:\.tmp[A-Za-z0-9]+/?)+`)
+	byURL     = regexp.MustCompile(regexp.QuoteMeta(urlPrefix) + `([a-z0-9-]*[a-z0-9])`)
 )
 
 // clean takes out of a text what means nothing to its reader: our folder, port and token, and the words that
@@ -84,6 +86,7 @@ var (
 func clean(text string, s *server, dir string) string {
 	text = strings.ReplaceAll(text, dir+"/", "")
 	text = strings.ReplaceAll(text, dir, "")
+	text = temporary.ReplaceAllString(text, "")
 	text = loopback.ReplaceAllString(text, "the index")
 	text = strings.ReplaceAll(text, s.token, "")
 	text = byURL.ReplaceAllString(text, "$1 (asked for by URL)")

@@ -141,6 +141,7 @@ func TestHostileMetadata(t *testing.T) {
 		"binary":               {"PK\x03\x04\x00\x00", "", "metadata is that of"},
 		"megabytes of text":    {good + "\n" + strings.Repeat("<b>description</b>\n", 400_000), "evil==2.0", ""},
 		"megabytes of header":  {good + "Summary: " + strings.Repeat("x", maxMetadata), "", "more than 16 MB"},
+		"folded without end":   {good + "Summary: x\n" + strings.Repeat(" \n x\n", 2_000_000) + "Author: \x1b[31m\n", "evil==2.0", ""},
 		"many requirements":    {good + strings.Repeat("Requires-Dist: blinker>=1.0\n", 20_000), "blinker==1.7 evil==2.0", ""},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -85,7 +85,7 @@ func (in input) write(dir string) error {
 			text += "\n"
 		}
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
-			return fmt.Errorf("write %s for uv: %w", name, err)
+			return fmt.Errorf("write %s for uv, where temporary files go: %w", name, bare(err))
 		}
 	}
 	return nil

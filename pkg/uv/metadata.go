@@ -24,8 +24,11 @@ func minimal(data []byte, name, version string) ([]byte, map[string]string, erro
 	byURL := map[string]string{}
 	var gotName, gotVersion string
 	for field, value := range headers(data) {
-		if strings.ContainsFunc(value, func(r rune) bool { return r < ' ' && r != '\t' || r == 0x7f }) {
-			return nil, nil, errors.New("its metadata holds control characters")
+		switch field {
+		case "name", "version", "provides-extra", "requires-python", "requires-dist":
+			if strings.ContainsFunc(value, func(r rune) bool { return r < ' ' && r != '\t' || r == 0x7f }) {
+				return nil, nil, errors.New("its metadata holds control characters")
+			}
 		}
 		switch field {
 		case "name":
@@ -62,13 +65,13 @@ func minimal(data []byte, name, version string) ([]byte, map[string]string, erro
 	return out.Bytes(), byURL, nil
 }
 
-// requirement is what to tell uv of a Requires-Dist: the same, but for one by URL the name that stands for it.
-// What we can't read uv may: it knows many of the forms that old releases have.
+// requirement is what to tell uv of a Requires-Dist: the same in normal form, but for one by URL the name that
+// stands for it. What we can't read uv may: it knows many of the forms that old releases have.
 func requirement(value string) (line, byURL string, err error) {
 	r, err := pep508.Parse(value)
 	switch {
 	case err == nil && r.URL == "":
-		return value, "", nil
+		return r.String(), "", nil // as those who plan understand it
 	case err == nil:
 		stands := pep508.Requirement{Name: urlPrefix + r.Name, Marker: r.Marker}
 		return stands.String(), r.Name, nil
@@ -82,24 +85,28 @@ func requirement(value string) (line, byURL string, err error) {
 // description after them is left out.
 func headers(data []byte) func(yield func(field, value string) bool) {
 	return func(yield func(string, string) bool) {
-		var field, value string
+		var field string
+		var value bytes.Buffer
 		for line := range bytes.Lines(data) {
-			text := strings.TrimRight(string(line), "\r\n")
-			if text == "" {
+			text := bytes.TrimRight(line, "\r\n")
+			if len(text) == 0 {
 				break
 			}
 			if text[0] == ' ' || text[0] == '\t' {
-				value += " " + strings.TrimSpace(text)
+				value.WriteByte(' ')
+				value.Write(bytes.TrimSpace(text))
 				continue
 			}
-			if field != "" && !yield(field, value) {
+			if field != "" && !yield(field, strings.TrimSpace(value.String())) {
 				return
 			}
-			field, value, _ = strings.Cut(text, ":")
-			field, value = strings.ToLower(strings.TrimSpace(field)), strings.TrimSpace(value)
+			name, rest, _ := bytes.Cut(text, []byte(":"))
+			field = strings.ToLower(string(bytes.TrimSpace(name)))
+			value.Reset()
+			value.Write(rest)
 		}
 		if field != "" {
-			yield(field, value)
+			yield(field, strings.TrimSpace(value.String()))
 		}
 	}
 }
