@@ -38,7 +38,7 @@ type LockProblem struct {
 	// Projects are the pyproject.toml of the workspace by folder, "." its root. Their metadata must be static:
 	// nothing is built.
 	Projects map[string][]byte
-	// Lock is the lock so far: what it holds is kept where it can be.
+	// Lock is the lock so far: what it holds is kept where it can be. Empty: there is none.
 	Lock []byte
 	// Upgrade are what must not be kept: name, or name==version.
 	Upgrade []string
@@ -208,6 +208,9 @@ func (a *lockAttempt) write(dir string, s *lockServer) error {
 			return fmt.Errorf("write what uv reads: %w", err)
 		}
 	}
+	if len(a.problem.Lock) == 0 {
+		return nil
+	}
 	lock := strings.ReplaceAll(string(a.problem.Lock), lockBase, s.base())
 	if err := os.WriteFile(filepath.Join(dir, "work", lockName), []byte(lock), 0o600); err != nil {
 		return fmt.Errorf("write what uv reads: %w", err)
@@ -236,6 +239,13 @@ func (a *lockAttempt) args(index, python, work string) []string {
 }
 
 func (a *lockAttempt) verdict(r result, s *lockServer, dir string) error {
+	var lines []string
+	for line := range strings.Lines(string(r.stderr)) {
+		if !strings.HasPrefix(line, "Using CPython") && !strings.HasPrefix(line, "Using Python") { // the machine's, not the project's
+			lines = append(lines, line)
+		}
+	}
+	r.stderr = []byte(strings.Join(lines, ""))
 	text := plain(string(r.stderr))
 	switch {
 	case r.exit != 0 && strings.Contains(text, "incompatible with the project's Python requirement"):

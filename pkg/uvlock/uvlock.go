@@ -7,6 +7,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"net/url"
 	"strings"
 
 	"github.com/pelletier/go-toml/v2"
@@ -141,7 +142,11 @@ func (f File) Name() string {
 	}
 	at, _, _ = strings.Cut(at, "#")
 	at, _, _ = strings.Cut(at, "?")
-	return at[strings.LastIndexByte(at, '/')+1:]
+	at = at[strings.LastIndexByte(at, '/')+1:]
+	if name, err := url.PathUnescape(at); err == nil {
+		return name
+	}
+	return at
 }
 
 // Parse reads a lock file. Errors name what is wrong and where, without repeating more than a line of the file.
