@@ -10,15 +10,13 @@ import (
 	"maps"
 	"os"
 	"path"
-	"path/filepath"
 	"slices"
 	"strings"
 
 	"github.com/drydock-dev/drydock/pkg/evidence"
 	"github.com/drydock-dev/drydock/pkg/inventory"
-	"github.com/drydock-dev/drydock/pkg/pep440"
-	"github.com/drydock-dev/drydock/pkg/pep508"
 	"github.com/drydock-dev/drydock/pkg/report"
+	"github.com/drydock-dev/drydock/services/planner/manifest"
 )
 
 // updatedDir holds the changed manifests.
@@ -31,14 +29,15 @@ const ledgerName = ".drydock-updated.json"
 // WriteFiles writes the files of `drydock plan --out-dir` (docs/formats.md) and returns their names relative to dir,
 // sorted: the plan as JSON, plan.md, the requirements files of the urgent phases and of all, and under
 // updated/ each manifest that changes. inv is the plan's inventory and ev holds the manifests it was read
-// from. dir is made when missing. All files are written whole or none is: they are put aside first and
-// renamed at the end, and nothing is left behind on an error.
-func WriteFiles(ctx context.Context, dir string, p *report.Plan, inv *inventory.Inventory, ev evidence.Store) ([]string, error) {
+// from; more are formats beside requirements files that it may write. dir is made when missing. What is written
+// was read again and verified before (services/planner/manifest). All files are written whole or none is: they
+// are put aside first and renamed at the end, and nothing is left behind on an error.
+func WriteFiles(ctx context.Context, dir string, p *report.Plan, inv *inventory.Inventory, ev evidence.Store, more ...manifest.Format) ([]string, error) {
 	files, err := render(p, inv)
 	if err != nil {
 		return nil, err
 	}
-	changed, err := manifests(ctx, p, inv, ev)
+	changed, err := manifests(ctx, p, inv, ev, manifest.Formats(more...))
 	if err != nil {
 		return nil, err
 	}
@@ -82,73 +81,6 @@ func render(p *report.Plan, inv *inventory.Inventory) (map[string][]byte, error)
 		files["requirements_high_priority_"+stamp+".txt"] = requirements(p, inv, "High priority requirements", urgentPhases)
 	}
 	return files, nil
-}
-
-// manifests writes the changed manifests back, by their name below the output directory.
-func manifests(ctx context.Context, p *report.Plan, inv *inventory.Inventory, ev evidence.Store) (map[string][]byte, error) {
-	own := map[[2]string]bool{} // file and package: the file names the package itself
-	for _, q := range inv.Packages {
-		own[[2]string{q.Source, q.Package}] = true
-	}
-	paths := map[string]bool{}
-	for _, f := range inv.Files {
-		paths[f.Path] = true
-	}
-	var all, here []report.Update
-	for _, ph := range p.Phases {
-		for _, u := range ph.Updates {
-			all = append(all, u)
-			if paths[u.Source] {
-				here = append(here, u)
-			}
-		}
-	}
-	out := map[string][]byte{}
-	did := map[moveKey]bool{}
-	t := pep508.Environment{Python: p.Inputs.Python, Platform: p.Inputs.Platform}
-	for _, f := range inv.Files {
-		moves := movesFor(f.Path, all, own)
-		if len(moves) == 0 {
-			continue
-		}
-		if f.Size > maxManifest {
-			return nil, fmt.Errorf("write %s back: %d bytes are more than %d", f.Path, f.Size, maxManifest)
-		}
-		if !filepath.IsLocal(filepath.FromSlash(f.Path)) {
-			return nil, fmt.Errorf("write %q back: its path leads out of the application", printable(f.Path))
-		}
-		old, err := ev.Get(ctx, f.Digest)
-		if err != nil {
-			return nil, fmt.Errorf("write %s back: read what it was: %w", f.Path, err)
-		}
-		text := rewrite(old, moves, t, func(u report.Update) { mark(did, all, u) })
-		if string(text) != string(old) {
-			out[path.Join(updatedDir, f.Path)] = text
-		}
-	}
-	return out, checkMoves(here, did)
-}
-
-// movesFor are the updates that may change a file: its own, and those of packages it pins for others without
-// requiring them, as a constraints file does.
-func movesFor(file string, all []report.Update, own map[[2]string]bool) map[string][]report.Update {
-	moves := map[string][]report.Update{}
-	for _, u := range all {
-		if u.Source == file || !own[[2]string{file, u.Package}] {
-			name := pep440.Normalize(u.Package)
-			moves[name] = append(moves[name], u)
-		}
-	}
-	return moves
-}
-
-// mark notes that a move was made, wherever the package is required: a constraint moves it for all.
-func mark(did map[moveKey]bool, all []report.Update, u report.Update) {
-	for _, v := range all {
-		if v.Package == u.Package && v.To == u.To && sameVersion(v.From, u.From) {
-			did[moveKey{v.Package, v.From, v.Source}] = true
-		}
-	}
 }
 
 // writeAll puts every file aside in a folder of its own beside its place, then renames them all. A full disk

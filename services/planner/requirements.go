@@ -10,28 +10,32 @@ import (
 	"github.com/drydock-dev/drydock/pkg/pep508"
 	"github.com/drydock-dev/drydock/pkg/policy"
 	"github.com/drydock-dev/drydock/pkg/report"
+	"github.com/drydock-dev/drydock/services/planner/manifest"
 )
 
 // requirements renders one installable file: everything the application requires, with the updates of the
 // phases given. All sources are put into one; where they contradict each other the first one counts (the
 // shallowest requirements.txt, then by path) and the other stands in a comment.
 func requirements(p *report.Plan, inv *inventory.Inventory, what string, use func(report.Phase) bool) []byte {
-	moved := map[moveKey]report.Update{}
+	var used []report.Phase
 	var names []string
 	for _, ph := range p.Phases {
-		if !use(ph) {
-			continue
+		if use(ph) {
+			used, names = append(used, ph), append(names, ph.Phase)
 		}
-		names = append(names, ph.Phase)
-		for _, u := range ph.Updates {
-			moved[moveKey{u.Package, u.From, u.Source}] = u
-		}
+	}
+	moved := map[moveKey]report.Update{}
+	for _, u := range composed(used, inv) {
+		moved[moveKey{u.Package, u.From, u.Source}] = u
 	}
 	var b strings.Builder
 	fmt.Fprintf(&b, "# %s of %s: %s\n", what, p.Application, phaseList(names))
 	fmt.Fprintf(&b, "# Written by drydock for plan %s\n", p.Plan)
 	if p.Resolution != "joint" {
 		fmt.Fprintf(&b, "# Resolution %s: not proved to install together.\n", p.Resolution)
+	}
+	for _, line := range apart(manifest.Environments(inv, environment(p))) {
+		b.WriteString(line + "\n")
 	}
 	if slices.ContainsFunc(inv.Packages, func(q inventory.Package) bool { return len(q.Hashes) > 0 }) {
 		b.WriteString("# Install with --require-hashes.\n")
@@ -43,11 +47,36 @@ func requirements(p *report.Plan, inv *inventory.Inventory, what string, use fun
 		b.WriteString(line + "\n")
 	}
 	b.WriteString("\n")
-	target := pep508.Environment{Python: p.Inputs.Python, Platform: p.Inputs.Platform}
-	for _, line := range requirementLines(inv, moved, target) {
+	for _, line := range requirementLines(inv, moved, environment(p)) {
 		b.WriteString(line + "\n")
 	}
 	return []byte(b.String())
+}
+
+// apart says what one file of several environments is worth: each is resolved by itself.
+func apart(all []manifest.Environment) []string {
+	all = slices.DeleteFunc(all, func(e manifest.Environment) bool {
+		return !slices.ContainsFunc(e.Scopes, func(s string) bool { return strings.HasPrefix(s, "repository:") })
+	})
+	if len(all) < 2 {
+		return nil
+	}
+	names := make([]string, len(all))
+	var conflicts []string
+	for i, e := range all {
+		names[i] = printable(e.Name)
+		for _, c := range e.Conflicts {
+			if line := "# " + printable(c); !slices.Contains(conflicts, line) {
+				conflicts = append(conflicts, line)
+			}
+		}
+	}
+	shown := names[:min(len(names), maxTold)]
+	text := strings.Join(shown, ", ")
+	if len(shown) < len(names) {
+		text += fmt.Sprintf(" and %d more", len(names)-len(shown))
+	}
+	return append([]string{fmt.Sprintf("# Put together from %d environments (%s), each planned by itself: not proved to install together.", len(names), text)}, conflicts...)
 }
 
 // constraintFiles are the files that pin what others require and require nothing themselves: without them an
@@ -55,7 +84,7 @@ func requirements(p *report.Plan, inv *inventory.Inventory, what string, use fun
 func constraintFiles(inv *inventory.Inventory) []string {
 	var out []string
 	for _, file := range inv.Files {
-		source := slices.ContainsFunc(inv.Sources, func(s inventory.Source) bool { return s.Path == file.Path })
+		source := file.Kind != "" && file.Kind != inventory.Constraints || slices.ContainsFunc(inv.Sources, func(s inventory.Source) bool { return s.Path == file.Path })
 		unread := slices.ContainsFunc(inv.Incomplete, func(i inventory.Incomplete) bool { return i.Source == file.Path && i.Line == 0 })
 		if !source && !unread {
 			out = append(out, file.Path)
@@ -136,7 +165,50 @@ func requirementLines(inv *inventory.Inventory, moved map[moveKey]report.Update,
 			out = append(out, text)
 		}
 	}
+	for _, u := range addedPins(inv, moved, repository) {
+		switch scope := scopeOf(inv, u.Source); {
+		case hashed[scope] != hashed[primary]:
+			out = append(out, fmt.Sprintf("# left out: %s of %s, because hashes stand in some sources and not in others", printable(u.Package), printable(u.Source)))
+		case taken[u.Package+";"] != "":
+			if !strings.HasPrefix(taken[u.Package+";"], u.Package+"=="+u.To) {
+				out = append(out, fmt.Sprintf("# left out: %s==%s of %s, another stands above", printable(u.Package), printable(u.To), printable(u.Source)))
+			}
+		default:
+			p := inventory.Package{Package: u.Package, Pin: inventory.Exact}
+			if !hashed[scope] {
+				u.Hashes = nil
+			}
+			taken[u.Package+";"] = requirement(p, u.To, u.Hashes)
+			out = append(out, taken[u.Package+";"])
+			if len(u.Through) > 0 {
+				out = append(out, "    # via "+printable(strings.Join(u.Through, ", ")))
+			}
+		}
+	}
 	return out
+}
+
+// addedPins are the updates that add a pin, sorted; where the application is a repository, of it only.
+func addedPins(inv *inventory.Inventory, moved map[moveKey]report.Update, repository bool) []report.Update {
+	var out []report.Update
+	for k, u := range moved {
+		if k.from == "" && (!repository || !strings.HasPrefix(scopeOf(inv, u.Source), "environment:")) {
+			out = append(out, u)
+		}
+	}
+	slices.SortFunc(out, func(a, b report.Update) int {
+		return cmp.Or(cmp.Compare(a.Package, b.Package), cmp.Compare(a.Source, b.Source))
+	})
+	return out
+}
+
+func scopeOf(inv *inventory.Inventory, source string) string {
+	for _, p := range inv.Packages {
+		if p.Source == source {
+			return p.Scope
+		}
+	}
+	return "repository:" + source
 }
 
 // installed tells what is found in a live environment from what a manifest asks for.

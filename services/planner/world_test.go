@@ -222,12 +222,12 @@ func (w *world) inventoryOf(files map[string]string) *inventory.Inventory {
 			continue
 		}
 		inv.Sources = append(inv.Sources, inventory.Source{Path: path, Kind: "requirements", Ecosystem: pypi})
-		for _, block := range logicalLines([]byte(text)) {
-			m := testLine.FindStringSubmatch(string(block))
+		for _, block := range testBlock.FindAllString(text, -1) {
+			m := testLine.FindStringSubmatch(block)
 			if m == nil {
 				continue
 			}
-			p := inventory.Package{Package: pep440.Normalize(m[1]), Ecosystem: pypi, Version: m[4], Source: path, Line: 1 + strings.Count(text[:strings.Index(text, string(block))], "\n"),
+			p := inventory.Package{Package: pep440.Normalize(m[1]), Ecosystem: pypi, Version: m[4], Source: path, Line: 1 + strings.Count(text[:strings.Index(text, block)], "\n"),
 				Marker: strings.TrimSpace(m[6]), Pin: inventory.None, Specifier: cmp.Or(m[3]+m[4], m[5]), Direct: true, Scope: "repository:" + path}
 			if m[2] != "" {
 				p.Extras = strings.Split(m[2], ",")
@@ -237,8 +237,8 @@ func (w *world) inventoryOf(files map[string]string) *inventory.Inventory {
 			} else if m[5] != "" {
 				p.Pin = inventory.Ranged
 			}
-			for _, h := range hashForm.FindAllStringSubmatch(string(block), -1) {
-				p.Hashes = append(p.Hashes, h[2])
+			for _, h := range testHash.FindAllStringSubmatch(block, -1) {
+				p.Hashes = append(p.Hashes, h[1])
 			}
 			inv.Packages = append(inv.Packages, p)
 		}

@@ -1,0 +1,100 @@
+package planner
+
+import (
+	"context"
+	"fmt"
+	"path"
+	"path/filepath"
+
+	"github.com/drydock-dev/drydock/pkg/evidence"
+	"github.com/drydock-dev/drydock/pkg/inventory"
+	"github.com/drydock-dev/drydock/pkg/pep440"
+	"github.com/drydock-dev/drydock/pkg/pep508"
+	"github.com/drydock-dev/drydock/pkg/report"
+	"github.com/drydock-dev/drydock/services/planner/manifest"
+)
+
+// manifests writes the changed manifests back, with the updates of all phases, by their name below the output
+// directory. A file whose text is not kept because it holds a secret is not written, nor is one whose path two targets
+// of the application have for different texts.
+func manifests(ctx context.Context, p *report.Plan, inv *inventory.Inventory, ev evidence.Store, formats []manifest.Format) (map[string][]byte, error) {
+	set := manifest.Set{Files: map[string][]byte{}, Inventory: inv, Updates: composed(p.Phases, inv), Env: environment(p)}
+	digests := map[string]evidence.Digest{}
+	twice := map[string]bool{}
+	for _, f := range inv.Files {
+		twice[f.Path] = twice[f.Path] || digests[f.Path] != "" && digests[f.Path] != f.Digest
+		digests[f.Path] = f.Digest
+	}
+	for _, f := range manifest.Touched(inv, set.Updates) {
+		if twice[f.Path] {
+			continue
+		}
+		if f.Size > maxManifest {
+			return nil, fmt.Errorf("write %s back: %d bytes are more than %d", f.Path, f.Size, maxManifest)
+		}
+		if !filepath.IsLocal(filepath.FromSlash(f.Path)) {
+			return nil, fmt.Errorf("write %q back: its path leads out of the application", printable(f.Path))
+		}
+		text, err := ev.Get(ctx, f.Digest)
+		if err != nil {
+			return nil, fmt.Errorf("write %s back: read what it was: %w", f.Path, err)
+		}
+		set.Files[f.Path] = text
+	}
+	changed, err := manifest.Rewrite(ctx, set, formats)
+	if err != nil {
+		return nil, err
+	}
+	out := map[string][]byte{}
+	for name, text := range changed {
+		out[path.Join(updatedDir, name)] = text
+	}
+	return out, nil
+}
+
+// environment is the target of a plan.
+func environment(p *report.Plan) pep508.Environment {
+	return pep508.Environment{Python: p.Inputs.Python, Platform: p.Inputs.Platform}
+}
+
+// composed are the updates of phases that build on one another, each from where the application stands: what one
+// phase moves to 2.2.5 and the next from there to 2.3.3 is one update to 2.3.3.
+func composed(phases []report.Phase, inv *inventory.Inventory) []report.Update {
+	pinned := map[moveKey]bool{}
+	for _, p := range inv.Packages {
+		pinned[moveKey{p.Package, p.Version, p.Source}] = true
+	}
+	var out []report.Update
+	type place struct{ pkg, source string }
+	at := map[place][]int{}
+	for _, ph := range phases {
+		for _, u := range ph.Updates {
+			k := place{u.Package, u.Source}
+			i := -1
+			for _, j := range at[k] {
+				next := u.From != "" && !pinned[moveKey{u.Package, u.From, u.Source}] && sameRelease(u.From, out[j].To)
+				if u.From == out[j].From || next {
+					i = j
+				}
+			}
+			if i < 0 {
+				at[k] = append(at[k], len(out))
+				out = append(out, u)
+				continue
+			}
+			u.From = out[i].From
+			if len(u.Through) == 0 {
+				u.Through = out[i].Through
+			}
+			out[i] = u
+		}
+	}
+	return out
+}
+
+// sameRelease compares as written first: an arbitrary version (===) has no order.
+func sameRelease(a, b string) bool {
+	va, erra := pep440.Parse(a)
+	vb, errb := pep440.Parse(b)
+	return a == b || erra == nil && errb == nil && va.Equal(vb)
+}

@@ -1,0 +1,50 @@
+package planner
+
+import (
+	"regexp"
+	"testing"
+
+	"github.com/drydock-dev/drydock/pkg/report"
+)
+
+// testBlock is a line with those that continue it, testHash one of its hashes.
+var (
+	testBlock = regexp.MustCompile(`(?:[^\n]*\\\r?\n)*[^\n]*\n?`)
+	testHash  = regexp.MustCompile(`--hash=([a-z0-9]+:[0-9a-f]+)`)
+)
+
+func TestConstraintsFileMoves(t *testing.T) {
+	w := paymentsWorld(t, Config{})
+	inv := w.inventoryOf(map[string]string{"requirements.txt": "-c constraints.txt\nflask\nlib==1.0\n", "constraints.txt": "flask==2.2.2 # shared\nlib==1.0\n"})
+	for i := range inv.Packages {
+		if inv.Packages[i].Package == "flask" {
+			inv.Packages[i].Version, inv.Packages[i].Pin = "2.2.2", "exact"
+		}
+	}
+	w.plan(w.scanInventory(inv))
+	dir := t.TempDir()
+	w.write(dir)
+	if got := text(t, dir, "updated", "constraints.txt"); got != "flask==2.2.5 # shared\nlib==1.1\n" {
+		t.Errorf("constraints.txt:\n%s", got)
+	}
+	if got := text(t, dir, "updated", "requirements.txt"); got != "-c constraints.txt\nflask\nlib==1.1\n" {
+		t.Errorf("requirements.txt:\n%s", got)
+	}
+}
+
+// A constraint moves only within what the requirement it pins allows.
+func TestConstraintWithinItsRequirement(t *testing.T) {
+	for specifier, want := range map[string]string{">=2,<2.3": "framework flask 2.2.2>2.2.5", ">=2,<2.2.4": "", "": "framework flask 2.2.2>2.2.5"} {
+		w := paymentsWorld(t, Config{})
+		inv := w.inventoryOf(map[string]string{"requirements.txt": "flask" + specifier + "\n", "constraints.txt": "flask==2.2.2\n"})
+		inv.Packages[0].Version, inv.Packages[0].Pin = "2.2.2", "exact"
+		w.plan(w.scanInventory(inv))
+		p := w.document()
+		if got := moves(p); got != want {
+			t.Errorf("flask%s: %s", specifier, got)
+		}
+		if o := outcome(t, p, "CVE-F"); want == "" && (o.Outcome != report.Blocked || o.Chain[0] != "requirements.txt requires flask>=2,<2.2.4") {
+			t.Errorf("%+v", o)
+		}
+	}
+}
