@@ -4,6 +4,7 @@ import (
 	"archive/tar"
 	"bytes"
 	"compress/gzip"
+	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -253,8 +254,22 @@ func TestFilesAreRetriedAndGuarded(t *testing.T) {
 		_, _ = w.Write(good)
 	}
 	p, f := s.sell(t, s.client(), offered{Filename: wheelName, Hashes: hashed(good), Size: len(good)}, good)
-	if _, err := NewClient(Config{URL: s.root + "/simple/", Netrc: "-"}).Metadata(t.Context(), p, f); err != nil || n != 3 {
+	var seen []error
+	guard := func(ctx context.Context, do func(context.Context) error) error {
+		err := do(ctx)
+		seen = append(seen, err)
+		return err
+	}
+	c := NewClient(Config{URL: s.root + "/simple/", Netrc: "-", Guard: guard})
+	if _, err := c.Metadata(t.Context(), p, f); err != nil || n != 3 {
 		t.Errorf("%d tries: %v", n, err)
+	}
+	if len(seen) != 3 || !errors.Is(seen[0], ErrUnreachable) || seen[2] != nil {
+		t.Errorf("the guard saw %v", seen)
+	}
+	seen, f.Hashes = nil, hashed(nil)
+	if _, err := c.Metadata(t.Context(), p, f); !errors.Is(err, ErrMismatch) || len(seen) != 1 || seen[0] != nil {
+		t.Errorf("another file counts against the index: %v, %v", err, seen)
 	}
 }
 

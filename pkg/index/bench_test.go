@@ -47,6 +47,35 @@ func BenchmarkParsePage(b *testing.B) {
 	}
 }
 
+// BenchmarkUnchanged is what it takes to see that 30 pages on disk are what they were.
+func BenchmarkUnchanged(b *testing.B) {
+	dir := b.TempDir()
+	cfg := Config{URL: "http://127.0.0.1:9/simple/", CacheDir: dir, Netrc: "-"}
+	c := NewClient(cfg)
+	p, err := parsePage("botocore", bigPage(b), &url.URL{})
+	if err != nil {
+		b.Fatal(err)
+	}
+	body, err := p.seal()
+	if err != nil {
+		b.Fatal(err)
+	}
+	var names []string
+	for i := range 30 {
+		name := fmt.Sprintf("package-%d", i)
+		c.disk.write(name, &entry{project: p, body: body, fetched: time.Now()})
+		names = append(names, name)
+	}
+	for b.Loop() {
+		c := NewClient(cfg) // nothing in memory
+		for _, name := range names {
+			if _, known := c.Digest(b.Context(), name); !known {
+				b.Fatal(name)
+			}
+		}
+	}
+}
+
 func BenchmarkSeal(b *testing.B) {
 	p, err := parsePage("botocore", bigPage(b), &url.URL{})
 	if err != nil {

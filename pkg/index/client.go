@@ -39,7 +39,7 @@ type Config struct {
 	// Guard runs each request, for a circuit breaker; nil runs it as it is. A package the index does not
 	// know is not a failure of the index and is not passed to it as one.
 	Guard func(ctx context.Context, do func(context.Context) error) error
-	// Transport is for tests; nil means http.DefaultTransport.
+	// Transport is for tests; nil means the web.
 	Transport http.RoundTripper
 	// Now is the clock of the cache; nil means time.Now.
 	Now func() time.Time
@@ -55,6 +55,8 @@ type Client struct {
 	disk disk
 	// facts is what files hold, by digest.
 	facts *facts
+	// whole are the hosts that don't take range requests.
+	whole sync.Map
 
 	mu     sync.Mutex
 	kept   map[string]*entry
@@ -93,7 +95,7 @@ func NewClient(cfg Config) *Client {
 		cfg.Now = time.Now
 	}
 	if cfg.Transport == nil {
-		cfg.Transport = http.DefaultTransport
+		cfg.Transport = web()
 	}
 	c := &Client{cfg: cfg, kept: map[string]*entry{}, flying: map[string]*flight{}}
 	c.root, c.auth, c.broken = parseURL(cfg.URL)
@@ -115,6 +117,18 @@ func (c *Client) URL() string {
 	}
 	return c.root.String()
 }
+
+// web is the transport of all clients: it keeps as many connections to a host as Prefetch uses at once, where the
+// default keeps two and would greet an index of HTTP/1.1 anew for nearly every page.
+var web = sync.OnceValue(func() http.RoundTripper {
+	t, ok := http.DefaultTransport.(*http.Transport)
+	if !ok {
+		return http.DefaultTransport
+	}
+	t = t.Clone()
+	t.MaxIdleConnsPerHost = 2 * defaultParallel
+	return t
+})
 
 // introduce says where a project was found.
 func (c *Client) introduce(p *Project) {

@@ -364,9 +364,12 @@ func FuzzPage(f *testing.F) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		again, err := parsePage("flask", body, &url.URL{})
-		if err != nil || len(again.Releases) != len(p.Releases) {
+		again, err := ReadDocument("flask", body)
+		if err != nil || len(again.Releases) != len(p.Releases) || again.Digest != p.Digest {
 			t.Fatalf("what was kept does not read: %v", err)
+		}
+		if body2, err := again.Document(); err != nil || string(body2) != string(body) {
+			t.Fatalf("what was kept reads as something else: %v\n%s\n%s", err, body, body2)
 		}
 	})
 }

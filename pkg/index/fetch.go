@@ -124,14 +124,14 @@ func (c *Client) once(ctx context.Context, what, name string, old *entry) (*entr
 	if err != nil {
 		return nil, &failure{what: what, kind: ErrUnreachable, cause: c.plain(err), again: !errors.Is(err, errRedirect)}
 	}
-	defer res.Body.Close()
+	defer drain(res.Body)
 	now := c.cfg.Now().UTC()
 	if res.StatusCode == http.StatusNotModified && old != nil {
 		p := *old.project
 		p.Fetched = now
 		body := old.body
 		if body == nil && c.disk.dir != "" { // it was in memory
-			if body, err = p.canonical(); err != nil {
+			if body, err = p.Document(); err != nil {
 				return nil, &failure{what: what, kind: ErrUnusable, cause: err}
 			}
 		}
@@ -188,4 +188,10 @@ func retryAfter(res *http.Response) time.Duration {
 		return 0
 	}
 	return min(time.Duration(seconds)*time.Second, maxRetryAfter)
+}
+
+// drain ends an answer, and leaves the connection usable where little of it is left.
+func drain(body io.ReadCloser) {
+	_, _ = io.CopyN(io.Discard, body, maxDrained)
+	_ = body.Close()
 }

@@ -106,7 +106,7 @@ func (c *Client) open(ctx context.Context, what string, u *url.URL, span string)
 		done()
 		return nil, nil, &failure{what: what, kind: ErrUnreachable, cause: c.plain(err), again: !errors.Is(err, errRedirect)}
 	}
-	finish := func() { res.Body.Close(); done() }
+	finish := func() { drain(res.Body); done() }
 	if err := judgeFile(what, res); err != nil {
 		finish()
 		return nil, nil, err

@@ -45,6 +45,8 @@ const (
 	// slowest is the rate in bytes a second below which a file's host counts as not answering, after the time one
 	// try has.
 	slowest = 64 << 10
+	// maxDrained is how much of an unwanted answer is read so that the connection can be used again.
+	maxDrained = 8 << 10
 	// partSize is how much of a large wheel is asked for at once: the list of files and METADATA of most.
 	partSize = 64 << 10
 	// maxParts is how many range requests one wheel may take: three, or four of an odd one.

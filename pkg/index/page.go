@@ -69,7 +69,7 @@ func assemble(name string, files []pageFile, base *url.URL) *Project {
 	})
 	p := &Project{Name: name, Releases: make([]Release, len(rs))}
 	for i, r := range rs {
-		slices.SortFunc(r.Files, func(a, b File) int { return cmp.Compare(a.Name, b.Name) })
+		slices.SortStableFunc(r.Files, func(a, b File) int { return cmp.Compare(a.Name, b.Name) })
 		p.Releases[i] = r.Release
 	}
 	return p
@@ -247,9 +247,10 @@ type writtenFile struct {
 	Metadata       any               `json:"core-metadata,omitempty"`
 }
 
-// canonical is what the digest of a project is taken of and what the cache keeps: what the index says of
-// each file, in order, and nothing of when or how it was fetched.
-func (p *Project) canonical() ([]byte, error) {
+// Document is what the Digest of a project is taken of, what the cache keeps and what can be kept as evidence: what
+// the index says of each file, in order, as a page of the simple API (PEP 691), and nothing of when, how or where it
+// was fetched.
+func (p *Project) Document() ([]byte, error) {
 	pg := written{Name: p.Name, Files: []writtenFile{}}
 	pg.Meta.Version = "1.1"
 	for _, r := range p.Releases {
@@ -272,8 +273,18 @@ func (p *Project) canonical() ([]byte, error) {
 	return json.Marshal(pg)
 }
 
+// ReadDocument is the project of which data is the Document. Index, Page and Fetched are not part of it.
+func ReadDocument(name string, data []byte) (*Project, error) {
+	p, err := parsePage(name, data, &url.URL{})
+	if err != nil {
+		return nil, fmt.Errorf("read what the index said of %s: %w", clip(name), err)
+	}
+	p.Digest = string(evidence.Of(data))
+	return p, nil
+}
+
 func (p *Project) seal() ([]byte, error) {
-	data, err := p.canonical()
+	data, err := p.Document()
 	if err != nil {
 		return nil, fmt.Errorf("write what the index says of %s: %w", p.Name, err)
 	}

@@ -22,17 +22,21 @@ func (c *Client) ofSdist(ctx context.Context, what string, f File) ([]byte, erro
 		return nil, err
 	}
 	defer s.Close()
-	in := bufio.NewReader(io.NewSectionReader(s, 0, s.size))
+	return sdistInfo(what, f.Name, s, s.size)
+}
+
+func sdistInfo(what, name string, r io.ReaderAt, size int64) ([]byte, error) {
+	in := bufio.NewReader(io.NewSectionReader(r, 0, size))
 	switch {
-	case strings.HasSuffix(f.Name, ".zip"):
-		return zipInfo(what, s, s.size)
-	case strings.HasSuffix(f.Name, ".tar.gz"), strings.HasSuffix(f.Name, ".tgz"):
+	case strings.HasSuffix(name, ".zip"):
+		return zipInfo(what, r, size)
+	case strings.HasSuffix(name, ".tar.gz"), strings.HasSuffix(name, ".tgz"):
 		z, err := gzip.NewReader(in)
 		if err != nil {
 			return nil, unreadable(what, "unpack it", err)
 		}
 		return tarInfo(what, z)
-	case strings.HasSuffix(f.Name, ".tar.bz2"):
+	case strings.HasSuffix(name, ".tar.bz2"):
 		return tarInfo(what, bzip2.NewReader(in))
 	}
 	return nil, unreadable(what, "", errors.New("source distributions of this kind are not read, only .tar.gz, .tar.bz2 and .zip"))
@@ -80,6 +84,6 @@ func tarInfo(what string, r io.Reader) ([]byte, error) {
 		if err != nil {
 			return nil, unreadable(what, "unpack its PKG-INFO", err)
 		}
-		return data, looksRight(what, data)
+		return checked(what, data)
 	}
 }

@@ -16,11 +16,13 @@ import (
 
 // ofWheel reads METADATA out of a wheel (PEP 427).
 func (c *Client) ofWheel(ctx context.Context, what, name string, f File) ([]byte, error) {
-	if f.Size == 0 || f.Size > maxSmall {
+	host := hostOf(f.URL)
+	if _, known := c.whole.Load(host); !known && (f.Size == 0 || f.Size > maxSmall) {
 		data, err := c.inParts(ctx, what, name, f)
 		if !errors.Is(err, errWhole) {
 			return data, err
 		}
+		c.whole.Store(host, true)
 	}
 	s, err := c.download(ctx, what, f, maxRead)
 	if err != nil {
@@ -28,6 +30,12 @@ func (c *Client) ofWheel(ctx context.Context, what, name string, f File) ([]byte
 	}
 	defer s.Close()
 	return wheelMetadata(what, name, s, s.size)
+}
+
+func hostOf(address string) string {
+	_, rest, _ := strings.Cut(address, "://")
+	host, _, _ := strings.Cut(rest, "/")
+	return host
 }
 
 // wheelMetadata finds the one METADATA file of a wheel.
@@ -74,7 +82,7 @@ func member(what string, entry *zip.File) ([]byte, error) {
 	if len(data) > maxMetadata {
 		return nil, unreadable(what, "", fmt.Errorf("its %s has more than %d MB", clip(entry.Name), maxMetadata>>20))
 	}
-	return data, looksRight(what, data)
+	return checked(what, data)
 }
 
 // unreadable says that a file's content can't be read, unless it was the index that failed meanwhile.
@@ -87,6 +95,14 @@ func unreadable(what, doing string, err error) error {
 		err = fmt.Errorf("%s: %w", doing, err)
 	}
 	return &failure{what: what, kind: ErrNoMetadata, cause: err}
+}
+
+// checked is data, if it looks right.
+func checked(what string, data []byte) ([]byte, error) {
+	if err := looksRight(what, data); err != nil {
+		return nil, err
+	}
+	return data, nil
 }
 
 // errWhole says that a file can't be had in parts.
