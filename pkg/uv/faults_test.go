@@ -16,6 +16,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -28,16 +29,23 @@ type scene struct {
 	t       *testing.T
 	tool    *Tool
 	tmp     string
+	up      chan struct{} // closed when the first program was started
+	mu      sync.Mutex
 	pids    []int
 	servers []string
 }
 
 func newScene(t *testing.T, tool *Tool) *scene {
-	s := &scene{t: t, tmp: t.TempDir()}
+	s := &scene{t: t, tmp: t.TempDir(), up: make(chan struct{})}
 	t.Setenv("TMPDIR", s.tmp)
 	watched := *tool
 	watched.started = func(cmd *exec.Cmd) {
+		s.mu.Lock()
+		defer s.mu.Unlock()
 		s.pids = append(s.pids, cmd.Process.Pid)
+		if len(s.pids) == 1 {
+			defer close(s.up)
+		}
 		if i := slices.Index(cmd.Args, "--default-index"); i >= 0 {
 			u, _ := url.Parse(cmd.Args[i+1])
 			s.servers = append(s.servers, u.Host)
@@ -265,6 +273,7 @@ func TestKilledMidRun(t *testing.T) {
 		offer := flasks()
 		offer.fail = func(string) error {
 			if n++; n == i+1 {
+				<-s.up
 				if err := syscall.Kill(s.pids[0], syscall.SIGKILL); err != nil {
 					t.Error(err)
 				}
