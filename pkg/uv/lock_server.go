@@ -57,7 +57,9 @@ func (s *lockServer) base() string { return "http://" + s.addr + "/" + s.token +
 
 // ServeHTTP answers TOKEN/simple/NAME/ and TOKEN/f/NAME/FILE.metadata, and nothing else.
 func (s *lockServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	s.served.Add(1)
+	if !s.enter() {
+		return
+	}
 	defer s.served.Done()
 	if r.Method == http.MethodConnect || r.URL.Host != "" && r.URL.Host != s.addr { // asked as a proxy
 		s.mu.Lock()
