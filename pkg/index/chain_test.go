@@ -173,3 +173,34 @@ func TestChainKnowsItsOwn(t *testing.T) {
 		t.Error("knows a path")
 	}
 }
+
+func TestRetryAfter(t *testing.T) {
+	for header, want := range map[string][2]time.Duration{
+		"": {0, 0}, "-1": {0, 0}, "2": {2 * time.Second, 2 * time.Second}, "999999999999": {maxRetryAfter, maxRetryAfter}, "soon": {0, 0},
+		time.Now().Add(time.Hour).UTC().Format(http.TimeFormat):  {maxRetryAfter, maxRetryAfter},
+		time.Now().Add(-time.Hour).UTC().Format(http.TimeFormat): {0, 0},
+	} {
+		if got := retryAfter(&http.Response{Header: http.Header{"Retry-After": {header}}}); got < want[0] || got > want[1] {
+			t.Errorf("%q: %s", header, got)
+		}
+	}
+}
+
+// What is kept in memory is bounded, and the page just read stays.
+func TestKeepIsBounded(t *testing.T) {
+	c := client("http://127.0.0.1:9/")
+	for i := range 100 {
+		c.keep(fmt.Sprint(i%60), &entry{size: maxKept / 10})
+		total := 0
+		for _, e := range c.kept {
+			total += e.size
+		}
+		if total > maxKept || total != c.size || c.kept[fmt.Sprint(i%60)] == nil {
+			t.Fatalf("%d bytes, %d counted", total, c.size)
+		}
+	}
+	c.keep("huge", &entry{size: 2 * maxKept})
+	if len(c.kept) != 1 || c.size != 2*maxKept {
+		t.Errorf("%d kept", len(c.kept))
+	}
+}

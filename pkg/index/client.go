@@ -34,7 +34,8 @@ type Config struct {
 	Timeout time.Duration
 	// Tries is how often a page is asked for before giving up; 0 means 3.
 	Tries int
-	// Netrc is a netrc file with credentials by host; empty means $NETRC, else ~/.netrc; "-" means none.
+	// Netrc is a netrc file with credentials by host, for the index and for other hosts that its files lie on or
+	// that it leads to; empty means $NETRC, else ~/.netrc; "-" means none.
 	Netrc string
 	// Guard runs each request, for a circuit breaker; nil runs it as it is. A package the index does not
 	// know is not a failure of the index and is not passed to it as one.
@@ -60,6 +61,7 @@ type Client struct {
 
 	mu     sync.Mutex
 	kept   map[string]*entry
+	size   int // of the pages kept
 	flying map[string]*flight
 	broken error // the configuration can't be used; every question is answered with it
 }
@@ -226,13 +228,29 @@ func (c *Client) fly(ctx context.Context, name string, f *flight) {
 	defer c.mu.Unlock()
 	if f.err = err; err == nil {
 		f.p, f.err = c.said(name, e)
-		if len(c.kept) >= maxKept {
-			clear(c.kept) // rare and cheap to fill again from disk
-		}
-		c.kept[name] = e
+		c.keep(name, e)
 	}
 	delete(c.flying, name)
 	close(f.done)
+}
+
+// keep keeps an answer in memory, and forgets others, whichever they are, where that is too much: they are cheap to
+// have again from disk.
+func (c *Client) keep(name string, e *entry) {
+	if old := c.kept[name]; old != nil {
+		c.size -= old.size
+	}
+	c.kept[name] = e
+	c.size += e.size
+	for other, o := range c.kept {
+		if c.size <= maxKept {
+			return
+		}
+		if other != name {
+			c.size -= o.size
+			delete(c.kept, other)
+		}
+	}
 }
 
 func (c *Client) fresh(fetched time.Time) bool {
@@ -270,7 +288,7 @@ func (c *Client) refresh(ctx context.Context, name string) (*entry, error) {
 
 // light is an entry as it stays in memory.
 func (e *entry) light() *entry {
-	e.body = nil
+	e.size, e.body = max(e.size, len(e.body), usualFile), nil
 	return e
 }
 

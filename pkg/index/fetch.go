@@ -20,6 +20,7 @@ const accept = "application/vnd.pypi.simple.v1+json"
 type entry struct {
 	project  *Project
 	body     []byte // its canonical form, on the way to the disk only
+	size     int    // of it
 	fetched  time.Time
 	etag     string
 	modified string
@@ -135,7 +136,7 @@ func (c *Client) once(ctx context.Context, what, name string, old *entry) (*entr
 				return nil, &failure{what: what, kind: ErrUnusable, cause: err}
 			}
 		}
-		return &entry{project: &p, body: body, fetched: now, etag: old.etag, modified: old.modified}, nil
+		return &entry{project: &p, body: body, size: old.size, fetched: now, etag: old.etag, modified: old.modified}, nil
 	}
 	if err := judge(what, res); err != nil {
 		return nil, err
@@ -183,11 +184,14 @@ func judge(what string, res *http.Response) error {
 }
 
 func retryAfter(res *http.Response) time.Duration {
-	seconds, err := strconv.Atoi(res.Header.Get("Retry-After"))
-	if err != nil || seconds < 0 {
-		return 0
+	after := res.Header.Get("Retry-After")
+	wait := time.Duration(0)
+	if seconds, err := strconv.Atoi(after); err == nil {
+		wait = time.Duration(min(seconds, int(maxRetryAfter/time.Second))) * time.Second
+	} else if at, err := http.ParseTime(after); err == nil {
+		wait = time.Until(at)
 	}
-	return min(time.Duration(seconds)*time.Second, maxRetryAfter)
+	return max(0, min(wait, maxRetryAfter))
 }
 
 // drain ends an answer, and leaves the connection usable where little of it is left.

@@ -117,7 +117,7 @@ func TestCredentialsGoNowhereElse(t *testing.T) {
 	}
 	for at, who := range map[string]string{
 		"https://index.example/files/a.whl": "ana:a", "https://files.example/files/b.whl": "bob:b", "https://cdn.example/files/c.whl": "nobody",
-		"https://index.example:8443/files/d.whl": "nobody", "http://files.example/files/e.whl": "",
+		"https://index.example:8443/files/d.whl": "nobody", "https://INDEX.example:443/files/f.whl": "ana:a", "http://files.example/files/e.whl": "",
 	} {
 		f := File{Name: wheelName, URL: at, Hashes: hashed(good)}
 		_ = c.Fetch(t.Context(), &Project{Name: "demo"}, f, &bytes.Buffer{})

@@ -21,8 +21,9 @@ const (
 	firstPause = 200 * time.Millisecond
 	// maxRetryAfter bounds what an index can ask us to wait.
 	maxRetryAfter = 5 * time.Second
-	// maxKept is how many parsed projects stay in memory; one has some 10 to 500 kB.
-	maxKept = 256
+	// maxKept bounds the pages that stay in memory, by their size as documents; read, they take some two times as
+	// much. The packages of a large application, with all they require, are some 500 pages of mostly 10 to 500 kB.
+	maxKept = 96 << 20
 	// defaultParallel is how many pages Prefetch asks for at once.
 	defaultParallel = 8
 	// usualFile is how many bytes of a page one file takes, for a first guess at how many there are.

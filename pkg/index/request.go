@@ -40,11 +40,17 @@ func (c *Client) authorize(req *http.Request) {
 	}
 }
 
-func (c *Client) own(u *url.URL) bool { return u.Scheme == c.root.Scheme && u.Host == c.root.Host }
+func (c *Client) own(u *url.URL) bool { return origin(u) == origin(c.root) }
+
+// origin is scheme, host and port, in one spelling (RFC 6454).
+func origin(u *url.URL) string {
+	port := cmp.Or(u.Port(), map[string]string{"http": "80", "https": "443"}[u.Scheme])
+	return u.Scheme + "://" + strings.ToLower(u.Hostname()) + ":" + port
+}
 
 // netrc finds the credentials of a host that is not the index's own; a "default" entry is not for those.
 func (c *Client) netrc(host string) *url.Userinfo {
-	if host == c.root.Hostname() {
+	if strings.EqualFold(host, c.root.Hostname()) {
 		return nil // another port or scheme of the same host is another server
 	}
 	return fromNetrc(netrcPath(c.cfg.Netrc), host, false)
@@ -63,7 +69,7 @@ func (c *Client) redirect(req *http.Request, via []*http.Request) error {
 	case req.URL.Scheme == "https":
 	case req.URL.Scheme != "http" || from.Scheme == "https":
 		return fmt.Errorf("%w: from https to %s", errRedirect, clip(req.URL.Scheme))
-	case req.URL.Host != via[0].URL.Host:
+	case origin(req.URL) != origin(via[0].URL):
 		return fmt.Errorf("%w: to another host (%s) without https", errRedirect, clip(req.URL.Host))
 	}
 	c.authorize(req)
