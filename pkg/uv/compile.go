@@ -25,6 +25,9 @@ func (t *Tool) Compile(ctx context.Context, p Problem) (Answer, error) {
 }
 
 func (t *Tool) compile(ctx context.Context, p Problem) (Answer, error) {
+	if err := t.same(); err != nil {
+		return Answer{}, err
+	}
 	if p.Offer == nil {
 		return Answer{}, fmt.Errorf("nothing is offered: %w", ErrInput)
 	}

@@ -101,7 +101,23 @@ func (l Locator) examine(ctx context.Context, path string) (*Tool, error) {
 		}
 		l.remember(c)
 	}
-	return &Tool{Path: path, Version: Version, Digest: "sha256:" + c.SHA256}, nil
+	return c.tool(), nil
+}
+
+func (c check) tool() *Tool {
+	return &Tool{Path: c.Path, Version: Version, Digest: "sha256:" + c.SHA256, seen: c}
+}
+
+// same says that the program is still the one that Find looked at: a server may hold a Tool for days.
+func (t *Tool) same() error {
+	if t.seen.Path == "" {
+		return nil
+	}
+	info, err := os.Stat(t.Path)
+	if err == nil && info.Size() == t.seen.Size && changed(info).Equal(t.seen.Changed) {
+		return nil
+	}
+	return fmt.Errorf("%w: %s is not the program that was found there: find it again", ErrVersion, t.Path)
 }
 
 // ask runs `path --version` and returns the version it tells.

@@ -122,7 +122,7 @@ func (l Locator) kept() *Tool {
 		l.say("passed over %s: its sha256 is not that of a uv %s for this machine", path, Version)
 		return nil
 	}
-	return &Tool{Path: path, Version: Version, Digest: "sha256:" + c.SHA256}
+	return c.tool()
 }
 
 func (l Locator) home() string { return filepath.Join(l.Dir, "uv-"+Version, programName()) }

@@ -233,6 +233,9 @@ func TestChangedProgram(t *testing.T) {
 	if err := os.WriteFile(tool.Path, evil, 0o755); err != nil {
 		t.Fatal(err)
 	}
+	if _, err := tool.Compile(t.Context(), Problem{}); !errors.Is(err, ErrVersion) || !strings.Contains(err.Error(), "find it again") {
+		t.Errorf("run though it changed: %v", err)
+	}
 	if _, err := l.Find(t.Context()); err != nil || s.fetched != 2 || !strings.Contains(h.String(), "its sha256 is not that of a uv 0.13.9") {
 		t.Errorf("%v, fetched %d times, said %s", err, s.fetched, h.String())
 	}

@@ -39,13 +39,14 @@ var (
 	ErrUnknown = errors.New("nobody offers this package")
 )
 
-// Tool is a uv that was looked at.
+// Tool is a uv that was looked at. Finding one again costs next to nothing: do so for each plan.
 type Tool struct {
 	Path    string // absolute
 	Version string
 	Digest  string // sha256:… of the program
 
 	lookup  []string        // folders searched for a Python
+	seen    check           // what Path was when Find looked
 	started func(*exec.Cmd) // for tests
 }
 
