@@ -79,6 +79,7 @@ func TestVersionOf(t *testing.T) {
 		"zope.interface-5.0-py3-none-any.whl": "5.0", "zope_interface-5.0.1-1-cp39-cp39-linux_x86_64.whl": "5.0.1",
 		"zope-interface-5.0.tar.gz": "5.0", "zope.interface-1.0-1.zip": "1.0.post1", "zope.interface-5.0a1.tar.bz2": "5.0a1",
 		"zope.interface-5.0.egg": "", "zope.interface.tar.gz": "", "other-5.0.tar.gz": "", "zope.interface-5.0-py3.whl": "", "": "",
+		"zope.interface-5.0-py3-none-any/../../x.whl": "", `zope.interface-5.0-py3-none-a\x.whl`: "", "zope.interface-5.0-py3-none-any\n.whl": "", "zope.interface-5.0-py3-none- .whl": "",
 	} {
 		v, ok := VersionOf("zope-interface", file)
 		if ok != (want != "") || ok && v.String() != want {
