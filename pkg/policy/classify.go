@@ -78,8 +78,8 @@ func (p *Policy) applies(r Rule, f Facts) (ok bool, why string) {
 		{r.Finding != nil, r.Finding != nil && *r.Finding == f.Finding, kindOfThing(f.Finding), kindOfThing(f.Finding)},
 		{r.Kind != "", string(r.Kind) == f.Kind || r.Kind == "vulnerability" && f.Kind == "malicious", "kind is " + f.Kind, "kind is not " + string(r.Kind)},
 		{r.Severity != "", atLeast(f.Severity, r.Severity), severityText(f.Severity), severityText(f.Severity) + ", below " + string(r.Severity)},
-		{r.KEV != nil, r.KEV != nil && f.KEV != nil && *f.KEV == *r.KEV, kevText(f.KEV), kevText(f.KEV)},
-		{r.EPSSAtLeast != nil, r.EPSSAtLeast != nil && f.EPSS != nil && *f.EPSS >= *r.EPSSAtLeast, epssText(f.EPSS), epssText(f.EPSS)},
+		{r.KEV != nil, r.KEV != nil && f.KEV != nil && *f.KEV == *r.KEV, KEVText(f.KEV), KEVText(f.KEV)},
+		{r.EPSSAtLeast != nil, r.EPSSAtLeast != nil && f.EPSS != nil && *f.EPSS >= *r.EPSSAtLeast, EPSSText(f.EPSS), EPSSText(f.EPSS)},
 		{r.List != "", p.OnList(r.List, f.Package), "on the list " + r.List, "not on the list " + r.List},
 		{len(r.Step) > 0, slices.Contains(r.Step, Step(f.Step)), f.Step + " update", "not such a step"},
 	} {
@@ -127,7 +127,8 @@ func severityText(s string) string {
 	return "severity " + s
 }
 
-func kevText(kev *bool) string {
+// KEVText says in words what is known of exploitation.
+func KEVText(kev *bool) string {
 	switch {
 	case kev == nil:
 		return "no list of known exploited vulnerabilities at hand"
@@ -137,7 +138,8 @@ func kevText(kev *bool) string {
 	return "not known to be exploited"
 }
 
-func epssText(epss *float64) string {
+// EPSSText says in words how likely exploitation is.
+func EPSSText(epss *float64) string {
 	if epss == nil {
 		return "no EPSS at hand"
 	}

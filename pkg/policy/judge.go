@@ -94,6 +94,6 @@ func (f Facts) String() string {
 	if f.Kind == "malicious" {
 		parts = append(parts, "malicious")
 	}
-	parts = append(parts, severityText(f.Severity), kevText(f.KEV), epssText(f.EPSS))
+	parts = append(parts, severityText(f.Severity), KEVText(f.KEV), EPSSText(f.EPSS))
 	return strings.Join(slices.DeleteFunc(parts, func(s string) bool { return s == "" }), ", ")
 }
