@@ -29,6 +29,7 @@ type Config struct {
 	NATS      NATSConfig       `yaml:"nats"`
 	Advisory  AdvisoryConfig   `yaml:"advisory"`
 	Index     IndexConfig      `yaml:"index"`
+	UV        UVConfig         `yaml:"uv"`
 	Gateway   gateway.Config   `yaml:"gateway"`
 	Scanner   scanner.Config   `yaml:"scanner"`
 	Planner   planner.Config   `yaml:"planner"`
@@ -47,6 +48,12 @@ type AdvisoryConfig struct {
 	Mirror string `yaml:"mirror"` // instead of OSV's public bucket
 	KEV    string `yaml:"kev"`    // file or URL of CISA's list of known exploited vulnerabilities
 	EPSS   string `yaml:"epss"`   // file or URL of the EPSS scores
+}
+
+// UVConfig is the resolver. Whoever controls the program decides what is planned; it runs without the network,
+// on files of Drydock's own making.
+type UVConfig struct {
+	Path string `yaml:"path"` // the program; default uv on PATH, else fetched once from the package index and held to a digest
 }
 
 // IndexConfig says where packages come from. Whoever controls an index decides which versions exist.

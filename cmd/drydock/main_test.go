@@ -3,6 +3,7 @@ package main
 import (
 	"archive/zip"
 	"bytes"
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -17,6 +18,7 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"github.com/drydock-dev/drydock/pkg/uv/uvtest"
 	"github.com/drydock-dev/drydock/services/scanner"
 )
 
@@ -31,8 +33,15 @@ func TestMain(m *testing.M) {
 func TestScripts(t *testing.T) {
 	index := httptest.NewServer(http.HandlerFunc(serveIndex))
 	t.Cleanup(index.Close)
+	resolver := uvtest.Find()
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata",
+		Condition: func(name string) (bool, error) {
+			if name == "uv" {
+				return resolver != "", nil
+			}
+			return false, fmt.Errorf("unknown condition %q", name)
+		},
 		Setup: func(e *testscript.Env) error {
 			e.Setenv("HOME", filepath.Join(e.WorkDir, "home"))
 			e.Setenv("INDEX", index.URL+"/simple/")
@@ -40,6 +49,7 @@ func TestScripts(t *testing.T) {
 			e.Setenv("MIRROR", index.URL+"/mirror")
 			e.Setenv("PAGES", index.URL+"/pages") // a mirror that answers everything with a page
 			e.Setenv("ESC", "\x1b")
+			e.Setenv("DRYDOCK_UV", resolver)
 			return os.MkdirAll(filepath.Join(e.WorkDir, "home"), 0o700)
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
@@ -115,6 +125,11 @@ func serveIndex(w http.ResponseWriter, r *http.Request) {
 		_, _ = w.Write(archive())
 		return
 	}
+	if file, ok := strings.CutSuffix(strings.TrimPrefix(r.URL.Path, "/"), "-py3-none-any.whl.metadata"); ok {
+		name, version, _ := strings.Cut(file, "-")
+		_, _ = fmt.Fprintf(w, "Metadata-Version: 2.1\nName: %s\nVersion: %s\n", name, version)
+		return
+	}
 	versions, ok := map[string][]string{
 		"flask": {"2.2.2", "2.2.4", "2.2.5", "3.0.0"}, "jinja2": {"3.1.2", "3.1.9"}, "idna": {"3.4", "3.7"}, "evil": {"1.0", "2.0"}, "nofix": {"1.0", "1.1"},
 	}[strings.Trim(strings.TrimPrefix(r.URL.Path, "/simple/"), "/")]
@@ -128,13 +143,14 @@ func serveIndex(w http.ResponseWriter, r *http.Request) {
 		Hashes   map[string]string `json:"hashes"`
 		Uploaded string            `json:"upload-time"`
 		Size     int               `json:"size"`
+		Metadata bool              `json:"core-metadata"`
 	}
 	name := strings.Trim(strings.TrimPrefix(r.URL.Path, "/simple/"), "/")
 	doc := map[string]any{"meta": map[string]string{"api-version": "1.1"}, "name": name, "versions": versions}
 	var files []file
 	for _, v := range versions {
 		n := fmt.Sprintf("%s-%s-py3-none-any.whl", name, v)
-		files = append(files, file{n, "../../" + n, map[string]string{"sha256": strings.Repeat("0", 64)}, "2023-01-01T00:00:00Z", 1000})
+		files = append(files, file{n, "../../" + n, map[string]string{"sha256": fmt.Sprintf("%x", sha256.Sum256([]byte(n)))}, "2023-01-01T00:00:00Z", 1000, true})
 	}
 	doc["files"] = files
 	w.Header().Set("Content-Type", "application/vnd.pypi.simple.v1+json")

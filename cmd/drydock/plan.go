@@ -19,8 +19,8 @@ import (
 // planOptions are those of plan beside scan's.
 type planOptions struct {
 	scanOptions
-	policy, excludeNewer, now, python, outDir string
-	securityOnly                              bool
+	policy, excludeNewer, now, python, outDir, uv string
+	securityOnly, full                            bool
 }
 
 func planCommand(c *cli) *cobra.Command {
@@ -41,7 +41,9 @@ could not be determined.`,
 	o.flags(cmd)
 	f := cmd.Flags()
 	f.StringVar(&o.policy, "policy", "", "policy `FILE` laid over the built-in one (drydock policy show)")
-	f.BoolVar(&o.securityOnly, "security-only", true, "plan only updates that fix findings (the only kind so far)")
+	f.BoolVar(&o.securityOnly, "security-only", true, "plan only the updates that fix findings")
+	f.BoolVar(&o.full, "full", false, "plan the updates that fix nothing known, too, in the phases of their classes")
+	f.StringVar(&o.uv, "uv", "", "the resolver: uv `PROGRAM`; default uv on PATH, else fetched once from the package index")
 	f.StringVar(&o.excludeNewer, "exclude-newer", "", "pick no distribution published after `TIME` (RFC 3339 or YYYY-MM-DD)")
 	f.StringVar(&o.now, "now", "", "the clock of the plan, `TIME` (RFC 3339 or YYYY-MM-DD)")
 	f.StringVar(&o.python, "python", "", "target interpreter: `PATH|VERSION`; default what the application declares, else python3")
@@ -53,8 +55,8 @@ func (o *planOptions) prepare(path string) (q api.ScanRequest, err error) {
 	if err := o.check(); err != nil {
 		return q, err
 	}
-	if !o.securityOnly {
-		return q, usage("--security-only=false is not available yet; plans hold the updates that fix findings")
+	if o.full && o.securityOnly && o.changed("security-only") {
+		return q, usage("--full and --security-only exclude each other; give one of them")
 	}
 	if q, err = o.request(path); err != nil {
 		return q, err
@@ -66,6 +68,7 @@ func (o *planOptions) prepare(path string) (q api.ScanRequest, err error) {
 		}
 		q.Exclude = &t
 	}
+	q.Full = o.full || !o.securityOnly
 	q.Python, err = pythonVersion(o.python)
 	return q, err
 }
@@ -85,7 +88,7 @@ func (c *cli) plan(ctx context.Context, o *planOptions, path string) error {
 	if err != nil {
 		return err
 	}
-	how := oneShot{scan: &o.scanOptions, policy: o.policy, plans: true}
+	how := oneShot{scan: &o.scanOptions, policy: o.policy, uv: o.uv, plans: true}
 	if o.now != "" {
 		now, err := parseTime("--now", o.now)
 		if err != nil {

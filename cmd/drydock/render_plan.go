@@ -39,6 +39,9 @@ func renderPlan(p *page, plan *report.Plan, complete bool, now time.Time, files 
 	} else {
 		p.wrapped(plain, "  ", "resolution %s: proved to install together", plan.Resolution)
 	}
+	for _, n := range plan.Notes {
+		p.wrapped(yellow, "  ", "! %s", n)
+	}
 	for _, ph := range plan.Phases {
 		renderPhase(p, ph, now)
 	}
@@ -93,12 +96,26 @@ func renderPhase(p *page, ph report.Phase, now time.Time) {
 	var rows [][]cell
 	for _, u := range ph.Updates {
 		fixes := strings.Join(u.Fixes, " ")
-		if n := len(u.Fixes); n > 1 {
+		n := len(u.Fixes)
+		if n > 1 {
 			fixes = fmt.Sprintf("%s +%d", u.Fixes[0], n-1)
+		}
+		if n == 0 {
+			fixes = "-"
 		}
 		rows = append(rows, []cell{{"  " + u.Package, bold}, {cmp.Or(u.From, "added"), plain}, {u.To, green}, {u.Step, plain}, {fixes, plain}, {u.Source, dim}})
 	}
+	defer renderReasons(p, ph)
 	p.table([]column{{head: "  PACKAGE", shrink: true}, {head: "FROM", shrink: true}, {head: "TO", shrink: true}, {head: "STEP"}, {head: "FIXES", shrink: true}, {head: "WHERE", shrink: true, left: true}}, rows)
+}
+
+// renderReasons says why what fixes nothing moves: who needs it.
+func renderReasons(p *page, ph report.Phase) {
+	for _, u := range ph.Updates {
+		if len(u.Fixes) == 0 {
+			p.wrapped(dim, "    ", "  %s %s: %s", u.Package, u.To, u.Reason)
+		}
+	}
 }
 
 // until is a deadline for people: the time, and how far away it is.

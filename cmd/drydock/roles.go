@@ -65,6 +65,8 @@ type parts struct {
 	metrics   http.Handler
 	ready     func() error
 
+	engine *engine
+
 	scan    *scanner.Service
 	gateway *gateway.Service
 	stages  []worker.Stage
@@ -108,7 +110,7 @@ func (p *parts) addScanner() error {
 }
 
 func (p *parts) addPlanner() error {
-	s, err := planner.New(p.cfg.Planner, planner.Deps{Matcher: p.matcher, Policy: p.policy, Index: func(url string) index.Index { return p.index(url) }, Tool: p.tool})
+	s, err := planner.New(p.cfg.Planner, planner.Deps{Matcher: p.matcher, Policy: p.policy, Index: func(url string) index.Source { return p.index(url) }, Engine: p.engine.find, Tool: p.tool})
 	if err != nil {
 		return &exitError{report.ExitUsage, err}
 	}

@@ -59,6 +59,7 @@ type oneShot struct {
 	scan   *scanOptions
 	plans  bool
 	policy string
+	uv     string           // the resolver's program; empty: found or fetched
 	clock  func() time.Time // nil: the real one
 }
 

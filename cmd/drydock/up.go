@@ -24,8 +24,8 @@ import (
 
 // upOptions are those of up.
 type upOptions struct {
-	listen, nats, now string
-	roles             []string
+	listen, nats, now, uv string
+	roles                 []string
 }
 
 // drainTime bounds how long what is in hand may take after SIGTERM; what is not done by then is handed back
@@ -44,6 +44,7 @@ GET /livez, /readyz and /metrics; the API is under /v1, described by /v1/openapi
 	f := cmd.Flags()
 	f.StringVar(&o.listen, "listen", "", "`ADDRESS` of the API (default 127.0.0.1:7700; port 0 takes a free one)")
 	f.StringVar(&o.nats, "nats", "", "`URL` of an external NATS instead of the embedded log")
+	f.StringVar(&o.uv, "uv", "", "the resolver: uv `PROGRAM`; default uv on PATH, else fetched once from the package index")
 	f.StringSliceVar(&o.roles, "role", []string{"all"}, "`NAME,…` of what this process is: "+roleNames())
 	f.StringVar(&o.now, "now", "", "start the workers' clock at `TIME`: for demonstrations and tests")
 	_ = f.MarkHidden("now") // the option is defined two lines above
@@ -54,7 +55,7 @@ func (c *cli) up(ctx context.Context, o *upOptions) error {
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(100) // Go's default: this process stays
 	}
-	how := oneShot{}
+	how := oneShot{uv: o.uv}
 	if o.now != "" {
 		began, err := parseTime("--now", o.now)
 		if err != nil {

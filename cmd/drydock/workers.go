@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io/fs"
 	"log/slog"
+	"path/filepath"
 	"sync"
 	"time"
 
@@ -27,6 +28,10 @@ const (
 // parts makes what every process stands on.
 func (c *cli) parts(b bus.Bus, o oneShot) (*parts, error) {
 	p := &parts{cfg: c.cfg, bus: b, folds: worker.NewFolds(b), now: time.Now, log: c.logger(), tool: c.tool(), cache: c.cacheDir(), getenv: c.getenv}
+	p.engine = c.engine(cmp.Or(o.uv, c.cfg.UV.Path), p)
+	if p.cache != "" {
+		p.cfg.Planner.Answers = filepath.Join(p.cache, "answers")
+	}
 	if o.clock != nil {
 		p.now = o.clock
 	}

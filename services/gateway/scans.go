@@ -37,7 +37,7 @@ func (s *Service) RequestScan(ctx context.Context, q api.ScanRequest) (_ *api.Sc
 	}
 	request := events.ScanRequested{Application: id.Application, Target: id.Target, Given: q.Given, Environment: q.Environment,
 		Engine: q.Engine, CrossCheck: q.CrossCheck, Outdated: q.Outdated, IndexURL: q.IndexURL,
-		PlanOptions: events.PlanOptions{ExcludeNewer: q.Exclude, Python: q.Python}}
+		PlanOptions: events.PlanOptions{ExcludeNewer: q.Exclude, Python: q.Python, Full: q.Full, IndexURL: q.IndexURL}}
 	var asked events.Event
 	repeated := false
 	last, err := s.deps.Decide(ctx, id.Application, func(st *events.State, _ *events.OrgState) ([]events.Event, error) {

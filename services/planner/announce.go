@@ -71,6 +71,9 @@ func openChange(s *events.State, in *situation, p phase, plan string) events.Cha
 			c.Opened = f.Detected
 		}
 	}
+	if c.Opened.IsZero() {
+		c.Opened = in.Now
+	}
 	slices.Sort(c.Findings)
 	c.Findings = slices.Compact(c.Findings)
 	return c
@@ -87,8 +90,14 @@ func tally(outcomes []report.Outcome) map[string]int {
 
 // retryAt is when to plan again because something outside did not answer; nil when everything did. The pause
 // doubles from plan to plan while that goes on.
-func retryAt(s *events.State, vs []verdict, now time.Time) *time.Time {
-	if !slices.ContainsFunc(vs, func(v verdict) bool { return v.answer.Unreachable || v.answer.Kept }) {
+func retryAt(s *events.State, d *made, now time.Time) *time.Time {
+	away := false
+	for _, a := range d.answers {
+		for _, f := range a.Fates {
+			away = away || f.Unreachable
+		}
+	}
+	if !away {
 		return nil
 	}
 	pause := firstRetry
@@ -97,4 +106,19 @@ func retryAt(s *events.State, vs []verdict, now time.Time) *time.Time {
 	}
 	at := now.Add(pause).UTC().Truncate(time.Second)
 	return &at
+}
+
+// revisitAt is when time alone changes the answer: a release is old enough. nil: never.
+func revisitAt(d *made, now time.Time) *time.Time {
+	var at *time.Time
+	for _, o := range d.plan.Outcomes {
+		if o.Until != nil && o.Until.After(now) {
+			at = earlier(at, o.Until)
+		}
+	}
+	if at == nil {
+		return nil
+	}
+	whole := wholeSecond(at.UTC())
+	return &whole
 }

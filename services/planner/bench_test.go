@@ -6,7 +6,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/drydock-dev/drydock/pkg/advisory"
 	"github.com/drydock-dev/drydock/pkg/index"
 )
 
@@ -37,7 +36,7 @@ func BenchmarkPlan(b *testing.B) {
 		}
 		pages[name] = p
 	}
-	w.service.resolver = perPackage{matcher: func() advisory.Matcher { return w.advisories }, index: func() index.Index { return warm(pages) }}
+	w.service.deps.Index = func(string) index.Source { return warm{w.shelf, pages} }
 	e := w.scan(map[string]string{"requirements.txt": text.String()})
 	b.ReportAllocs()
 	for b.Loop() {
@@ -49,6 +48,11 @@ func BenchmarkPlan(b *testing.B) {
 }
 
 // warm is an index whose pages are all in memory.
-type warm map[string]*index.Project
+type warm struct {
+	*shelf
+	pages map[string]*index.Project
+}
 
-func (w warm) Project(_ context.Context, name string) (*index.Project, error) { return w[name], nil }
+func (w warm) Project(_ context.Context, name string) (*index.Project, error) {
+	return w.pages[name], nil
+}

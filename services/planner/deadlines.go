@@ -12,8 +12,11 @@ import (
 	"github.com/drydock-dev/drydock/pkg/worker"
 )
 
-// retryKey is the timer that plans again after the index did not answer; every other key is a change.
-const retryKey = "retry"
+// Timers that plan again; every other key is a change.
+const (
+	retryKey   = "retry"   // the index did not answer
+	revisitKey = "revisit" // time alone changes the answer
+)
 
 // breach stands for the deadline itself among the warnings.
 const breach = 100
@@ -35,6 +38,9 @@ func (s *Service) timers(st *events.State) []bus.Timer {
 	}
 	if st.Plan != nil && st.Plan.Retry != nil {
 		add(retryKey, *st.Plan.Retry)
+	}
+	if st.Plan != nil && st.Plan.Revisit != nil {
+		add(revisitKey, *st.Plan.Revisit)
 	}
 	return out
 }
@@ -82,8 +88,12 @@ func lastDue(c events.Change, warnAt []int, now time.Time) (percent int, ok bool
 
 // onDue answers a timer. It may come early, late, twice, or for a change that ended: the state decides.
 func (s *Service) onDue(ctx context.Context, d bus.Due, f worker.Facts) ([]events.Event, error) {
-	if d.Key == retryKey {
-		return s.retry(ctx, d, f)
+	switch {
+	case f.App.Plan == nil:
+	case d.Key == retryKey:
+		return s.again(ctx, d, f.App.Plan.Retry, f)
+	case d.Key == revisitKey:
+		return s.again(ctx, d, f.App.Plan.Revisit, f)
 	}
 	c, ok := f.App.Changes[d.Key]
 	if !ok {
@@ -119,14 +129,14 @@ func early(d bus.Due, due, now time.Time) error {
 	return fmt.Errorf("timer %s of %s fired %s early", d.Key, d.App, due.Sub(now))
 }
 
-// retry plans again. When the index still does not answer the plan in force is said once more with the next
-// time to try, so that the waiting itself stands in the log.
-func (s *Service) retry(ctx context.Context, d bus.Due, f worker.Facts) ([]events.Event, error) {
-	if f.App.Plan == nil || f.App.Plan.Retry == nil {
+// again plans anew. When the answer is still the same the plan in force is said once more with the next time to
+// try, so that the waiting itself stands in the log.
+func (s *Service) again(ctx context.Context, d bus.Due, at *time.Time, f worker.Facts) ([]events.Event, error) {
+	if at == nil {
 		return nil, nil
 	}
-	if f.Now.Before(*f.App.Plan.Retry) {
-		return nil, early(d, *f.App.Plan.Retry, f.Now)
+	if f.Now.Before(*at) {
+		return nil, early(d, *at, f.Now)
 	}
 	return s.plan(ctx, f, true)
 }

@@ -3,6 +3,7 @@ package planner
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -32,31 +33,86 @@ func keyOf(o report.Outcome) outcomeKey {
 type verdict struct {
 	report.Outcome
 	finding  finding
-	class    policy.ClassName
+	env      int // index of its environment; -1: none
+	moved    *move
 	deadline policy.Deadline
-	answer   answer
+	fate     fate
 }
 
-// subjects are the packages a resolver must answer for: those with a finding that an update could fix.
-func (in *situation) subjects() []subject {
-	var out []subject
-	for _, f := range in.Findings {
-		if o := f.settled(); o.Outcome == "" {
-			out = append(out, f.subject())
+// tasks are what a resolver must answer for: each environment with the packages that an update could free of
+// their findings.
+func (in *situation) tasks() []task {
+	out := make([]task, len(in.Envs))
+	for i, e := range in.Envs {
+		t := task{Hashed: e.Hashed, Floating: e.Floating, Wants: in.wants(i), Routine: in.Policy.RoutineCooldown(), Wishes: in.Wishes}
+		for _, r := range e.Floating {
+			t.Floats = append(t.Floats, r.String())
 		}
+		for _, p := range e.Pins {
+			tp := taskPin{Package: p.Package, Version: p.Version, Extras: p.Extras, Allowed: p.Allowed}
+			if e.Twice[p.Package] != nil {
+				tp.Stays = "it is pinned to several versions"
+			}
+			t.Pins = append(t.Pins, tp)
+		}
+		if in.Wishes.Full {
+			t.Updates = in.updateClasses(e)
+		}
+		out[i] = t
 	}
-	slices.SortFunc(out, func(a, b subject) int {
-		return cmp.Or(cmp.Compare(a.Package, b.Package), cmp.Compare(a.Version, b.Version), cmp.Compare(a.Within, b.Within), compareBool(a.Hashed, b.Hashed))
-	})
-	return slices.Compact(out)
+	return out
 }
 
-func (f finding) subject() subject {
-	return subject{Ecosystem: f.Ecosystem, Package: f.Package, Version: f.Version, Hashed: f.Hashed, Within: f.Within}
+// wants are the packages of an environment with findings to fix, each in the most urgent class among them and
+// with the shortest cooldown any of them allows.
+func (in *situation) wants(env int) []want {
+	found := map[string]want{}
+	for _, f := range in.Findings {
+		if in.envOf(f) != env || in.settled(f).Outcome != "" {
+			continue
+		}
+		facts := f.facts("")
+		class := in.Policy.Classify(facts).Class
+		cooldown, rule := in.Policy.CooldownFor(facts)
+		w, ok := found[f.Package]
+		if !ok {
+			w = want{Package: f.Package, Class: class, Cooldown: cooldown, Rule: rule}
+		}
+		if policy.Rank(class) < policy.Rank(w.Class) {
+			w.Class = class
+		}
+		if cooldown < w.Cooldown {
+			w.Cooldown, w.Rule = cooldown, rule
+		}
+		found[f.Package] = w
+	}
+	out := slices.Collect(maps.Values(found))
+	slices.SortFunc(out, func(a, b want) int {
+		return cmp.Or(cmp.Compare(policy.Rank(a.Class), policy.Rank(b.Class)), cmp.Compare(a.Package, b.Package))
+	})
+	return out
+}
+
+// updateClasses are the classes of updates that fix nothing known.
+func (in *situation) updateClasses(e environment) map[string]byStep {
+	out := map[string]byStep{}
+	for _, p := range e.Pins {
+		steps := byStep{}
+		for _, step := range []string{"patch", "minor", "major"} {
+			steps[step] = in.Policy.Classify(policy.Facts{Package: p.Package, Ecosystem: pypi, Step: step}).Class
+		}
+		out[p.Package] = steps
+	}
+	return out
+}
+
+// envOf is the environment a finding belongs to; -1: none.
+func (in *situation) envOf(f finding) int {
+	return slices.IndexFunc(in.Envs, func(e environment) bool { return slices.Contains(e.Scopes, f.Scope) })
 }
 
 // settled is the outcome of a finding whose answer no resolver can change; empty otherwise.
-func (f finding) settled() report.Outcome {
+func (in *situation) settled(f finding) report.Outcome {
 	o := report.Outcome{Package: f.Package, Version: f.Version, Source: f.Source, Vulnerability: f.Vulnerability}
 	set := func(outcome, format string, args ...any) report.Outcome {
 		o.Outcome, o.Detail = outcome, fmt.Sprintf(format, args...)
@@ -78,17 +134,26 @@ func (f finding) settled() report.Outcome {
 	case f.Pin != inventory.Exact:
 		return set(report.Unsupported, "required by a range: which version is installed can't be told from the text")
 	}
+	env := in.envOf(f)
+	if env < 0 {
+		return set(report.Unsupported, "stands in %s, which nothing installs as it is", printable(f.Source))
+	}
+	if lines := in.Envs[env].Twice[f.Package]; lines != nil {
+		o = set(report.Blocked, "pinned to several versions at once: nothing can be installed from it, so there is no version to move from")
+		o.Chain = lines
+	}
 	return o
 }
 
 // decide gives every finding exactly one outcome (I5), open ones first, then those that are gone.
-func decide(in *situation, res resolution) []verdict {
+func decide(in *situation, answers []solved) []verdict {
 	var out []verdict
 	for _, f := range in.Findings {
-		v := verdict{Outcome: f.settled(), finding: f}
+		v := verdict{Outcome: in.settled(f), finding: f, env: in.envOf(f)}
 		if v.Outcome.Outcome == "" {
-			v.answer = res.Answers[f.subject()]
-			v.Outcome = f.answered(v.Outcome, v.answer, in.Wishes)
+			v.fate = answers[v.env].Fates[f.Package]
+			v.moved = answers[v.env].first(f.Package, f.Version)
+			v.Outcome = f.answered(v.Outcome, v.fate, v.moved, in.Wishes)
 		}
 		if v.Outcome.Outcome == report.Planned {
 			in.urgency(&v)
@@ -128,13 +193,10 @@ func unique(vs []verdict) []verdict {
 // judged as it was then: news of the index alone never loosens one.
 func (in *situation) urgency(v *verdict) {
 	f := v.finding
-	facts := f.facts(v.answer.Step)
-	v.class = in.Policy.Classify(facts).Class
-	v.deadline = in.Policy.Deadline(facts, policy.Clocks{Detected: f.Detected, FixPublished: v.answer.To.Released})
+	v.deadline = in.Policy.Deadline(f.facts(v.moved.Step), policy.Clocks{Detected: f.Detected, FixPublished: v.moved.Released})
 	if old, ok := in.Told[keyOf(v.Outcome)]; ok && sameRule(old.DeadlineRule, v.deadline.Rule) {
 		v.deadline = policy.Tighten(policy.Deadline{At: *old.Deadline, Rule: old.DeadlineRule}, v.deadline)
 	}
-	v.Phase = string(v.class)
 	if !in.Provisional {
 		v.Outcome.Deadline, v.Outcome.DeadlineRule = &v.deadline.At, v.deadline.Rule
 	}
@@ -165,32 +227,43 @@ func sameRule(a, b string) bool {
 	return classA == classB && a[strings.LastIndexByte(a, '(')+1:] == b[strings.LastIndexByte(b, '(')+1:]
 }
 
-// answered turns the resolver's answer into the finding's outcome.
-func (f finding) answered(o report.Outcome, a answer, w wishes) report.Outcome {
+// answered turns what becomes of its package into the finding's outcome.
+func (f finding) answered(o report.Outcome, a fate, m *move, w wishes) report.Outcome {
 	switch {
-	case a.Unknown:
+	case m != nil:
+		o.Outcome, o.Detail = report.Planned, fmt.Sprintf("%s %s to %s, %s", f.Package, f.Version, m.To, m.inShort())
+	case a.Kind == fateUnknown:
 		o.Outcome, o.Detail = report.NoFixPublished, "the index does not know the package"
-	case a.Unreachable:
-		o.Outcome, o.Detail = report.OutcomeError, printable(a.Err.Error())
-	case a.Err != nil && strings.TrimSpace(f.Version) != "" && isVersionError(a.Err):
+	case a.Kind == fateVersion:
 		o.Outcome, o.Detail = report.Unsupported, fmt.Sprintf("version %s can't be ordered (PEP 440)", printable(f.Version))
-	case a.Err != nil:
-		o.Outcome, o.Detail = report.OutcomeError, printable(a.Err.Error())
-	case a.To != nil:
-		o.Outcome, o.Detail = report.Planned, fmt.Sprintf("%s %s to %s, the lowest version no advisory hits", f.Package, f.Version, a.To.Version)
-	case a.Labelled:
+	case a.Kind == fateBuild:
 		o.Outcome, o.Detail = report.Unsupported, fmt.Sprintf("the index does not offer builds with the label of %s", printable(f.Version))
+	case a.Kind == fateHeld:
+		o.Outcome, o.Detail = report.Unsupported, fmt.Sprintf("stays at %s: what it requires is unknown (%s)", printable(f.Version), printable(a.Detail))
+	case a.Kind == fateBlocked:
+		o.Outcome, o.Detail, o.Chain = report.Blocked, printable(a.Detail), a.Chain
+	case a.Kind == fateCooling:
+		o.Outcome, o.Detail, o.Until = report.CoolingDown, printable(a.Detail), a.Until
+		if a.Until == nil {
+			o.Detail += "; no date of publication is known"
+		} else {
+			o.Detail += "; planned again " + minute(*a.Until)
+		}
+	case a.Kind == fateNothing:
+		f.unfixed(&o, a.Rejected, w)
+	case a.Kind == fateFailed:
+		o.Outcome, o.Detail = report.OutcomeError, printable(a.Detail)
 	default:
-		f.unfixed(&o, a, w)
+		o.Outcome, o.Detail = report.OutcomeError, "no answer was made for it"
 	}
 	return o
 }
 
 // unfixed says why nothing can be picked: what fixes this finding and is held back (blocked), else what
 // there is instead of a fix.
-func (f finding) unfixed(o *report.Outcome, a answer, w wishes) {
+func (f finding) unfixed(o *report.Outcome, rejected []rejection, w wishes) {
 	var fixes []rejection
-	for _, r := range a.Rejected {
+	for _, r := range rejected {
 		if !slices.ContainsFunc(r.Hits, func(h advisory.Hit) bool { return sameVulnerability(f.Vulnerability, f.IDs, h) }) {
 			fixes = append(fixes, r)
 		}
@@ -201,11 +274,13 @@ func (f finding) unfixed(o *report.Outcome, a answer, w wishes) {
 		o.Chain = []string{fmt.Sprintf("%s %s requires Python %s, target is %s", f.Package, r.Version, printable(r.Requires), w.Target.Python)}
 		return
 	}
-	if r, ok := only(fixes, whyRange); ok {
-		o.Outcome = report.Blocked
-		o.Detail = fmt.Sprintf("%s %s fixes it", f.Package, r.Version)
-		o.Chain = []string{fmt.Sprintf("%s requires %s%s", printable(f.Source), f.Package, printable(f.Within))}
-		return
+	for _, why := range []why{whyWheel, whySource} {
+		if r, ok := only(fixes, why); ok {
+			o.Outcome = report.Blocked
+			o.Detail = fmt.Sprintf("%s %s fixes it", f.Package, r.Version)
+			o.Chain = []string{fmt.Sprintf("%s %s %s", f.Package, r.Version, r.tell(w.Target, false))}
+			return
+		}
 	}
 	if r, ok := only(fixes, whyHit); ok {
 		o.Outcome = report.Blocked
@@ -215,12 +290,12 @@ func (f finding) unfixed(o *report.Outcome, a answer, w wishes) {
 	}
 	o.Outcome = report.NoFixPublished
 	switch {
-	case len(a.Rejected) == 0:
+	case len(rejected) == 0:
 		o.Detail = fmt.Sprintf("%s is the newest release the index offers", f.Version)
 	case len(fixes) == 0:
-		o.Detail = fmt.Sprintf("all %s above %s are hit by it", count(len(a.Rejected), "release", "releases"), f.Version)
-		if len(a.Rejected) == 1 {
-			o.Detail = fmt.Sprintf("%s %s, the only release above, is hit by it", f.Package, a.Rejected[0].Version)
+		o.Detail = fmt.Sprintf("all %s above %s are hit by it", count(len(rejected), "release", "releases"), f.Version)
+		if len(rejected) == 1 {
+			o.Detail = fmt.Sprintf("%s %s, the only release above, is hit by it", f.Package, rejected[0].Version)
 		}
 	default:
 		o.Detail = tellAll(fixes, f.Package, w.Target)
@@ -235,14 +310,4 @@ func only(rs []rejection, w why) (rejection, bool) {
 		}
 	}
 	return rejection{}, false
-}
-
-func compareBool(a, b bool) int {
-	switch {
-	case a == b:
-		return 0
-	case a:
-		return 1
-	}
-	return -1
 }

@@ -1,9 +1,13 @@
 package planner
 
 import (
+	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/drydock-dev/drydock/pkg/report"
+	"github.com/drydock-dev/drydock/pkg/uv"
 )
 
 // neverDo are the rules of the customer's own strategy (seeds: "Example Output", "DON'T"), printed with
@@ -18,13 +22,14 @@ var neverDo = []string{
 }
 
 // document assembles the plan.
-func document(in *situation, res resolution, vs []verdict, ps []phase, tool report.Tool, advisories string) (*report.Plan, error) {
+func document(in *situation, answers []solved, vs []verdict, ps []phase, tool report.Tool, advisories string) (*report.Plan, error) {
 	p := &report.Plan{
 		Schema: report.SchemaPlan, Tool: tool, Application: in.App, Timestamp: in.Now.UTC().Truncate(time.Second), AnalysisMode: "read_only_safe",
-		Resolution: res.Kind, Phases: []report.Phase{}, Outcomes: []report.Outcome{}, Recommendations: report.Recommendations{NeverDo: neverDo},
-		Incomplete: in.Incomplete,
-		Inputs: report.Inputs{Inventory: in.Digest, Advisories: advisories, Index: res.Index, Policy: in.Policy.Digest(), Now: in.Now.UTC(),
-			ExcludeNewer: in.Wishes.ExcludeNewer, Python: in.Wishes.Target.Python, Platform: in.Wishes.Target.Platform, Resolver: res.Resolver},
+		Resolution: jointKind, Phases: []report.Phase{}, Outcomes: []report.Outcome{}, Recommendations: report.Recommendations{NeverDo: neverDo},
+		Incomplete: in.Incomplete, Notes: notes(in, answers),
+		Inputs: report.Inputs{Inventory: in.Digest, Advisories: advisories, Index: indexDigest(pages(answers)), Policy: in.Policy.Digest(), Now: in.Now.UTC(),
+			ExcludeNewer: in.Wishes.ExcludeNewer, Python: in.Wishes.Target.Python, Platform: in.Wishes.Target.Platform,
+			Machine: in.Wishes.Target.Machine, Resolver: resolverName, Full: in.Wishes.Full},
 	}
 	for _, f := range in.Findings {
 		if f.Seen {
@@ -41,6 +46,36 @@ func document(in *situation, res resolution, vs []verdict, ps []phase, tool repo
 	var err error
 	p.Plan, err = digest(p, in.Inventories)
 	return p, err
+}
+
+// resolverName is the resolver as the inputs of a plan name it.
+const resolverName = "uv " + uv.Version
+
+// jointKind says that what is planned was proved to install together.
+const jointKind = "joint"
+
+// pages are the digests of all index pages that answers rest on.
+func pages(answers []solved) map[string]string {
+	out := map[string]string{}
+	for _, a := range answers {
+		maps.Copy(out, a.Pages)
+	}
+	return out
+}
+
+// notes are what a reader must know of the resolution: what it could not take into account.
+func notes(in *situation, answers []solved) []string {
+	var out []string
+	for i, e := range in.Envs {
+		out = append(out, e.Conflicts...)
+		for _, b := range answers[i].Broken {
+			out = append(out, fmt.Sprintf("%s contradicts itself before any change: %s", e.Name, b))
+		}
+		for _, u := range slices.Concat(answers[i].Unknown, e.Left) {
+			out = append(out, fmt.Sprintf("%s: %s", e.Name, u))
+		}
+	}
+	return out
 }
 
 // exitCode is that of `drydock plan` (docs/formats.md): 1 beats 2 beats 0.

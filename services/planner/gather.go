@@ -22,38 +22,35 @@ import (
 // finding is a finding with all that is known of it.
 type finding struct {
 	report.Finding
-	ID       string       // events.FindingID
-	Detected time.Time    // first detection
-	Seen     bool         // by the newest scans; false: still open, but they could not tell
-	Active   pep508.Truth // whether its pin holds on the target
-	Marker   string       // the marker that excludes it, where Active is Untrue
-	Pin      inventory.Pin
-	Ref      string // URL, VCS or path requirement
-	Direct   bool
-	Hashed   bool
-
-	Within     string // what its requirement allows where a constraints file pins it
-	SourceKind string // requirements, environment, …
+	ID         string        `json:"finding"` // events.FindingID
+	Detected   time.Time     `json:"detected"`
+	Seen       bool          `json:"seen"`             // by the newest scans; false: still open, but they could not tell
+	Active     pep508.Truth  `json:"active"`           // whether its pin holds on the target
+	Marker     string        `json:"marker,omitempty"` // the marker that excludes it, where Active is Untrue
+	Pin        inventory.Pin `json:"pin"`
+	Ref        string        `json:"ref,omitempty"` // URL, VCS or path requirement
+	SourceKind string        `json:"source_kind"`   // requirements, environment, …
 }
 
 // situation is everything a plan is decided on.
 type situation struct {
-	App         string
-	Now         time.Time
-	Scan        events.ScanCompleted // the newest
-	Inventory   *inventory.Inventory // of all targets together
-	Digest      string               // of Inventory
-	Inventories []string             // digests of the inventories answered, sorted
-	Incomplete  []inventory.Incomplete
-	Complete    bool
-	Findings    []finding        // open ones
-	Gone        []events.Finding // closed ones
-	Wishes      wishes
-	Policy      *policy.Policy
-	InForce     *report.Plan                  // the plan in force; nil: none
-	Told        map[outcomeKey]report.Outcome // of the plan in force, when it was made under the same policy
-	Provisional bool
-	Hashed      bool // some pin of the application carries hashes
+	App           string
+	Now           time.Time
+	Scan          events.ScanCompleted // the newest
+	Inventory     *inventory.Inventory // of all targets together
+	Digest        string               // of Inventory
+	Inventories   []string             // digests of the inventories answered, sorted
+	Incomplete    []inventory.Incomplete
+	Complete      bool
+	Findings      []finding        // open ones
+	Gone          []events.Finding // closed ones
+	Wishes        wishes
+	Policy        *policy.Policy
+	InForce       *report.Plan                  // the plan in force; nil: none
+	InForceDigest string                        // of its document
+	Told          map[outcomeKey]report.Outcome // of the plan in force, when it was made under the same policy
+	Provisional   bool
+	Envs          []environment // what is installed together
 }
 
 // gather reads what is known of the application; nil when nothing was scanned yet.
@@ -66,10 +63,11 @@ func (s *Service) gather(ctx context.Context, f worker.Facts) (*situation, error
 	if !s.cfg.Now.IsZero() {
 		in.Now = s.cfg.Now.UTC()
 	}
-	var err error
-	if in.Policy, err = s.policyInForce(ctx, f); err != nil {
+	whole, err := s.policyInForce(ctx, f)
+	if err != nil {
 		return nil, err
 	}
+	in.setPolicy(whole)
 	var reports []report.Scan
 	var inventories []*inventory.Inventory
 	for _, sc := range scans {
@@ -98,10 +96,12 @@ func (s *Service) gather(ctx context.Context, f worker.Facts) (*situation, error
 		return nil, err
 	}
 	in.collect(f.App, reports)
+	in.Envs = environments(in.Inventory, in.Wishes.Target)
 	if f.App.Plan == nil {
 		return in, nil
 	}
 	in.InForce = &report.Plan{}
+	in.InForceDigest = f.App.Plan.Document
 	if err := read(ctx, f.Evidence, f.App.Plan.Document, in.InForce); err != nil {
 		return nil, fmt.Errorf("read the plan in force: %w", err)
 	}
@@ -110,6 +110,9 @@ func (s *Service) gather(ctx context.Context, f worker.Facts) (*situation, error
 	}
 	return in, nil
 }
+
+// setPolicy takes what the policy says of this application.
+func (in *situation) setPolicy(whole *policy.Policy) { in.Policy = whole.For(in.App) }
 
 // policyInForce is the policy the log names; where it names none, that of the configuration.
 func (s *Service) policyInForce(ctx context.Context, f worker.Facts) (*policy.Policy, error) {
@@ -178,7 +181,7 @@ func (in *situation) merge(ctx context.Context, store evidence.Store, all []*inv
 // declares, else the configured one.
 func (s *Service) wishes(in *situation) (wishes, error) {
 	asked := in.Scan.PlanOptions
-	w := wishes{Target: pep508.Environment{Platform: s.cfg.Platform}, ExcludeNewer: asked.ExcludeNewer}
+	w := wishes{Target: pep508.Environment{Platform: s.cfg.Platform, Machine: s.cfg.Machine}, ExcludeNewer: asked.ExcludeNewer, Full: asked.Full, IndexURL: asked.IndexURL}
 	if asked.Python != "" {
 		if _, err := pep440.Parse(asked.Python); err != nil {
 			return w, worker.Permanent(fmt.Errorf("plan for Python %q: not a version such as 3.11 or 3.11.7", printable(asked.Python)))
@@ -202,7 +205,6 @@ func (in *situation) collect(s *events.State, reports []report.Scan) {
 	for _, p := range in.Inventory.Packages {
 		k := pinKey{p.Package, p.Version, p.Source}
 		pins[k] = append(pins[k], p)
-		in.Hashed = in.Hashed || len(p.Hashes) > 0
 	}
 	kinds := map[string]string{}
 	for _, src := range in.Inventory.Sources {
@@ -284,10 +286,7 @@ func (f *finding) pin(lines []inventory.Package, t pep508.Environment) {
 			f.Marker = p.Marker
 		}
 		f.Active = max(f.Active, v)
-		if v != pep508.Untrue {
-			f.Within = both(f.Within, p)
-		}
-		f.Direct, f.Hashed, f.Pin, f.Ref = f.Direct || p.Direct, f.Hashed || len(p.Hashes) > 0, p.Pin, p.Reference
+		f.Pin, f.Ref = p.Pin, p.Reference
 	}
 }
 
@@ -299,18 +298,6 @@ func holds(marker string, t pep508.Environment) pep508.Truth {
 		return pep508.Unknown
 	}
 	return m.Holds(t, "")
-}
-
-// both adds what a line allows that does not itself name the version it is pinned to.
-func both(within string, p inventory.Package) string {
-	s, err := pep440.ParseSpecifiers(p.Specifier)
-	if _, exact := s.Pinned(); p.Specifier == "" || p.Pin != inventory.Exact || err != nil || exact {
-		return within
-	}
-	if within == "" {
-		return p.Specifier
-	}
-	return within + "," + p.Specifier
 }
 
 // told are the deadlines a plan told. Under another policy they do not bind: that change was itself told.

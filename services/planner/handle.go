@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/drydock-dev/drydock/pkg/events"
 	"github.com/drydock-dev/drydock/pkg/pep440"
@@ -21,24 +22,28 @@ func (s *Service) handle(ctx context.Context, _ events.Event, f worker.Facts) ([
 // plan makes the plan and the events that say what it changes. again says the plan in force once more, with
 // the next time to try, when it is still the answer.
 func (s *Service) plan(ctx context.Context, f worker.Facts, again bool) ([]events.Event, error) {
-	p, in, ps, vs, err := s.make(ctx, f)
-	if err != nil || in == nil {
+	d, err := s.make(ctx, f)
+	if err != nil || d == nil {
 		return nil, err
 	}
-	data, err := json.Marshal(p)
-	if err != nil {
-		return nil, worker.Permanent(fmt.Errorf("write the plan of %s: %w", in.App, err))
-	}
+	p, in := d.plan, d.in
 	g := events.PlanGenerated{Plan: p.Plan, Scan: in.Scan.Report, Inventory: in.Digest, Policy: in.Policy.Digest(), Resolution: p.Resolution,
-		Outcomes: tally(p.Outcomes), ExitCode: p.ExitCode, Retry: retryAt(f.App, vs, f.Now)}
-	news := announce(f.App, in, ps, g)
-	if len(news) == 0 && again && g.Retry != nil {
+		Outcomes: tally(p.Outcomes), ExitCode: p.ExitCode, Retry: retryAt(f.App, d, f.Now), Revisit: revisitAt(d, f.Now)}
+	news := announce(f.App, in, d.phases, g)
+	if len(news) == 0 && again {
 		old := f.App.Plan.PlanGenerated
-		old.Retry = g.Retry
+		old.Retry, old.Revisit = g.Retry, g.Revisit
 		news = []said{{key: old.Plan, payload: old}}
 	}
 	if len(news) == 0 {
 		return nil, nil
+	}
+	if p.Inputs.Record, err = d.keepRecord(ctx, f.Evidence); err != nil {
+		return nil, fmt.Errorf("store what the plan of %s was made from: %w", in.App, err)
+	}
+	data, err := json.Marshal(p)
+	if err != nil {
+		return nil, worker.Permanent(fmt.Errorf("write the plan of %s: %w", in.App, err))
 	}
 	document, err := f.Evidence.Put(ctx, data)
 	if err != nil {
@@ -74,27 +79,45 @@ func fitted(f worker.Facts, n said) (events.Event, error) {
 }
 
 // make gathers, resolves and decides; a nil situation means that there is nothing to plan for yet.
-func (s *Service) make(ctx context.Context, f worker.Facts) (*report.Plan, *situation, []phase, []verdict, error) {
+func (s *Service) make(ctx context.Context, f worker.Facts) (*made, error) {
 	in, err := s.gather(ctx, f)
 	if err != nil || in == nil {
-		return nil, nil, nil, nil, err
+		return nil, err
 	}
-	res := s.resolver.Resolve(ctx, in.subjects(), in.Wishes)
+	answers, tapes := s.answer(ctx, in)
 	if ctx.Err() != nil {
-		return nil, nil, nil, nil, fmt.Errorf("plan %s: %w", in.App, context.Cause(ctx))
+		return nil, fmt.Errorf("plan %s: %w", in.App, context.Cause(ctx))
 	}
-	in.keep(res, s.matcher())
-	vs := decide(in, res)
-	ps := phases(in, vs)
 	advisories := ""
 	if m := s.matcher(); m != nil {
 		advisories = m.Digest()
 	}
-	p, err := document(in, res, vs, ps, s.deps.Tool, advisories)
+	d, err := in.conclude(answers, s.deps.Tool, advisories)
 	if err != nil {
-		return nil, nil, nil, nil, worker.Permanent(err)
+		return nil, worker.Permanent(err)
 	}
-	return p, in, ps, vs, nil
+	d.tapes, d.limit = tapes, s.cfg.ResolveLimit
+	return d, nil
+}
+
+// made is a plan with all that it was made from.
+type made struct {
+	plan     *report.Plan
+	in       *situation
+	answers  []solved
+	phases   []phase
+	verdicts []verdict
+	limit    time.Duration
+	tapes    [][]byte // one for each environment; nil where nothing was asked
+}
+
+// conclude turns answers into the plan: all of it pure.
+func (in *situation) conclude(answers []solved, tool report.Tool, advisories string) (*made, error) {
+	d := &made{in: in, answers: answers, verdicts: decide(in, answers)}
+	d.phases = phases(in, answers, d.verdicts)
+	var err error
+	d.plan, err = document(in, answers, d.verdicts, d.phases, tool, advisories)
+	return d, err
 }
 
 func isVersionError(err error) bool { return errors.Is(err, pep440.ErrVersion) }

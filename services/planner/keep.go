@@ -1,32 +1,37 @@
 package planner
 
 import (
-	"github.com/drydock-dev/drydock/pkg/advisory"
-	"github.com/drydock-dev/drydock/pkg/index"
+	"slices"
+
+	"github.com/drydock-dev/drydock/pkg/inventory"
 	"github.com/drydock-dev/drydock/pkg/pep440"
+	"github.com/drydock-dev/drydock/pkg/policy"
 	"github.com/drydock-dev/drydock/pkg/report"
+	"github.com/drydock-dev/drydock/services/planner/resolution"
 )
 
 // keep answers what the index left open with the plan in force, where that still holds: an index that is away
-// for an hour must not end changes that people work on, nor silence their deadlines. What was picked stays
-// picked only for the same target and wishes, and only while no advisory hits it.
-func (in *situation) keep(res resolution, m advisory.Matcher) {
+// for an hour must not end changes that people work on, nor silence their deadlines. What was picked for an
+// environment stays picked as a whole, only for the same target and wishes, only while its pins stand where
+// they stood and no advisory hits what was picked.
+func (in *situation) keep(env int, a *solved, w outside) {
 	old := in.InForce
-	if old == nil || m == nil || !in.sameWishes(old.Inputs) {
+	if old == nil || !a.away() || !in.sameWishes(old.Inputs) {
 		return
 	}
-	for s, a := range res.Answers {
-		if !a.Unreachable {
-			continue
-		}
-		for _, ph := range old.Phases {
-			for _, u := range ph.Updates {
-				if kept, ok := stillGood(s, u, m); ok {
-					res.Answers[s] = kept
-				}
-			}
+	if steps, ok := in.Envs[env].stillGood(old, w); ok {
+		a.Steps = steps
+	}
+}
+
+// away reports whether the index left something open.
+func (a solved) away() bool {
+	for _, f := range a.Fates {
+		if f.Unreachable {
+			return true
 		}
 	}
+	return false
 }
 
 func (in *situation) sameWishes(was report.Inputs) bool {
@@ -34,23 +39,46 @@ func (in *situation) sameWishes(was report.Inputs) bool {
 	if (w.ExcludeNewer == nil) != (was.ExcludeNewer == nil) || w.ExcludeNewer != nil && !w.ExcludeNewer.Equal(*was.ExcludeNewer) {
 		return false
 	}
-	return w.Target.Python == was.Python && w.Target.Platform == was.Platform
+	return w.Target.Python == was.Python && w.Target.Platform == was.Platform && w.Target.Machine == was.Machine
 }
 
-func stillGood(s subject, u report.Update, m advisory.Matcher) (answer, bool) {
-	if u.Package != s.Package || u.Ecosystem != s.Ecosystem || u.From != s.Version || s.Hashed && len(u.Hashes) == 0 {
-		return answer{}, false
+// stillGood are the moves that the plan in force makes in an environment; false where one no longer holds.
+func (e environment) stillGood(old *report.Plan, w outside) ([]step, bool) {
+	at := map[string]string{}
+	for _, p := range e.Pins {
+		at[p.Package] = p.Version
 	}
-	v, err := pep440.Parse(u.To)
-	if err != nil || !allows(s.Within, v) {
-		return answer{}, false
+	var steps []step
+	for _, ph := range old.Phases {
+		st := step{Class: policy.ClassName(ph.Class)}
+		for _, u := range ph.Updates {
+			if !e.has(u.Source) || slices.ContainsFunc(st.Moves, func(m move) bool { return m.Package == u.Package }) {
+				continue
+			}
+			if u.Ecosystem != pypi || at[u.Package] != u.From && !sameVersion(at[u.Package], u.From) || e.Hashed && len(u.Hashes) == 0 {
+				return nil, false
+			}
+			if hits, err := w.Match(pypi, u.Package, u.To); err != nil || len(hits) > 0 {
+				return nil, false
+			}
+			at[u.Package] = u.To
+			st.Moves = append(st.Moves, move{Move: resolution.Move{Package: u.Package, From: u.From, To: u.To, Step: u.Step, Via: u.Through},
+				Released: u.Released, Hashes: u.Hashes, Page: u.Page, Kept: true})
+		}
+		if len(st.Moves) > 0 {
+			steps = append(steps, st)
+		}
 	}
-	if hits, err := m.Match(s.Ecosystem, s.Package, u.To); err != nil || len(hits) > 0 {
-		return answer{}, false
+	for _, p := range e.Pins { // a bound written since may forbid what was picked
+		if v, err := pep440.Parse(at[p.Package]); err == nil && at[p.Package] != p.Version && !permitted(p.Allowed, v) {
+			return nil, false
+		}
 	}
-	to := &index.Release{Version: u.To, Released: u.Released}
-	for _, h := range u.Hashes {
-		to.Files = append(to.Files, index.File{Hashes: map[string]string{"sha256": h[len("sha256:"):]}})
-	}
-	return answer{choice: choice{To: to, Step: u.Step}, Kept: true}, true
+	return steps, len(steps) > 0
+}
+
+func (e environment) has(source string) bool {
+	return slices.ContainsFunc(e.Pins, func(p pin) bool {
+		return slices.ContainsFunc(p.Lines, func(l inventory.Package) bool { return l.Source == source })
+	})
 }

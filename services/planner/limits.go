@@ -14,4 +14,16 @@ const (
 	maxTold = 4
 	// maxManifest bounds a manifest that is written back; the reader's own limit is lower.
 	maxManifest = 64 << 20
+	// resolveLimit bounds one resolution: a hundred pins take a second or two.
+	resolveLimit = 2 * time.Minute
+	// maxSources is how many releases of a package without wheels are looked into: each is a download.
+	maxSources = 8
+	// maxRenewals is how often an update that fixes nothing gives way to an older release.
+	maxRenewals = 4
+	// maxTape bounds what the index said of one environment, unpacked: a few hundred pages of up to 10 MB.
+	maxTape = 1 << 30
+	// maxAnswers is how many resolutions are remembered, in memory and on disk.
+	maxAnswers = 256
+	// parallel is how many pages and metadata are asked for at once.
+	parallel = 8
 )

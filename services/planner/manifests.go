@@ -18,7 +18,7 @@ import (
 // directory. A file whose text is not kept because it holds a secret is not written, nor is one whose path two targets
 // of the application have for different texts.
 func manifests(ctx context.Context, p *report.Plan, inv *inventory.Inventory, ev evidence.Store, formats []manifest.Format) (map[string][]byte, error) {
-	set := manifest.Set{Files: map[string][]byte{}, Inventory: inv, Updates: composed(p.Phases, inv), Env: environment(p)}
+	set := manifest.Set{Files: map[string][]byte{}, Inventory: inv, Updates: composed(p.Phases, inv), Env: targetOf(p)}
 	digests := map[string]evidence.Digest{}
 	twice := map[string]bool{}
 	for _, f := range inv.Files {
@@ -52,9 +52,9 @@ func manifests(ctx context.Context, p *report.Plan, inv *inventory.Inventory, ev
 	return out, nil
 }
 
-// environment is the target of a plan.
-func environment(p *report.Plan) pep508.Environment {
-	return pep508.Environment{Python: p.Inputs.Python, Platform: p.Inputs.Platform}
+// targetOf is the target of a plan.
+func targetOf(p *report.Plan) pep508.Environment {
+	return pep508.Environment{Python: p.Inputs.Python, Platform: p.Inputs.Platform, Machine: p.Inputs.Machine}
 }
 
 // composed are the updates of phases that build on one another, each from where the application stands: what one
@@ -72,7 +72,7 @@ func composed(phases []report.Phase, inv *inventory.Inventory) []report.Update {
 			k := place{u.Package, u.Source}
 			i := -1
 			for _, j := range at[k] {
-				next := u.From != "" && !pinned[moveKey{u.Package, u.From, u.Source}] && sameRelease(u.From, out[j].To)
+				next := u.From != "" && !pinned[moveKey{u.Package, u.From, u.Source}] && sameVersion(u.From, out[j].To)
 				if u.From == out[j].From || next {
 					i = j
 				}
@@ -92,8 +92,8 @@ func composed(phases []report.Phase, inv *inventory.Inventory) []report.Update {
 	return out
 }
 
-// sameRelease compares as written first: an arbitrary version (===) has no order.
-func sameRelease(a, b string) bool {
+// sameVersion compares as written first: an arbitrary version (===) has no order.
+func sameVersion(a, b string) bool {
 	va, erra := pep440.Parse(a)
 	vb, errb := pep440.Parse(b)
 	return a == b || erra == nil && errb == nil && va.Equal(vb)

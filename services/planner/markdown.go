@@ -1,7 +1,9 @@
 package planner
 
 import (
+	"cmp"
 	"fmt"
+	"net/url"
 	"strings"
 
 	"github.com/drydock-dev/drydock/pkg/inventory"
@@ -14,8 +16,17 @@ func Markdown(p *report.Plan) string {
 	b := &strings.Builder{}
 	fmt.Fprintf(b, "# Update plan for %s\n\n", cell(p.Application))
 	fmt.Fprintf(b, "%s. Made %s, read-only.\n\n", headline(p), minute(p.Timestamp))
-	if p.Resolution != "joint" {
+	if p.Resolution == jointKind {
+		b.WriteString("Resolution `joint`: each phase was proved to install together, by itself and after the ones before it.\n\n")
+	} else {
 		fmt.Fprintf(b, "> **Not proved to install together.** Each version was chosen by itself (resolution `%s`); only the tests in an isolated environment tell whether the set installs.\n\n", code(p.Resolution))
+	}
+	if len(p.Notes) > 0 {
+		b.WriteString("> **What the resolution could not take into account:**\n")
+		for _, n := range p.Notes {
+			fmt.Fprintf(b, "> - %s\n", cell(n))
+		}
+		b.WriteString("\n")
 	}
 	if len(p.Incomplete) > 0 {
 		writeGaps(b, p.Incomplete)
@@ -97,19 +108,40 @@ func deadlineText(ph report.Phase) string {
 
 func writePhase(b *strings.Builder, ph report.Phase) {
 	fmt.Fprintf(b, "## %s: %s\n\n", cell(ph.Phase), cell(ph.Timeline))
-	fmt.Fprintf(b, "Due %s. Rule: %s. Branch `%s`.\n", deadlineText(ph), cell(ph.DeadlineRule), code(ph.Branch))
-	if ph.Provisional {
+	if ph.Deadline == nil {
+		fmt.Fprintf(b, "No deadline: nothing known is fixed. Branch `%s`.\n", code(ph.Branch))
+	} else {
+		fmt.Fprintf(b, "Due %s. Rule: %s. Branch `%s`.\n", deadlineText(ph), cell(ph.DeadlineRule), code(ph.Branch))
+	}
+	if ph.Provisional && ph.Deadline != nil {
 		b.WriteString("Without a log nobody knows when a finding was first detected: the deadline counts from this scan.\n")
 	}
-	b.WriteString("\n| package | from | to | step | released | source | fixes |\n|---|---|---|---|---|---|---|\n")
+	b.WriteString("\n| package | from | to | step | released | asked for | source | fixes |\n|---|---|---|---|---|---|---|---|\n")
 	for _, u := range ph.Updates {
-		fmt.Fprintf(b, "| %s | %s | %s | %s | %s | %s | %s |\n", cell(u.Package), cell(u.From), cell(u.To), u.Step, day(u.Released), cell(u.Source), cell(strings.Join(u.Fixes, ", ")))
+		fmt.Fprintf(b, "| %s | %s | %s | %s | %s | %s | %s | %s |\n", linked(u), cell(cmp.Or(u.From, "added")), cell(u.To), u.Step, day(u.Released), cell(askedFor(u)), cell(u.Source), cell(strings.Join(u.Fixes, ", ")))
 	}
 	b.WriteString("\n")
 	for _, u := range ph.Updates {
 		fmt.Fprintf(b, "- %s %s: %s\n", cell(u.Package), cell(u.To), cell(u.Reason))
 	}
 	b.WriteString("\n")
+}
+
+// linked is a package with its page on the index. Only an address of the web is made a link.
+func linked(u report.Update) string {
+	page, err := url.Parse(u.Page)
+	if err != nil || page.Scheme != "https" && page.Scheme != "http" || page.Host == "" {
+		return cell(u.Package)
+	}
+	return fmt.Sprintf("[%s](<%s>)", cell(u.Package), strings.NewReplacer("<", "%3C", ">", "%3E", "|", "%7C").Replace(page.Redacted()))
+}
+
+// askedFor says who wants a package: the manifest itself, or those that require it.
+func askedFor(u report.Update) string {
+	if u.Direct || len(u.Through) == 0 {
+		return "direct"
+	}
+	return "through " + strings.Join(u.Through, ", ")
 }
 
 // writeOutcomes lists what this plan does not fix; what it does stands with the updates.
@@ -150,6 +182,7 @@ func writeInputs(b *strings.Builder, p *report.Plan) {
 	row("python", in.Python)
 	row("platform", in.Platform)
 	row("resolver", in.Resolver)
+	row("record", in.Record)
 	if in.ExcludeNewer != nil {
 		row("nothing published after", minute(*in.ExcludeNewer))
 	}

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/drydock-dev/drydock/pkg/inventory"
 	"github.com/drydock-dev/drydock/pkg/policy"
 	"github.com/drydock-dev/drydock/pkg/report"
 )
@@ -19,92 +20,155 @@ type phase struct {
 // moveKey names an update: a package moves once from a version in a source, whatever the number of findings.
 type moveKey struct{ pkg, from, source string }
 
-// phases groups the updates of the planned findings by the most urgent class among the findings of each.
-// The outcomes get the phase their update stands in.
-func phases(in *situation, vs []verdict) []phase {
-	class := map[moveKey]policy.ClassName{}
-	for _, v := range vs {
-		if v.Outcome.Outcome != report.Planned {
-			continue
+// find is the move that takes a package away from a version, and the class of its phase.
+func (s solved) find(pkg, from string) (*move, policy.ClassName) {
+	for i := range s.Steps {
+		for j := range s.Steps[i].Moves {
+			if m := &s.Steps[i].Moves[j]; m.Package == pkg && sameVersion(m.From, from) {
+				return m, s.Steps[i].Class
+			}
 		}
-		k := move(v)
-		if old, ok := class[k]; !ok || policy.Rank(v.class) < policy.Rank(old) {
-			class[k] = v.class
+	}
+	return nil, ""
+}
+
+func (s solved) first(pkg, from string) *move { m, _ := s.find(pkg, from); return m }
+
+// phases puts the moves of all environments into the phases of their classes, and the planned findings with
+// them: each is planned in the phase that moves its package away, once, although later phases may move it on.
+func phases(in *situation, answers []solved, vs []verdict) []phase {
+	for i := range vs {
+		if v := &vs[i]; v.moved != nil && v.env >= 0 {
+			_, class := answers[v.env].find(v.Package, v.Version)
+			v.Outcome.Phase = string(class)
 		}
 	}
 	var out []phase
 	for _, name := range policy.Names {
-		var mine []*verdict
-		for i := range vs {
-			if vs[i].Outcome.Outcome == report.Planned && class[move(vs[i])] == name {
-				vs[i].Outcome.Phase = string(name)
-				mine = append(mine, &vs[i])
+		p := newPhase(in, name)
+		for i, a := range answers {
+			for _, st := range a.Steps {
+				if st.Class == name {
+					p.add(in, in.Envs[i], i, st, vs)
+				}
 			}
 		}
-		if len(mine) > 0 {
-			out = append(out, makePhase(in, name, mine))
+		if len(p.Updates) > 0 {
+			out = append(out, p.finished())
 		}
 	}
 	return out
 }
 
-func move(v verdict) moveKey { return moveKey{v.Package, v.Version, v.Source} }
-
-func makePhase(in *situation, name policy.ClassName, vs []*verdict) phase {
+func newPhase(in *situation, name policy.ClassName) phase {
 	k := in.Policy.Class(name)
-	p := phase{Phase: report.Phase{Phase: string(name), Class: string(name), Timeline: k.Timeline, Method: k.Method,
+	return phase{Phase: report.Phase{Phase: string(name), Class: string(name), Timeline: k.Timeline, Method: k.Method,
 		Branch: branch(k.Branch, in), Provisional: in.Provisional, Packages: []string{}}}
-	updates := map[moveKey]*report.Update{}
-	for _, v := range vs {
-		p.findings = append(p.findings, v.finding)
-		if p.Deadline == nil || v.deadline.At.Before(*p.Deadline) {
-			at := v.deadline.At
-			p.Deadline, p.DeadlineRule = &at, v.deadline.Rule
+}
+
+// add puts in what one environment moves.
+func (p *phase) add(in *situation, e environment, env int, st step, vs []verdict) {
+	for _, m := range st.Moves {
+		for _, line := range e.lines(m) {
+			u := newUpdate(m, line, e, in.Wishes)
+			for _, v := range vs {
+				if v.env == env && v.moved != nil && v.Package == m.Package && v.Source == line.Source && sameVersion(v.Version, m.From) && v.Outcome.Phase == p.Class {
+					u.Fixes = append(u.Fixes, v.Vulnerability)
+					p.findings = append(p.findings, v.finding)
+					if p.Deadline == nil || v.deadline.At.Before(*p.Deadline) {
+						at := v.deadline.At
+						p.Deadline, p.DeadlineRule = &at, v.deadline.Rule
+					}
+				}
+			}
+			slices.Sort(u.Fixes)
+			u.Fixes = slices.Compact(u.Fixes)
+			p.Updates = append(p.Updates, u)
+			p.Packages = append(p.Packages, u.Package)
 		}
-		u := updates[move(*v)]
-		if u == nil {
-			u = newUpdate(v, in)
-			updates[move(*v)] = u
+	}
+}
+
+// lines are where a package that moves stands: one for each source. One that is added goes where what
+// requires it stands.
+func (e environment) lines(m move) []inventory.Package {
+	var out []inventory.Package
+	take := func(p pin) {
+		for _, l := range p.Lines {
+			if !slices.ContainsFunc(out, func(o inventory.Package) bool { return o.Source == l.Source }) {
+				out = append(out, l)
+			}
 		}
-		u.Fixes = append(u.Fixes, v.Vulnerability)
 	}
-	for _, u := range updates {
-		slices.Sort(u.Fixes)
-		u.Fixes = slices.Compact(u.Fixes)
-		p.Updates = append(p.Updates, *u)
-		p.Packages = append(p.Packages, u.Package)
+	for _, p := range e.Pins {
+		if p.Package == m.Package {
+			take(p)
+		}
 	}
+	if len(out) > 0 {
+		return out
+	}
+	for _, p := range e.Pins { // added: by this phase or an earlier one
+		if slices.Contains(m.Via, p.Package) {
+			take(p)
+		}
+	}
+	if len(out) == 0 {
+		take(e.Pins[0])
+	}
+	added := out[0]
+	added.Package, added.Direct, added.Extras, added.Marker, added.Hashes = m.Package, false, nil, "", nil
+	return []inventory.Package{added}
+}
+
+func newUpdate(m move, line inventory.Package, e environment, w wishes) report.Update {
+	u := report.Update{Package: m.Package, Ecosystem: pypi, From: m.From, To: m.To, Source: line.Source, Direct: line.Direct, Fixes: []string{},
+		Step: m.Step, Released: m.Released, Page: m.Page, Reason: m.reason(w)}
+	if !line.Direct || m.From == "" {
+		u.Through = m.Via
+	}
+	if e.Hashed { // a constraints file may hold the hashes of a pin that stands elsewhere
+		u.Hashes = m.Hashes
+	}
+	return u
+}
+
+// inShort says why a package moves there.
+func (m *move) inShort() string {
+	switch {
+	case m.Because != "":
+		return "because " + m.Because
+	case m.Skipped > 0:
+		return "the lowest version no advisory hits that installs with the rest"
+	}
+	return "the lowest version no advisory hits"
+}
+
+// reason says why this release and none below it.
+func (m *move) reason(w wishes) string {
+	s := m.inShort()
+	if m.Kept {
+		s += ", as planned before; the index does not answer now"
+	}
+	if w.Target.Python == "" && m.Requires != "" {
+		s += fmt.Sprintf("; requires Python %s, which was not checked: the target's version is not known", printable(m.Requires))
+	}
+	if m.Short != "" {
+		s += "; " + m.Short
+	}
+	if len(m.Passed) > 0 {
+		s += "; passed over: " + tellAll(m.Passed, m.Package, w.Target)
+	}
+	return s
+}
+
+func (p phase) finished() phase {
 	slices.SortFunc(p.Updates, func(a, b report.Update) int {
 		return cmp.Or(cmp.Compare(a.Package, b.Package), cmp.Compare(a.Source, b.Source), cmp.Compare(a.From, b.From))
 	})
 	slices.Sort(p.Packages)
 	p.Packages = slices.Compact(p.Packages)
 	return p
-}
-
-func newUpdate(v *verdict, in *situation) *report.Update {
-	f, to := v.finding, v.answer.To
-	u := &report.Update{Package: f.Package, Ecosystem: f.Ecosystem, From: f.Version, To: to.Version, Source: f.Source, Direct: f.Direct,
-		Step: v.answer.Step, Released: to.Released, Reason: reason(v.answer, f.Package, in.Wishes)}
-	if in.Hashed { // a constraints file may hold the hashes of a pin that stands elsewhere
-		u.Hashes = hashes(to)
-	}
-	return u
-}
-
-// reason says why this release and none below it.
-func reason(a answer, pkg string, w wishes) string {
-	s := "lowest version no advisory hits"
-	if a.Kept {
-		s += ", as planned before; the index does not answer now"
-	}
-	if w.Target.Python == "" && a.To.RequiresPython != "" {
-		s += fmt.Sprintf("; requires Python %s, which was not checked: the target's version is not known", printable(a.To.RequiresPython))
-	}
-	if len(a.Rejected) > 0 {
-		s += "; passed over: " + tellAll(a.Rejected, pkg, w.Target)
-	}
-	return s
 }
 
 func branch(pattern string, in *situation) string {

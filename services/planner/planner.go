@@ -1,12 +1,15 @@
 // Package planner answers every finding of an application: what it moves to, in which phase, by when, or why
 // not (design §6, invariant I5).
 //
-// The way through: handle.go wakes up and reads what is known (gather.go), resolver.go picks versions,
-// decide.go turns them into phases and outcomes, announce.go says what is new as events. Everything but
-// handle.go, gather.go and the resolver is pure. WriteFiles and Markdown render a finished plan.
+// The way through: handle.go wakes up and reads what is known (gather.go), joint.go resolves each environment
+// class after class (resolution/ is the search, judge.go says which releases may be picked), decide.go turns
+// what moves into outcomes and phases.go into phases, announce.go says what is new as events. The world outside
+// is asked through world.go alone, which writes down what it said. WriteFiles and Markdown render a finished plan.
 package planner
 
 import (
+	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"time"
@@ -18,7 +21,9 @@ import (
 	"github.com/drydock-dev/drydock/pkg/pep508"
 	"github.com/drydock-dev/drydock/pkg/policy"
 	"github.com/drydock-dev/drydock/pkg/report"
+	"github.com/drydock-dev/drydock/pkg/uv"
 	"github.com/drydock-dev/drydock/pkg/worker"
+	"github.com/drydock-dev/drydock/services/planner/resolution"
 )
 
 // Config is what the user writes under `planner:`. The zero value runs.
@@ -29,6 +34,14 @@ type Config struct {
 	Python string `yaml:"python" json:"python,omitempty"`
 	// Platform is the sys.platform of the target: linux (default), darwin or win32. Markers are judged by it.
 	Platform string `yaml:"platform" json:"platform,omitempty"`
+	// Machine is the processor of the target as Python names it (platform_machine): x86_64 (default), aarch64,
+	// arm64, AMD64. Wheels and markers are judged by it, never by the machine that plans.
+	Machine string `yaml:"machine" json:"machine,omitempty"`
+	// ResolveLimit bounds one resolution; default 2m. What was settled by then stays, the rest is an error that says so.
+	ResolveLimit time.Duration `yaml:"resolve_limit" json:"resolve_limit,omitempty"`
+	// Answers keeps resolutions in a folder, so that an application that did not change needs no resolver; empty
+	// keeps them in memory only. It may be deleted at any time. Whoever can write there decides what is planned.
+	Answers string `yaml:"-" json:"-"`
 	// Provisional says that no log outlives this run, so that nobody knows when a finding was first
 	// detected: deadlines count from the scan and stay outside the plan's digest.
 	Provisional bool `yaml:"-" json:"-"`
@@ -37,7 +50,9 @@ type Config struct {
 }
 
 // Default is the configuration used where nothing is written.
-func Default() Config { return Config{Platform: "linux"} }
+func Default() Config {
+	return Config{Platform: "linux", Machine: "x86_64", ResolveLimit: resolveLimit}
+}
 
 // Validate names the YAML path of what is wrong.
 func (c Config) Validate() error {
@@ -55,17 +70,20 @@ func (c Config) Validate() error {
 
 // Deps is what the planner needs of the rest of the program.
 type Deps struct {
-	Matcher func() advisory.Matcher      // the databases in use; nil, or a nil answer: none
-	Policy  func() *policy.Policy        // the policy where the log names none; nil: the built-in one
-	Index   func(url string) index.Index // "" means the configured index; nil: none
+	Matcher func() advisory.Matcher       // the databases in use; nil, or a nil answer: none
+	Policy  func() *policy.Policy         // the policy where the log names none; nil: the built-in one
+	Index   func(url string) index.Source // "" means the configured indexes; nil: none
 	Tool    report.Tool
+
+	// Engine gives the resolver, found or fetched on first need; nil: none, and nothing can be planned.
+	Engine func(ctx context.Context) (resolution.Engine, error)
 }
 
 // Service is the planner.
 type Service struct {
-	cfg      Config
-	deps     Deps
-	resolver resolver
+	cfg     Config
+	deps    Deps
+	answers *answers
 }
 
 // New checks the configuration and makes the service. It starts nothing.
@@ -76,15 +94,15 @@ func New(cfg Config, deps Deps) (*Service, error) {
 	if cfg.Platform == "" {
 		cfg.Platform = Default().Platform
 	}
-	s := &Service{cfg: cfg, deps: deps}
-	s.resolver = perPackage{matcher: s.matcher, index: s.index}
-	return s, nil
+	cfg.Machine = cmp.Or(cfg.Machine, Default().Machine)
+	cfg.ResolveLimit = cmp.Or(cfg.ResolveLimit, resolveLimit)
+	return &Service{cfg: cfg, deps: deps, answers: newAnswers(cfg.Answers)}, nil
 }
 
 // Routes are the stages of the service.
 func (s *Service) Routes() []worker.Stage {
 	return []worker.Stage{
-		{Name: "planner", Service: events.Planner, Consumes: []string{"scan.completed", "policy.changed"},
+		{Name: "planner", Service: events.Planner, Consumes: []string{"scan.completed", "finding.reprioritized", "policy.changed"},
 			Handle: s.handle, OnDue: s.onDue, Timers: s.timers, Limit: handleLimit},
 	}
 }
@@ -96,11 +114,18 @@ func (s *Service) matcher() advisory.Matcher {
 	return s.deps.Matcher()
 }
 
-func (s *Service) index() index.Index {
+func (s *Service) index(url string) index.Source {
 	if s.deps.Index == nil {
 		return nil
 	}
-	return s.deps.Index("")
+	return s.deps.Index(url)
+}
+
+func (s *Service) engine(ctx context.Context) (resolution.Engine, error) {
+	if s.deps.Engine == nil {
+		return nil, uv.ErrMissing
+	}
+	return s.deps.Engine(ctx)
 }
 
 // policy is the one in use where the log names none.

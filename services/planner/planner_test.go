@@ -47,7 +47,7 @@ func TestEveryFindingHasOneOutcome(t *testing.T) {
 		{"never a downgrade", "lib==2.0", "3.11", []string{"CVE-1 ==2.0 low"}, []string{"1.9", "2.0"}, report.NoFixPublished, "newest", "", 1},
 		{"marker excludes it", "lib==1.0 ; python_version < '3.8'", "3.11", []string{"CVE-1 <1.1 low"}, []string{"1.1"}, report.NotAffected, "python_version < '3.8'", "", 0},
 		{"marker includes it", "lib==1.0 ; python_version >= '3.8'", "3.11", []string{"CVE-1 <1.1 low"}, []string{"1.1"}, report.Planned, "1.1", "regular lib 1.0>1.1", 0},
-		{"marker not known", "lib==1.0 ; platform_machine == 'x'", "3.11", []string{"CVE-1 <1.1 low"}, []string{"1.1"}, report.Planned, "1.1", "regular lib 1.0>1.1", 0},
+		{"marker not known", "lib==1.0 ; platform_release == 'x'", "3.11", []string{"CVE-1 <1.1 low"}, []string{"1.1"}, report.Planned, "1.1", "regular lib 1.0>1.1", 0},
 		{"a build of another index", "lib==1.0+cu117", "3.11", []string{"CVE-1 <1.1 low"}, []string{"1.0", "1.1"}, report.Unsupported, "label of 1.0+cu117", "", 2},
 		{"a framework package", "flask==2.2.2", "3.11", []string{"CVE-1 <2.2.5 high"}, []string{"2.2.5"}, report.Planned, "2.2.5", "framework flask 2.2.2>2.2.5", 0},
 		{"known exploited", "lib==1", "3.11", []string{"CVE-1 <2 high kev"}, []string{"2"}, report.Planned, "2", "emergency lib 1>2", 0},

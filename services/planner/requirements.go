@@ -34,7 +34,7 @@ func requirements(p *report.Plan, inv *inventory.Inventory, what string, use fun
 	if p.Resolution != "joint" {
 		fmt.Fprintf(&b, "# Resolution %s: not proved to install together.\n", p.Resolution)
 	}
-	for _, line := range apart(manifest.Environments(inv, environment(p))) {
+	for _, line := range apart(manifest.Environments(inv, targetOf(p))) {
 		b.WriteString(line + "\n")
 	}
 	if slices.ContainsFunc(inv.Packages, func(q inventory.Package) bool { return len(q.Hashes) > 0 }) {
@@ -47,7 +47,7 @@ func requirements(p *report.Plan, inv *inventory.Inventory, what string, use fun
 		b.WriteString(line + "\n")
 	}
 	b.WriteString("\n")
-	for _, line := range requirementLines(inv, moved, environment(p)) {
+	for _, line := range requirementLines(inv, moved, targetOf(p)) {
 		b.WriteString(line + "\n")
 	}
 	return []byte(b.String())

@@ -195,10 +195,15 @@ func TestDeadlines(t *testing.T) {
 
 func TestIndexNewsNeverLoosensADeadline(t *testing.T) {
 	w := newWorld(t, Config{Python: "3.11"}, advisories{"lib": {"CVE-1 <1.1 low"}}, map[string][]string{"lib": {"1.1 undated"}})
+	p, err := policy.Parse("p.yaml", []byte("classes: {regular: {cooldown: 0h}}\nrules: {other-finding: {cooldown: 0h}}\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.policy = p
 	w.plan(w.scan(map[string]string{"requirements.txt": "lib==1.0\n"}))
 	told := w.document().Phases[0].Deadline
-	w.now = w.now.Add(time.Hour)
-	w.shelf.releases["lib"] = []string{"1.1 yanked", "1.2 at=2026-12-20"} // the fix of now was published after detection
+	w.now = w.now.Add(48 * time.Hour)
+	w.shelf.releases["lib"] = []string{"1.1 yanked", "1.2 at=2026-11-23"} // the fix of now was published after detection
 	w.plan(w.scan(map[string]string{"requirements.txt": "lib==1.0\n"}))
 	ph := w.document().Phases[0]
 	if ph.Updates[0].To != "1.2" || !ph.Deadline.Equal(*told) {

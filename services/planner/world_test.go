@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -92,7 +93,29 @@ func (a advisories) Digest() string                 { return "sha256:advisories"
 // shelf is an index: releases by package, "2.2.5", "2.3.0 yanked", "5.0 py>=3.10", "1.0 at=2026-01-02".
 type shelf struct {
 	releases map[string][]string
+	pinned   map[string]map[string]bool // versions that manifests name and that are there too
 	down     bool
+}
+
+// Metadata says what the line of the release says it needs: "needs=werkzeug>=2.2".
+func (s *shelf) Metadata(_ context.Context, p *index.Project, f index.File) ([]byte, error) {
+	if s.down {
+		return nil, fmt.Errorf("look up %s: %w", p.Name, index.ErrUnreachable)
+	}
+	v, _ := index.VersionOf(p.Name, f.Name)
+	text := fmt.Sprintf("Metadata-Version: 2.1\nName: %s\nVersion: %s\n", p.Name, v)
+	for _, line := range s.releases[p.Name] {
+		words := strings.Fields(line)
+		if !sameVersion(words[0], v.String()) {
+			continue
+		}
+		for _, w := range words[1:] {
+			if need, ok := strings.CutPrefix(w, "needs="); ok {
+				text += "Requires-Dist: " + need + "\n"
+			}
+		}
+	}
+	return []byte(text), nil
 }
 
 func (s *shelf) Project(_ context.Context, name string) (*index.Project, error) {
@@ -103,7 +126,14 @@ func (s *shelf) Project(_ context.Context, name string) (*index.Project, error) 
 	if !ok {
 		return nil, index.ErrUnknownProject
 	}
-	p := &index.Project{Name: name, Digest: "sha256:" + name}
+	p := &index.Project{Name: name, Page: "https://index.example/" + name}
+	lines = slices.Clone(lines)
+	for _, v := range slices.Sorted(maps.Keys(s.pinned[name])) {
+		if !slices.ContainsFunc(lines, func(l string) bool { return sameVersion(strings.Fields(l)[0], v) }) {
+			lines = append(lines, v)
+		}
+	}
+	p.Digest = "sha256:" + sum(strings.Join(lines, "\n"))
 	for _, line := range lines {
 		words := strings.Fields(line)
 		at := time.Date(2023, 5, 2, 0, 0, 0, 0, time.UTC)
@@ -157,6 +187,7 @@ type world struct {
 	shelf      *shelf
 	policy     *policy.Policy
 	service    *Service
+	uv         *engine
 	options    events.PlanOptions
 	complete   bool
 	said       []events.Event // by other services
@@ -165,10 +196,10 @@ type world struct {
 func newWorld(t testing.TB, cfg Config, a advisories, releases map[string][]string) *world {
 	t.Helper()
 	w := &world{t: t, store: &store{}, state: events.NewState("payments"), org: &events.OrgState{}, now: start,
-		advisories: a, shelf: &shelf{releases: releases}, policy: policy.Default(), complete: true}
+		advisories: a, uv: &engine{}, shelf: &shelf{releases: releases, pinned: map[string]map[string]bool{}}, policy: policy.Default(), complete: true}
 	var err error
 	w.service, err = New(cfg, Deps{Matcher: func() advisory.Matcher { return w.advisories }, Policy: func() *policy.Policy { return w.policy },
-		Index: func(string) index.Index { return w.shelf }, Tool: report.Tool{Name: "drydock", Version: "test"}})
+		Index: func(string) index.Source { return w.shelf }, Engine: w.engine(), Tool: report.Tool{Name: "drydock", Version: "test"}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -253,6 +284,14 @@ func (w *world) scan(files map[string]string) events.Event {
 
 func (w *world) scanInventory(inv *inventory.Inventory) events.Event {
 	w.t.Helper()
+	for _, p := range inv.Packages { // what is pinned is on the index, too
+		if w.shelf.pinned[p.Package] == nil {
+			w.shelf.pinned[p.Package] = map[string]bool{}
+		}
+		if _, err := pep440.Parse(p.Version); err == nil && !strings.Contains(p.Version, "+") {
+			w.shelf.pinned[p.Package][p.Version] = true
+		}
+	}
 	data, digest, err := inv.Encode()
 	if err != nil {
 		w.t.Fatal(err)

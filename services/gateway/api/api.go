@@ -21,6 +21,7 @@ type ScanRequest struct {
 	Outdated    bool       `json:"outdated,omitempty" doc:"Look up newer releases too"`
 	IndexURL    string     `json:"index_url,omitempty" maxLength:"2048" doc:"Package index, without credentials; default the server's"`
 	Exclude     *time.Time `json:"exclude_newer,omitempty" doc:"The plan picks no distribution published later"`
+	Full        bool       `json:"full,omitempty" doc:"The plan holds the updates that fix nothing known, too"`
 	Python      string     `json:"python,omitempty" maxLength:"64" doc:"The target interpreter's version; default what the application declares"`
 	RequestID   string     `json:"request_id,omitempty" maxLength:"128" doc:"Any stable id: the same one asked twice is one scan"`
 }

@@ -1,0 +1,202 @@
+package planner
+
+import (
+	"context"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/drydock-dev/drydock/pkg/evidence"
+	"github.com/drydock-dev/drydock/pkg/index"
+	"github.com/drydock-dev/drydock/services/planner/resolution"
+)
+
+// digester is an index that can say what a page is without reading it again.
+type digester interface {
+	Digest(ctx context.Context, name string) (digest string, ok bool)
+}
+
+// answers remembers resolutions by everything they depend on: the task, the advisories, and the index pages
+// they rest on. It knows no application, so that those with the same requirements share one answer.
+type answers struct {
+	dir string
+
+	mu   sync.Mutex
+	kept map[string]remembered
+}
+
+// remembered is an answer with the tape of what it was made from.
+type remembered struct {
+	Solved solved `json:"solved"`
+	Tape   []byte `json:"tape"`
+}
+
+func newAnswers(dir string) *answers { return &answers{dir: dir, kept: map[string]remembered{}} }
+
+// answer resolves every environment, or remembers. The tapes say what each answer was made from.
+func (s *Service) answer(ctx context.Context, in *situation) (out []solved, tapes [][]byte) {
+	for i, t := range in.tasks() {
+		if len(t.Wants) == 0 && !t.Wishes.Full {
+			out, tapes = append(out, nothing()), append(tapes, nil)
+			continue
+		}
+		ix, m := s.index(t.Wishes.IndexURL), s.matcher()
+		key := ""
+		if m != nil && ix != nil {
+			key = t.key(m.Digest())
+			if known, ok := s.answers.find(ctx, key, ix, in.Now); ok {
+				out, tapes = append(out, known.Solved), append(tapes, known.Tape)
+				continue
+			}
+		}
+		r := record(live{index: ix, matcher: m})
+		a := in.Envs[i].solve(ctx, t, r, s.engine, s.cfg.ResolveLimit, in.Now)
+		in.keep(i, &a, r)
+		said := r.said()
+		a.Pages = said.digests()
+		tape, err := said.pack()
+		if err != nil { // of plain data: can't be; then there is nothing to make it again from
+			tape = nil
+		}
+		if ctx.Err() == nil && key != "" && a.whole() && err == nil {
+			s.answers.keep(key, remembered{a, tape})
+		}
+		out, tapes = append(out, a), append(tapes, tape)
+	}
+	return out, tapes
+}
+
+// nothing is the answer of an environment that asks for none.
+func nothing() solved {
+	return solved{Steps: []step{}, Fates: map[string]fate{}, Pages: map[string]string{}}
+}
+
+// solve plans one environment with what a world says.
+func (e environment) solve(ctx context.Context, t task, w outside, engine func(context.Context) (resolution.Engine, error), limit time.Duration, now time.Time) solved {
+	pins := map[string]string{}
+	for _, p := range t.Pins {
+		pins[p.Package] = p.Version
+	}
+	s := &solver{task: t, engine: engine, limit: limit, now: now,
+		book: &book{world: w, pins: pins, hashed: t.Hashed, wishes: t.Wishes, now: now, pages: map[string]*judgedPage{}}}
+	out := s.solve(ctx)
+	out.Made = now
+	return out
+}
+
+// whole reports whether everything outside answered: only then is an answer worth remembering.
+func (a solved) whole() bool {
+	for _, f := range a.Fates {
+		if f.Kind == fateFailed {
+			return false
+		}
+	}
+	return true
+}
+
+// key names a task by all that its answer depends on but the index pages.
+func (t task) key(advisories string) string {
+	data, err := json.Marshal(struct {
+		Task       task
+		Advisories string
+		Resolver   string
+	}{t, advisories, resolverName})
+	if err != nil {
+		return ""
+	}
+	return strings.TrimPrefix(string(evidence.Of(data)), "sha256:")
+}
+
+// find looks a key up; an answer counts while the clock makes no difference and every page it rests on is the same.
+func (a *answers) find(ctx context.Context, key string, ix index.Source, now time.Time) (remembered, bool) {
+	a.mu.Lock()
+	known, ok := a.kept[key]
+	a.mu.Unlock()
+	if !ok {
+		if known, ok = a.read(key); !ok {
+			return remembered{}, false
+		}
+	}
+	if known.Solved.Ripe != nil && !now.Before(*known.Solved.Ripe) || now.Before(known.Solved.Made) {
+		return remembered{}, false
+	}
+	d, quick := ix.(digester)
+	for name, digest := range known.Solved.Pages {
+		if quick {
+			if now, ok := d.Digest(ctx, name); ok {
+				if now != digest {
+					return remembered{}, false
+				}
+				continue
+			}
+		}
+		p, err := ix.Project(ctx, name)
+		if err != nil || p.Digest != digest {
+			return remembered{}, false
+		}
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.put(key, known)
+	return known, true
+}
+
+func (a *answers) keep(key string, r remembered) {
+	a.mu.Lock()
+	a.put(key, r)
+	a.mu.Unlock()
+	a.write(key, r)
+}
+
+func (a *answers) put(key string, r remembered) {
+	if len(a.kept) >= maxAnswers {
+		clear(a.kept) // rare, and cheap to fill again from disk
+	}
+	a.kept[key] = r
+}
+
+func (a *answers) path(key string) string { return filepath.Join(a.dir, key+".json") }
+
+func (a *answers) read(key string) (r remembered, ok bool) {
+	if a.dir == "" {
+		return r, false
+	}
+	data, err := os.ReadFile(a.path(key))
+	return r, err == nil && json.Unmarshal(data, &r) == nil
+}
+
+// write keeps an answer for other runs; that it can't be kept is no error. The oldest make room.
+func (a *answers) write(key string, r remembered) {
+	data, err := json.Marshal(r)
+	if a.dir == "" || err != nil || os.MkdirAll(a.dir, 0o700) != nil {
+		return
+	}
+	f, err := os.CreateTemp(a.dir, ".new-*")
+	if err != nil {
+		return
+	}
+	_, err = f.Write(data)
+	if cerr := f.Close(); err != nil || cerr != nil || os.Rename(f.Name(), a.path(key)) != nil {
+		_ = os.Remove(f.Name()) // nothing half-written stays
+		return
+	}
+	a.prune()
+}
+
+// prune removes the oldest answers above the limit.
+func (a *answers) prune() {
+	entries, err := os.ReadDir(a.dir)
+	if err != nil || len(entries) <= maxAnswers {
+		return
+	}
+	oldest, at := "", time.Time{}
+	for _, e := range entries {
+		if info, err := e.Info(); err == nil && (oldest == "" || info.ModTime().Before(at)) {
+			oldest, at = e.Name(), info.ModTime()
+		}
+	}
+	_ = os.Remove(filepath.Join(a.dir, oldest)) // somebody else may have been quicker
+}

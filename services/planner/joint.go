@@ -1,0 +1,459 @@
+package planner
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/drydock-dev/drydock/pkg/index"
+	"github.com/drydock-dev/drydock/pkg/pep508"
+	"github.com/drydock-dev/drydock/pkg/policy"
+	"github.com/drydock-dev/drydock/services/planner/resolution"
+)
+
+// task is one environment to plan for: with what the world says, everything its answer depends on.
+type task struct {
+	Pins     []taskPin            `json:"pins"`
+	Floating []pep508.Requirement `json:"-"`
+	Floats   []string             `json:"floating,omitempty"`
+	Hashed   bool                 `json:"hashed,omitempty"`
+	Wants    []want               `json:"wants"` // by class, then by package
+	Routine  time.Duration        `json:"routine"`
+	Updates  map[string]byStep    `json:"updates,omitempty"` // classes of updates that fix nothing known; with --full
+	Wishes   wishes               `json:"wishes"`
+}
+
+type taskPin struct {
+	Package, Version string
+	Extras           []string
+	Allowed          []resolution.Bound
+	Stays            string `json:",omitempty"` // why it may not move
+}
+
+// want is a package with findings that an update could fix.
+type want struct {
+	Package  string           `json:"package"`
+	Class    policy.ClassName `json:"class"` // the most urgent among its findings
+	Cooldown time.Duration    `json:"cooldown"`
+	Rule     string           `json:"rule"` // the rule that set the cooldown
+}
+
+// byStep is the class of an update that fixes nothing known, by its step.
+type byStep map[string]policy.ClassName
+
+// fate is what becomes of a wanted package.
+type fate struct {
+	Kind        fateKind    `json:"kind"`
+	Detail      string      `json:"detail,omitempty"`
+	Chain       []string    `json:"chain,omitempty"`
+	Until       *time.Time  `json:"until,omitempty"`       // of cooling; nil: no date is known
+	Rejected    []rejection `json:"rejected,omitempty"`    // releases above the pin that may not be picked
+	Unreachable bool        `json:"unreachable,omitempty"` // the index may answer later
+}
+
+type fateKind string
+
+const (
+	fateMoves   fateKind = "moves"
+	fateBlocked fateKind = "blocked"
+	fateCooling fateKind = "cooling"
+	fateNothing fateKind = "nothing" // no release above the pin may be picked
+	fateUnknown fateKind = "unknown" // the index does not know the package
+	fateHeld    fateKind = "held"    // its requirements are unknown: it stays
+	fateBuild   fateKind = "build"   // a build variant the index does not offer
+	fateVersion fateKind = "version" // the pinned version can't be ordered
+	fateFailed  fateKind = "failed"
+)
+
+// step is what moves in one class.
+type step struct {
+	Class policy.ClassName `json:"class"`
+	Moves []move           `json:"moves"`
+}
+
+// move is a move with what is known of its release.
+type move struct {
+	resolution.Move
+	Released *time.Time  `json:"released,omitempty"`
+	Hashes   []string    `json:"hashes,omitempty"`
+	Page     string      `json:"page,omitempty"`
+	Requires string      `json:"requires,omitempty"` // Python
+	Short    string      `json:"short,omitempty"`    // why it is younger than the routine cooldown asks
+	Passed   []rejection `json:"passed,omitempty"`   // releases below it that may not be picked
+	Skipped  int         `json:"skipped,omitempty"`  // releases below it that may be picked and don't fit the rest
+	Kept     bool        `json:"kept,omitempty"`     // picked by the plan in force; the index does not answer now
+}
+
+// solved is the answer for an environment.
+type solved struct {
+	Steps   []step            `json:"steps"`
+	Fates   map[string]fate   `json:"fates"`
+	Broken  []string          `json:"broken,omitempty"`  // what the pins contradict before any change
+	Unknown []string          `json:"unknown,omitempty"` // pins whose requirements nobody can tell
+	Runs    int               `json:"runs"`              // of uv
+	Made    time.Time         `json:"made"`              // by this clock
+	Ripe    *time.Time        `json:"ripe,omitempty"`    // until then the clock makes no difference
+	Pages   map[string]string `json:"pages"`             // digests of the index pages it rests on
+}
+
+// solver plans one environment, class after class: each phase starts from what the ones before it left.
+type solver struct {
+	task   task
+	book   *book
+	engine func(ctx context.Context) (resolution.Engine, error)
+	limit  time.Duration
+	now    time.Time
+
+	at  map[string]string // where earlier phases moved packages to
+	out solved
+}
+
+func (s *solver) solve(ctx context.Context) solved {
+	s.at = map[string]string{}
+	s.out = solved{Steps: []step{}, Fates: map[string]fate{}, Pages: map[string]string{}}
+	s.prefetch(ctx)
+	for _, class := range policy.Names {
+		st := step{Class: class}
+		s.secure(ctx, &st)
+		if s.task.Wishes.Full {
+			s.renew(ctx, &st)
+		}
+		if len(st.Moves) > 0 {
+			s.out.Steps = append(s.out.Steps, st)
+		}
+	}
+	s.out.Ripe = s.book.ripens(func(string) time.Duration { return s.task.Routine })
+	for _, w := range s.task.Wants {
+		s.out.Ripe = earlier(s.out.Ripe, s.book.ripens(func(string) time.Duration { return w.Cooldown }))
+	}
+	return s.out
+}
+
+// inParallel calls do for each of all, a few at a time.
+func inParallel[T any](all []T, do func(T)) {
+	var wg sync.WaitGroup
+	slots := make(chan struct{}, parallel)
+	for _, x := range all {
+		slots <- struct{}{}
+		wg.Go(func() {
+			defer func() { <-slots }()
+			do(x)
+		})
+	}
+	wg.Wait()
+}
+
+func earlier(a, b *time.Time) *time.Time {
+	if a == nil || b != nil && b.Before(*a) {
+		return b
+	}
+	return a
+}
+
+// prefetch asks for all pages at once, and for the metadata of what is pinned.
+func (s *solver) prefetch(ctx context.Context) {
+	if len(s.task.Wants) == 0 && !s.task.Wishes.Full {
+		return
+	}
+	v := s.view(nil)
+	inParallel(s.task.Pins, func(p taskPin) {
+		_, _ = v.Metadata(ctx, p.Package, p.Version) // what it answers is kept; who needs it sees the error
+	})
+}
+
+// view is what this phase may pick; wants have their own cooldown, all others the routine one.
+func (s *solver) view(wants []want) *view {
+	short := map[string]time.Duration{}
+	for _, w := range wants {
+		short[w.Package] = w.Cooldown
+	}
+	return newView(s.book, maps.Clone(s.at), func(name string) time.Duration {
+		if d, ok := short[name]; ok {
+			return d
+		}
+		return s.task.Routine
+	})
+}
+
+// secure is the phase of one class: what of it can be fixed, and why the rest can't.
+func (s *solver) secure(ctx context.Context, st *step) {
+	var open []want
+	for _, w := range s.task.Wants {
+		if w.Class != st.Class {
+			continue
+		}
+		if s.at[w.Package] != "" { // an earlier phase moved it on the way
+			s.settle(w, fate{Kind: fateMoves})
+			continue
+		}
+		if f, ok := s.foregone(ctx, w); ok {
+			s.settle(w, f)
+			continue
+		}
+		open = append(open, w)
+	}
+	if len(open) == 0 {
+		return
+	}
+	blocked := s.attempt(ctx, st, open, s.view(open), "")
+	if len(blocked) > 0 {
+		blocked = s.hurry(ctx, st, blocked)
+	}
+	for w, b := range blocked {
+		s.settle(w, s.held(ctx, w, b))
+	}
+}
+
+func (s *solver) settle(w want, f fate) { s.out.Fates[w.Package] = f }
+
+// foregone is the fate of a package that no resolution can change.
+func (s *solver) foregone(ctx context.Context, w want) (fate, bool) {
+	j, err := s.book.judged(ctx, w.Package)
+	switch {
+	case errors.Is(err, index.ErrUnknownProject):
+		return fate{Kind: fateUnknown}, true
+	case err != nil && isVersionError(err):
+		return fate{Kind: fateVersion}, true
+	case err != nil:
+		return fate{Kind: fateFailed, Detail: err.Error(), Unreachable: errors.Is(err, index.ErrUnreachable)}, true
+	case j.labelled:
+		return fate{Kind: fateBuild}, true
+	}
+	fine, withheld, err := s.view([]want{w}).look(ctx, w.Package)
+	if err != nil {
+		return fate{Kind: fateFailed, Detail: err.Error()}, true
+	}
+	if len(fine) > 0 {
+		if _, err := s.view(nil).Metadata(ctx, w.Package, s.version(w.Package)); errors.Is(err, resolution.ErrNoMetadata) {
+			return fate{Kind: fateHeld, Detail: err.Error()}, true
+		}
+		return fate{}, false
+	}
+	if young := onlyYoung(withheld); len(young) > 0 {
+		return fate{Kind: fateCooling, Until: firstRipe(young), Rejected: withheld,
+			Detail: fmt.Sprintf("%s %s fixes it and is younger than the %s that %s asks for", w.Package, young[0].Version, span(w.Cooldown), w.Rule)}, true
+	}
+	return fate{Kind: fateNothing, Rejected: withheld}, true
+}
+
+func firstRipe(rs []rejection) *time.Time {
+	var at *time.Time
+	for _, r := range rs {
+		if r.Ripe != nil {
+			at = earlier(at, r.Ripe)
+		}
+	}
+	return at
+}
+
+func (s *solver) version(name string) string {
+	if v := s.at[name]; v != "" {
+		return v
+	}
+	for _, p := range s.task.Pins {
+		if p.Package == name {
+			return p.Version
+		}
+	}
+	return ""
+}
+
+// attempt resolves and takes what moves; what is left comes back.
+func (s *solver) attempt(ctx context.Context, st *step, wants []want, v *view, short string) map[want]resolution.Block {
+	sol, err := s.resolve(ctx, wants, v)
+	left := map[want]resolution.Block{}
+	for _, w := range wants {
+		if err != nil {
+			left[w] = resolution.Block{Err: err}
+		} else if b, ok := sol.Blocked[w.Package]; ok {
+			left[w] = b
+		}
+	}
+	if err != nil {
+		return left
+	}
+	s.take(ctx, st, sol, v, short)
+	for _, w := range wants {
+		if _, ok := left[w]; !ok {
+			s.settle(w, fate{Kind: fateMoves})
+		}
+	}
+	return left
+}
+
+func (s *solver) resolve(ctx context.Context, wants []want, v *view) (resolution.Solution, error) {
+	engine, err := s.engine(ctx)
+	if err != nil {
+		return resolution.Solution{}, err
+	}
+	p := resolution.Problem{Floating: s.task.Floating, Env: s.task.Wishes.Target, Limit: s.limit}
+	for _, t := range s.task.Pins {
+		pin := resolution.Pin{Package: t.Package, Version: cmp.Or(s.at[t.Package], t.Version), Extras: t.Extras, Allowed: t.Allowed, Held: t.Stays}
+		if _, err := v.Metadata(ctx, t.Package, pin.Version); pin.Held == "" && errors.Is(err, resolution.ErrNoMetadata) {
+			pin.Held = err.Error()
+		}
+		p.Pins = append(p.Pins, pin)
+	}
+	for _, name := range slices.Sorted(maps.Keys(s.at)) {
+		if !slices.ContainsFunc(s.task.Pins, func(t taskPin) bool { return t.Package == name }) {
+			p.Pins = append(p.Pins, resolution.Pin{Package: name, Version: s.at[name]}) // added by an earlier phase
+		}
+	}
+	for _, w := range wants {
+		p.Wants = append(p.Wants, w.Package)
+	}
+	p.Complete = s.complete(ctx, v)
+	sol, err := resolution.Solve(ctx, p, v, engine)
+	s.out.Runs += sol.Runs
+	for _, b := range sol.Broken {
+		if !slices.Contains(s.out.Broken, b) {
+			s.out.Broken = append(s.out.Broken, b)
+		}
+	}
+	for _, u := range sol.Unknown {
+		if !slices.Contains(s.out.Unknown, u) {
+			s.out.Unknown = append(s.out.Unknown, u)
+		}
+	}
+	return sol, err
+}
+
+// complete reports whether the pins are a full lock: what each of them requires is pinned too. pip asks that
+// of every file with hashes.
+func (s *solver) complete(ctx context.Context, v *view) bool {
+	if s.task.Hashed {
+		return true
+	}
+	pinned := map[string]bool{}
+	for _, p := range s.task.Pins {
+		pinned[p.Package] = true
+	}
+	for _, p := range s.task.Pins {
+		for _, need := range v.needs(ctx, p) {
+			if !pinned[need] {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// take puts the moves of a solution into the phase.
+func (s *solver) take(ctx context.Context, st *step, sol resolution.Solution, v *view, short string) {
+	for _, m := range sol.Moves {
+		out := move{Move: m}
+		j, err := s.book.judged(ctx, m.Package)
+		if err == nil {
+			fine, withheld, _ := v.look(ctx, m.Package) // read before, so it answers
+			for _, c := range fine {
+				switch {
+				case c.Version == m.To:
+					out.Released, out.Requires, out.Hashes, out.Page = c.Released, c.Requires, hashes(&c.release), j.project.Page
+					if r := c.seen(s.task.Routine, s.now); short != "" && r.is(whyYoung) {
+						out.Short = short
+					}
+				case below(c.Version, m.To):
+					out.Skipped++
+				}
+			}
+			for _, r := range withheld {
+				if below(r.Version, m.To) {
+					out.Passed = append(out.Passed, r)
+				}
+			}
+		}
+		s.at[m.Package] = m.To
+		st.Moves = append(st.Moves, out)
+	}
+}
+
+// hurry tries again what the routine cooldown of other packages holds back: where the fix needs them they may
+// be as young as the fix itself, and each says so.
+func (s *solver) hurry(ctx context.Context, st *step, blocked map[want]resolution.Block) map[want]resolution.Block {
+	var wants []want
+	for w, b := range blocked {
+		if b.Err == nil && w.Cooldown < s.task.Routine {
+			wants = append(wants, w)
+		}
+	}
+	slices.SortFunc(wants, func(a, b want) int { return cmp.Compare(a.Package, b.Package) })
+	for _, w := range wants { // one by one: each may hurry others only as far as its own class goes
+		v := s.view(nil)
+		v.cooldown = func(string) time.Duration { return w.Cooldown }
+		if !s.differs(ctx, v) || s.at[w.Package] != "" {
+			continue
+		}
+		short := fmt.Sprintf("the fix of %s needs it: its own cooldown of %s counts (%s), not the routine %s", w.Package, span(w.Cooldown), w.Rule, span(s.task.Routine))
+		if left := s.attempt(ctx, st, []want{w}, v, short); len(left) == 0 {
+			delete(blocked, w)
+		}
+	}
+	return blocked
+}
+
+// differs reports whether anything that was looked at is withheld by the routine cooldown and not by this view.
+func (s *solver) differs(ctx context.Context, v *view) bool {
+	strict := s.view(nil)
+	for _, name := range s.book.names() {
+		a, _, errA := strict.look(ctx, name)
+		b, _, errB := v.look(ctx, name)
+		if errA == nil && errB == nil && len(a) != len(b) {
+			return true
+		}
+	}
+	return false
+}
+
+// held is the fate of a want that nothing can free: too young a release of something it needs, or a conflict.
+func (s *solver) held(ctx context.Context, w want, b resolution.Block) fate {
+	if b.Err != nil {
+		return fate{Kind: fateFailed, Detail: b.Err.Error(), Unreachable: errors.Is(b.Err, index.ErrUnreachable)}
+	}
+	v := s.view(nil)
+	v.cooldown = func(string) time.Duration { return 0 }
+	if s.differs(ctx, v) {
+		sol, err := s.resolve(ctx, []want{w}, v)
+		if _, still := sol.Blocked[w.Package]; err == nil && !still {
+			f := fate{Kind: fateCooling, Detail: "a release that the fix needs is younger than the cooldown of " + span(w.Cooldown) + " (" + w.Rule + ")"}
+			known := true
+			for _, m := range sol.Moves {
+				if r := s.seenAt(ctx, m.Package, m.To, w.Cooldown); r.is(whyYoung) {
+					known = known && r.Ripe != nil
+					if r.Ripe != nil && (f.Until == nil || r.Ripe.After(*f.Until)) {
+						f.Until = r.Ripe
+					}
+				}
+			}
+			if !known {
+				f.Until = nil
+			}
+			return f
+		}
+	}
+	f := fate{Kind: fateBlocked, Chain: b.Chain, Detail: b.Unblock}
+	if fine, _, err := s.view([]want{w}).look(ctx, w.Package); err == nil && len(fine) > 0 {
+		f.Detail = fmt.Sprintf("%s %s fixes it and can't be installed with the rest", w.Package, fine[0].Version)
+		if b.Unblock != "" {
+			f.Detail += "; " + b.Unblock
+		}
+	}
+	return f
+}
+
+func (s *solver) seenAt(ctx context.Context, name, version string, cooldown time.Duration) rejection {
+	j, err := s.book.judged(ctx, name)
+	if err != nil {
+		return rejection{}
+	}
+	for _, c := range j.candidates {
+		if c.Version == version {
+			return c.seen(cooldown, s.now)
+		}
+	}
+	return rejection{}
+}

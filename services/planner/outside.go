@@ -1,0 +1,319 @@
+package planner
+
+import (
+	"bytes"
+	"compress/gzip"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"sync"
+
+	"github.com/drydock-dev/drydock/pkg/advisory"
+	"github.com/drydock-dev/drydock/pkg/evidence"
+	"github.com/drydock-dev/drydock/pkg/index"
+)
+
+// world is everything outside the application that a plan is made from: what the index says and what the
+// advisory database says. It is asked through one seam, so that every answer can be kept as evidence and a
+// plan made again from it (design §1.5).
+type outside interface {
+	Project(ctx context.Context, name string) (*index.Project, error)
+	Metadata(ctx context.Context, p *index.Project, f index.File) ([]byte, error)
+	Match(ecosystem, name, version string) ([]advisory.Hit, error)
+}
+
+// live asks the real ones.
+type live struct {
+	index   index.Source
+	matcher advisory.Matcher
+}
+
+func (l live) Project(ctx context.Context, name string) (*index.Project, error) {
+	if l.index == nil {
+		return nil, errNoIndex
+	}
+	return l.index.Project(ctx, name)
+}
+
+func (l live) Metadata(ctx context.Context, p *index.Project, f index.File) ([]byte, error) {
+	if l.index == nil {
+		return nil, errNoIndex
+	}
+	return l.index.Metadata(ctx, p, f)
+}
+
+func (l live) Match(ecosystem, name, version string) ([]advisory.Hit, error) {
+	if l.matcher == nil {
+		return nil, errNoMatcher
+	}
+	return l.matcher.Match(ecosystem, name, version)
+}
+
+var (
+	// errNoIndex and errNoMatcher stand for what is not there.
+	errNoIndex   = errors.New("no package index is configured")
+	errNoMatcher = errors.New("no advisory database is loaded")
+)
+
+// tape is what a world said while a plan was made.
+type tape struct {
+	Pages    map[string]page           `json:"pages"`    // by normalised name
+	Metadata map[string]spoken         `json:"metadata"` // by name/file
+	Hits     map[string][]advisory.Hit `json:"hits"`     // by ecosystem/name@version
+	Misses   map[string]string         `json:"misses"`   // questions to the database without an answer, with the error
+}
+
+// page is the answer for one project: the project, or the error with its kind.
+type page struct {
+	Project *index.Project `json:"project,omitempty"`
+	Error   string         `json:"error,omitempty"`
+	Kind    string         `json:"kind,omitempty"` // unknown | unreachable | other
+}
+
+// spoken is a text or an error.
+type spoken struct {
+	Text  string `json:"text,omitempty"`
+	Error string `json:"error,omitempty"`
+	Kind  string `json:"kind,omitempty"`
+}
+
+// recorder asks a world and writes down what it says. Each question is asked once, so that one plan is made
+// from one view of the world.
+type recorder struct {
+	outside
+	mu   sync.Mutex
+	tape tape
+}
+
+func newTape() tape {
+	return tape{Pages: map[string]page{}, Metadata: map[string]spoken{}, Hits: map[string][]advisory.Hit{}, Misses: map[string]string{}}
+}
+
+func record(w outside) *recorder { return &recorder{outside: w, tape: newTape()} }
+
+func (r *recorder) Project(ctx context.Context, name string) (*index.Project, error) {
+	r.mu.Lock()
+	known, ok := r.tape.Pages[name]
+	r.mu.Unlock()
+	if ok {
+		return known.Project, known.err()
+	}
+	p, err := r.outside.Project(ctx, name)
+	if ctx.Err() != nil {
+		return p, err // of this run, not of the world
+	}
+	said := page{Project: p}
+	if err != nil {
+		said = page{Error: err.Error(), Kind: kindOf(err)}
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if first, ok := r.tape.Pages[name]; ok { // two asked at once: both get the first answer
+		return first.Project, first.err()
+	}
+	r.tape.Pages[name] = said
+	return p, err
+}
+
+func (r *recorder) Metadata(ctx context.Context, p *index.Project, f index.File) ([]byte, error) {
+	key := p.Name + "/" + f.Name
+	r.mu.Lock()
+	known, ok := r.tape.Metadata[key]
+	r.mu.Unlock()
+	if ok {
+		return []byte(known.Text), known.err()
+	}
+	text, err := r.outside.Metadata(ctx, p, f)
+	if ctx.Err() != nil {
+		return text, err
+	}
+	said := spoken{Text: string(text)}
+	if err != nil {
+		said = spoken{Error: err.Error(), Kind: kindOf(err)}
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.tape.Metadata[key] = said
+	return text, err
+}
+
+func (r *recorder) Match(ecosystem, name, version string) ([]advisory.Hit, error) {
+	key := hitKey(ecosystem, name, version)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if hits, ok := r.tape.Hits[key]; ok {
+		return hits, nil
+	}
+	hits, err := r.outside.Match(ecosystem, name, version)
+	if err != nil {
+		r.tape.Misses[key] = missKind(err)
+		return hits, err
+	}
+	r.tape.Hits[key] = hits
+	return hits, nil
+}
+
+func hitKey(ecosystem, name, version string) string { return ecosystem + "/" + name + "@" + version }
+
+// said is the tape so far.
+func (r *recorder) said() tape {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return tape{Pages: maps.Clone(r.tape.Pages), Metadata: maps.Clone(r.tape.Metadata), Hits: maps.Clone(r.tape.Hits), Misses: maps.Clone(r.tape.Misses)}
+}
+
+// errNotOnTape says that a plan made again asks what the first one did not.
+var errNotOnTape = errors.New("was not asked when the plan was made")
+
+// A tape answers as the world did.
+
+func (t *tape) Project(_ context.Context, name string) (*index.Project, error) {
+	p, ok := t.Pages[name]
+	if !ok {
+		return nil, fmt.Errorf("the index page of %s %w", name, errNotOnTape)
+	}
+	return p.Project, p.err()
+}
+
+func (t *tape) Match(ecosystem, name, version string) ([]advisory.Hit, error) {
+	key := hitKey(ecosystem, name, version)
+	if hits, ok := t.Hits[key]; ok {
+		return slices.Clone(hits), nil
+	}
+	if kind, ok := t.Misses[key]; ok {
+		return nil, missError(kind)
+	}
+	return nil, fmt.Errorf("the advisories of %s %s %w", name, version, errNotOnTape)
+}
+
+// replay is a tape as a world.
+type replay struct{ *tape }
+
+func (r replay) Metadata(_ context.Context, p *index.Project, f index.File) ([]byte, error) {
+	s, ok := r.tape.Metadata[p.Name+"/"+f.Name]
+	if !ok {
+		return nil, fmt.Errorf("the metadata of %s %w", f.Name, errNotOnTape)
+	}
+	return []byte(s.Text), s.err()
+}
+
+// Kinds of errors a tape keeps apart, because decisions do.
+const (
+	kindUnknown     = "unknown"
+	kindUnreachable = "unreachable"
+	kindNoMetadata  = "no metadata"
+	kindOther       = "other"
+	missDatabase    = "no database"
+	missVersion     = "version"
+)
+
+func kindOf(err error) string {
+	switch {
+	case errors.Is(err, index.ErrUnknownProject):
+		return kindUnknown
+	case errors.Is(err, index.ErrUnreachable):
+		return kindUnreachable
+	}
+	return kindOther
+}
+
+func missKind(err error) string {
+	switch {
+	case errors.Is(err, advisory.ErrNoDatabase):
+		return missDatabase
+	case errors.Is(err, advisory.ErrVersion):
+		return missVersion
+	}
+	return err.Error()
+}
+
+func missError(kind string) error {
+	switch kind {
+	case missDatabase:
+		return advisory.ErrNoDatabase
+	case missVersion:
+		return advisory.ErrVersion
+	}
+	return errors.New(kind)
+}
+
+// told is an error of a tape: its text, and what it is.
+type toldError struct {
+	text string
+	kind error
+}
+
+func (e toldError) Error() string { return e.text }
+func (e toldError) Unwrap() error { return e.kind }
+
+func (p page) err() error   { return again(p.Error, p.Kind) }
+func (s spoken) err() error { return again(s.Error, s.Kind) }
+
+func again(text, kind string) error {
+	if text == "" && kind == "" {
+		return nil
+	}
+	return toldError{text, map[string]error{kindUnknown: index.ErrUnknownProject, kindUnreachable: index.ErrUnreachable}[kind]}
+}
+
+// pack writes a tape as evidence: JSON, compressed, because pages are long and repeat themselves.
+func (t tape) pack() ([]byte, error) {
+	var out bytes.Buffer
+	z, err := gzip.NewWriterLevel(&out, gzip.BestSpeed)
+	if err != nil {
+		return nil, err
+	}
+	if err := json.NewEncoder(z).Encode(t); err != nil {
+		return nil, fmt.Errorf("write down what the index said: %w", err)
+	}
+	if err := z.Close(); err != nil {
+		return nil, fmt.Errorf("write down what the index said: %w", err)
+	}
+	return out.Bytes(), nil
+}
+
+func unpackTape(data []byte) (*tape, error) {
+	z, err := gzip.NewReader(bytes.NewReader(data))
+	if err != nil {
+		return nil, fmt.Errorf("read what the index said: %w", err)
+	}
+	text, err := io.ReadAll(io.LimitReader(z, maxTape+1))
+	if err != nil {
+		return nil, fmt.Errorf("read what the index said: %w", err)
+	}
+	if len(text) > maxTape {
+		return nil, fmt.Errorf("read what the index said: more than %d bytes", maxTape)
+	}
+	t := newTape()
+	if err := json.Unmarshal(text, &t); err != nil {
+		return nil, fmt.Errorf("read what the index said: %w", err)
+	}
+	return &t, nil
+}
+
+// digests names what the index said of each package.
+func (t tape) digests() map[string]string {
+	out := map[string]string{}
+	for name, p := range t.Pages {
+		if p.Project != nil {
+			out[name] = p.Project.Digest
+		}
+	}
+	return out
+}
+
+// indexDigest names what the index said of all packages together; empty when it said nothing.
+func indexDigest(digests map[string]string) string {
+	if len(digests) == 0 {
+		return ""
+	}
+	data, err := json.Marshal(digests) // a map of strings: keys come out sorted, nothing can fail
+	if err != nil {
+		return ""
+	}
+	return string(evidence.Of(data))
+}
