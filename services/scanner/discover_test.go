@@ -221,6 +221,20 @@ func TestLockFilesNeverLookClean(t *testing.T) {
 	}
 }
 
+func TestOtherToolsAreNamed(t *testing.T) {
+	_, inv := read(t, write(t, map[string]string{"a/poetry.lock": "", "b/pdm.lock": "", "c/Pipfile": "", "c/Pipfile.lock": "{}", "d/Pipfile": "", "e/pylock.toml": "",
+		"f/pyproject.toml": "[tool.poetry]\nname = \"x\"\n[tool.poetry.dependencies]\npython = \"^3.9\"\nflask = \"^2\"\n"}))
+	for source, says := range map[string]string{"a/poetry.lock": "Poetry's lock file is not read by this version; export it: poetry export", "b/pdm.lock": "export it: pdm export -o requirements.txt",
+		"c/Pipfile.lock": "pipenv requirements --hash > requirements.txt; then scan that file", "d/Pipfile": "pipenv lock && pipenv requirements", "e/pylock.toml": "PEP 751", "f/pyproject.toml": "Poetry"} {
+		if got := find(inv, inventory.NotCovered, source); !strings.Contains(got, says) {
+			t.Errorf("%s: %q, want %q", source, got, says)
+		}
+	}
+	if got := find(inv, inventory.NotCovered, "c/Pipfile"); got != "" {
+		t.Errorf("a Pipfile beside its lock: %s", got)
+	}
+}
+
 func TestOneFileWhateverItsName(t *testing.T) {
 	dir := write(t, map[string]string{"deps.in": "-r base.txt\na==1", "base.txt": "b==1", "requirements.txt": "c==1"})
 	r, err := newService(t, Config{}, Deps{}).readTarget(t.Context(), request{Root: dir, File: "deps.in"})
