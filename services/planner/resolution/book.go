@@ -44,6 +44,7 @@ type pack struct {
 	loaded  bool
 	cands   []*release // that may be picked, ascending
 	barred  []Withheld // offered, but of no use: another Python, requirements not known
+	finals  bool       // pre-releases were left out
 	candErr error      // the index gave no answer
 	nobody  bool       // nobody offers it
 	higher  []*release // withheld releases that are being tried (explanations)
@@ -150,6 +151,7 @@ func (b *book) load(p *pack) {
 	slices.SortStableFunc(all, func(x, y *release) int { return x.v.Compare(y.v) })
 	all = slices.CompactFunc(all, func(x, y *release) bool { return x.v.Equal(y.v) })
 	p.cands = eligible(p, all)
+	p.finals = len(p.cands) < len(all)
 	for i, r := range p.cands {
 		r.rank, r.step = i+1, 0
 		if p.cur != nil {

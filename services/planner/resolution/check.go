@@ -7,10 +7,11 @@ import (
 
 // fact is a group of constraints that an explanation may do without.
 type fact struct {
-	from, to *pack // the requirements of from on to …
-	cur      bool  // … of the pinned release, else of those above
-	bound    int   // with to == nil: 1 + the number of the bound of from
-	wanted   bool  // from has to move
+	from, to *pack  // the requirements of from on to …
+	cur      bool   // … of the pinned release, else of those above
+	text     string // of cur: which requirement
+	bound    int    // with to == nil: 1 + the number of the bound of from
+	wanted   bool   // from has to move
 }
 
 // state judges the set as it stands in the book.
@@ -19,6 +20,8 @@ type state struct {
 	deep  bool             // packages without a pin are variables too
 	keep  map[fact]bool    // nil: all facts count
 	used  map[fact]bool    // nil: not noted
+	fine  map[*edge]bool   // nil: all requirements of the facts count
+	met   map[*edge]bool   // nil: not noted
 	fails map[string]error // of the index, met on the way
 }
 
@@ -71,11 +74,26 @@ func (s *state) note(f fact) {
 	}
 }
 
+// binds says whether a requirement counts.
+func (s *state) binds(e *edge) bool {
+	return s.counts(factOf(e)) && (s.fine == nil || e.from == nil || s.fine[e])
+}
+
+func (s *state) noteEdge(e *edge) {
+	s.note(factOf(e))
+	if s.met != nil && e.from != nil {
+		s.met[e] = true
+	}
+}
+
 func factOf(e *edge) fact {
 	if e.from == nil {
 		return fact{to: e.to}
 	}
-	return fact{from: e.from.of, to: e.to, cur: e.from == e.from.of.cur}
+	if e.from == e.from.of.cur {
+		return fact{from: e.from.of, to: e.to, cur: true, text: e.text}
+	}
+	return fact{from: e.from.of, to: e.to}
 }
 
 // evaluate finds the requirements that do not hold. An empty verdict means that the set holds.
@@ -101,7 +119,7 @@ func (s *state) evaluate() verdict {
 		}
 	}
 	judge := func(p *pack, e *edge) bool {
-		if !s.counts(factOf(e)) || s.excused(e) {
+		if !s.binds(e) || s.excused(e) {
 			return true
 		}
 		t := e.to
@@ -118,7 +136,7 @@ func (s *state) evaluate() verdict {
 			floats[t] = append(floats[t], e)
 			return true
 		}
-		s.note(factOf(e))
+		s.noteEdge(e)
 		fixed := p == nil || p.decided || p.held != ""
 		why := blame{all: p != nil && p.pressed()} // those who asked for its extras
 		if why.all && fixed {
@@ -180,7 +198,7 @@ func (s *state) asker(p *pack, present []*pack, seen map[*pack]bool) *pack {
 		if q.at == nil || seen[q] {
 			continue
 		}
-		asks := func(e *edge) bool { return e.to == p && len(e.extras) > 0 && s.counts(factOf(e)) && !s.excused(e) }
+		asks := func(e *edge) bool { return e.to == p && len(e.extras) > 0 && s.binds(e) && !s.excused(e) }
 		if !slices.ContainsFunc(s.b.edges(q.at, q.ext), asks) {
 			continue
 		}
@@ -217,6 +235,7 @@ func (s *state) reach() []*pack {
 			meet(t, false)
 		}
 		if more, grown := t.ext.with(e.extras); grown {
+			s.noteEdge(e)
 			t.ext = more
 			queue = append(queue, t)
 		}
@@ -233,7 +252,7 @@ func (s *state) reach() []*pack {
 			continue
 		}
 		for _, e := range s.b.edges(p.at, p.ext) {
-			if s.counts(factOf(e)) && !s.excused(e) && (e.to.pin == nil || len(e.extras) > 0) {
+			if s.binds(e) && !s.excused(e) && (e.to.pin == nil || len(e.extras) > 0) {
 				follow(e, p.floats)
 			}
 		}
@@ -288,7 +307,7 @@ func (s *state) floatable(t *pack, es []*edge, present []*pack) (why blame, stay
 		}
 	}
 	for _, e := range es {
-		s.note(factOf(e))
+		s.noteEdge(e)
 		if e.from == nil {
 			continue
 		}

@@ -231,6 +231,9 @@ func (r *run) judge(c choice) error {
 	return nil
 }
 
+// errUnsound: uv, which is not told of what the pins violate before any change, took it for an answer.
+var errUnsound = fmt.Errorf("%w: uv's answer does not hold by the metadata", ErrDisagree)
+
 // free has uv move the wanted packages and checks what it says. The choice is not the smallest.
 func (r *run) free(wants []*pack) (choice, error) {
 	a, err := r.ask(r.could(wants))
@@ -256,7 +259,7 @@ func (r *run) free(wants []*pack) (choice, error) {
 	s := state{b: r.b, deep: r.deep}
 	c = s.needed(c)
 	if !s.sound(c) {
-		return nil, fmt.Errorf("%w: uv's answer does not hold", ErrDisagree)
+		return nil, errUnsound
 	}
 	return c, nil
 }

@@ -15,6 +15,9 @@ const (
 	maxConfirmed = 5
 	// maxUnblock bounds the withheld releases per package that are tried as the one that would free a want.
 	maxUnblock = 20
+	// maxFine bounds the requirements of a chain that are tried one by one as to whether they can be left out: each
+	// try is a search. Longer chains leave out only groups.
+	maxFine = 60
 	// maxRanges is how many requirements of one package on another a chain names before it sums up.
 	maxRanges = 3
 	// searchShare is the part of the limit, in per cent, after which the best found so far has to do: the rest is

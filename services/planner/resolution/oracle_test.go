@@ -38,19 +38,21 @@ type oracle struct {
 	held    map[string]bool
 	meta    map[string]*coremeta.Metadata // "name version"
 	values  map[string][]string           // by package, ascending, the pin's first; "" = not in the set
+	rank    map[string]map[string]int     // of what may be picked, whether or not the files allow it
 	names   []string
 	excused map[string]bool // "from|requirement"
 }
 
 func newOracle(w *world, p Problem) *oracle {
-	o := &oracle{w: w, p: p, pins: map[string]Pin{}, held: map[string]bool{}, meta: map[string]*coremeta.Metadata{}, values: map[string][]string{}, excused: map[string]bool{}}
+	o := &oracle{w: w, p: p, pins: map[string]Pin{}, held: map[string]bool{}, meta: map[string]*coremeta.Metadata{}, values: map[string][]string{},
+		rank: map[string]map[string]int{}, excused: map[string]bool{}}
 	for _, pin := range p.Pins {
 		o.pins[pin.Package] = pin
 	}
 	for name, rs := range w.rel {
 		o.names = append(o.names, name)
 		pin, pinned := o.pins[name]
-		o.values[name] = []string{pin.Version}
+		o.values[name], o.rank[name] = []string{pin.Version}, map[string]int{}
 		final := slices.ContainsFunc(rs, func(r published) bool {
 			fits, _ := p.Env.Fits(r.python)
 			return fits && r.withheld == "" && !parsed(r.version).IsPrerelease() && (!pinned || parsed(r.version).Compare(parsed(pin.Version)) > 0)
@@ -69,6 +71,7 @@ func newOracle(w *world, p Problem) *oracle {
 			if pre && final && !(pinned && parsed(pin.Version).IsPrerelease()) {
 				continue
 			}
+			o.rank[name][r.version] = len(o.rank[name]) + 1
 			if !slices.ContainsFunc(pin.Allowed, func(b Bound) bool { return !inside(b.Specifier, r.version) }) {
 				o.values[name] = append(o.values[name], r.version)
 			}
@@ -125,7 +128,7 @@ func (o *oracle) check(at map[string]string, excused map[string]bool) (ok bool, 
 			}
 			certain, _ := m.Needs(o.p.Env, extras[name])
 			for _, r := range certain {
-				key := name + "|" + r.String()
+				key := name + "|" + plainly(r.String()) // what is asked for anyway is not asked for anew by an extra
 				unmoved := at[name] == o.pins[name].Version && at[r.Name] == o.pins[r.Name].Version
 				if !(excused[key] && unmoved) {
 					uses = append(uses, use{name, r})
@@ -145,7 +148,7 @@ func (o *oracle) check(at map[string]string, excused map[string]bool) (ok bool, 
 	}
 	for _, u := range uses {
 		if v := at[u.r.Name]; v == "" || !u.r.Allows(parsed(v)) {
-			bad[u.from+"|"+u.r.String()] = true
+			bad[u.from+"|"+plainly(u.r.String())] = true
 		}
 	}
 	return len(bad) == 0, needed, bad
@@ -193,7 +196,7 @@ func (o *oracle) cost(at map[string]string) []int {
 	for _, name := range o.names {
 		pin, pinned := o.pins[name]
 		v := at[name]
-		rank := slices.Index(o.values[name], v)
+		rank := o.rank[name][v]
 		switch {
 		case !pinned && !o.p.Complete:
 			continue

@@ -161,7 +161,7 @@ func (s *search) values(t task, demands []*edge) ([]*release, blame) {
 			left = append(left, r)
 			continue
 		}
-		s.note(factOf(demands[i]))
+		s.noteEdge(demands[i])
 		if from := demands[i].from; from != nil {
 			why.add(from.of)
 		}
