@@ -52,7 +52,9 @@ func parseProject(data []byte, m *manifest) {
 	dependencies := f.Dependencies()
 	_, poetry := f.Tool.Poetry["dependencies"]
 	if f.Project == nil && len(dependencies) == 0 && !poetry { // it configures tools
-		m.Unread, m.Content = true, nil
+		if m.Unread = true; f.Tool.UV.Workspace == nil { // else writing the workspace's lock takes it
+			m.Content = nil
+		}
 		return
 	}
 	if f.Dynamic("dependencies") {

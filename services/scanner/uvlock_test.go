@@ -2,6 +2,8 @@ package scanner
 
 import (
 	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -168,6 +170,13 @@ source = { virtual = "packages/shop" }
 	if find(inv, inventory.RangedPin, "app/stray/pyproject.toml") == "" || find(inv, inventory.NotCovered, "app/uv.lock") == "" || len(inv.Incomplete) != 2 || len(inv.Bounds) != 2 {
 		t.Errorf("%+v %+v", inv.Incomplete, inv.Bounds)
 	}
+	var files []string
+	for _, f := range inv.Files {
+		files = append(files, fmt.Sprint(f.Path, f.Kind, f.Scopes))
+	}
+	if got, want := strings.Join(files, " "), "app/packages/core/pyproject.tomlpyproject[repository:app/uv.lock] app/packages/shop/pyproject.tomlpyproject[repository:app/uv.lock] app/pyproject.tomlpyproject[repository:app/uv.lock] app/stray/pyproject.tomlpyproject[] app/uv.lock[]"; got != want {
+		t.Errorf("files %s", got)
+	}
 }
 
 func TestPyprojectAlone(t *testing.T) {
@@ -228,6 +237,20 @@ func TestUVLockFindsWhatAnExportFinds(t *testing.T) {
 	exported := found(map[string]string{"requirements.txt": "flask==2.2.2 \\\n    --hash=sha256:642c450d19c4ad482f96729bd2a8f6d32554aa1e231f4f6b4e7e5264b16cca2b\npytest==7.2.2\nshop @ git+https://git.example/shop@0123456\ntomli==2.0.1 ; python_full_version < '3.11'\nwerkzeug==2.2.2\n"})
 	if locked != exported || locked != "flask 2.2.2 CVE-1, pytest 7.2.2 CVE-3, tomli 2.0.1 CVE-2" {
 		t.Errorf("locked   %s\nexported %s", locked, exported)
+	}
+}
+
+// A project whose build would run code, beside files that tools run, is read and nothing else.
+func TestNothingOfAProjectRuns(t *testing.T) {
+	ran := filepath.Join(t.TempDir(), "ran")
+	code := fmt.Sprintf("open(%q, 'w')\n", ran)
+	dir := write(t, map[string]string{"setup.py": code, "backend.py": code, "conftest.py": code, "uv.toml": "index-url = \"http://127.0.0.1:1/\"\n", "uv.lock": flaskLock,
+		"pyproject.toml": "build-system = { requires = [], build-backend = \"backend\", backend-path = [\".\"] }\n" + flaskProject})
+	if _, inv := read(t, dir); len(inv.Packages) != 5 {
+		t.Errorf("%s", names(inv))
+	}
+	if _, err := os.Stat(ran); err == nil {
+		t.Error("something ran")
 	}
 }
 
