@@ -78,6 +78,9 @@ func (j *joint) compare() error {
 		now[p.Name][version] = true
 		if j.was(p) == nil {
 			j.touched[p.Name] = true
+			if t := j.offer.told[p.Name]; t == nil || t.phantom {
+				return fmt.Errorf("uv would also add %s %s, which the plan does not have: something in the lock needs it, perhaps for another Python or platform than the plan's", p.Name, p.Version)
+			}
 			if j.old.registry[p.Name] != "" && !j.moves.adds(p.Name, version) {
 				return fmt.Errorf("uv would also move %s to %s", p.Name, p.Version)
 			}

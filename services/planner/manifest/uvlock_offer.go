@@ -115,6 +115,7 @@ type told struct {
 	once    sync.Once
 	offered *index.Project
 	page    *index.Project // of the index; nil: it does not know the package
+	phantom bool           // neither locked nor updated nor allowed
 	err     error
 }
 
@@ -151,16 +152,10 @@ func (o *lockOffer) fill(ctx context.Context, name string, t *told) error {
 	for _, to := range o.moves[name] {
 		may = append(may, to)
 	}
-	if len(have) == 0 && len(may) == 0 {
-		if o.u.Allowed == nil {
-			return uv.ErrUnknown
-		}
+	if len(have) == 0 && len(may) == 0 && o.u.Allowed != nil {
 		var err error
 		if may, err = o.u.Allowed(ctx, name); err != nil {
 			return err
-		}
-		if len(may) == 0 {
-			return uv.ErrUnknown
 		}
 	}
 	page, err := o.u.Index.Project(ctx, name)
@@ -170,6 +165,9 @@ func (o *lockOffer) fill(ctx context.Context, name string, t *told) error {
 	t.page, t.offered = page, &index.Project{Name: name}
 	if page == nil {
 		t.page = &index.Project{Name: name}
+	}
+	if len(have) == 0 && len(may) == 0 {
+		return t.conjure()
 	}
 	for _, p := range have {
 		version, err := normal(p.Version)
@@ -192,6 +190,22 @@ func (o *lockOffer) fill(ctx context.Context, name string, t *told) error {
 		if release(t.offered, version) == nil {
 			t.offered.Releases = append(t.offered.Releases, *r)
 		}
+	}
+	return nil
+}
+
+// conjure offers a package that the lock may not get. uv follows requirements whose markers can't hold where
+// their parent is needed, and leaves them out at the end: without an answer it would find no solution. What is
+// offered then needs nothing itself, and if it is in the lock after all, that is an error (joint.compare).
+func (t *told) conjure() error {
+	t.phantom = true
+	for _, r := range t.page.Releases {
+		if !r.Yanked && len(r.Files) > 0 {
+			t.offered.Releases = append(t.offered.Releases, r)
+		}
+	}
+	if len(t.offered.Releases) == 0 {
+		return uv.ErrUnknown
 	}
 	return nil
 }
@@ -240,6 +254,9 @@ func (o *lockOffer) Metadata(ctx context.Context, name string, f index.File) ([]
 	v, ok := index.VersionOf(name, f.Name)
 	if !ok {
 		return nil, fmt.Errorf("%s tells no version: %w", f.Name, index.ErrUnreadable)
+	}
+	if t.phantom {
+		return fromLock(&uvlock.Package{Name: name, Version: v.String()}), nil
 	}
 	data, err := o.ask(ctx, t.page, v.String(), f.Name)
 	if err == nil {

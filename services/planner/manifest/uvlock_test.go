@@ -21,7 +21,7 @@ var flaskShop = shop{
 	"markupsafe 2.1": {"wheels cp39-cp39-manylinux_2_17_x86_64.manylinux2014_x86_64 cp310-cp310-win_amd64 cp311-cp311-macosx_11_0_arm64"},
 	"click 8.0":      {"Requires-Dist: colorama ; sys_platform == 'win32'"}, "click 8.1": {"Requires-Dist: colorama ; sys_platform == 'win32'"},
 	"colorama 0.4": {}, "importlib-metadata 6.0": {"Requires-Dist: zipp"}, "importlib-metadata 6.1": {"Requires-Dist: zipp"}, "zipp 3.1": {}, "asgiref 3.6": {}, "blinker 1.6": {}, "blinker 1.7": {},
-	"gevent 22.1": {"Requires-Dist: greenlet"}, "greenlet 2.0": {"dynamic", "Requires-Dist: made-up"}, "pytest 7.2": {"Requires-Dist: iniconfig"}, "pytest 7.4": {"Requires-Dist: iniconfig"}, "iniconfig 2.0": {"sdist"}, "iniconfig 2.1": {"sdist"},
+	"gevent 22.1": {"Requires-Dist: greenlet", "Requires-Dist: cffi>=1.1 ; sys_platform == 'win32'"}, "cffi 1.2": {"Requires-Dist: pycparser"}, "greenlet 2.0": {"dynamic", "Requires-Dist: made-up"}, "pytest 7.2": {"Requires-Dist: iniconfig"}, "pytest 7.4": {"Requires-Dist: iniconfig"}, "iniconfig 2.0": {"sdist"}, "iniconfig 2.1": {"sdist"},
 	"old-and-slow 1.0": {"dynamic"}, "old-and-slow 1.1": {"dynamic"},
 }
 
@@ -121,9 +121,10 @@ func TestUVLockKeepsItsHeader(t *testing.T) {
 func TestUVLockRefusesWhatDoesNotFit(t *testing.T) {
 	p := flaskApp(t)
 	for updates, want := range map[string]string{
-		"flask 2.2.2 3.0.0,werkzeug 2.2.2 3.0.1":    "flask",   // the project asks for <3
-		"flask 2.2.2 2.3.2":                         "blinker", // which nobody offers
-		"click 8.0 8.1":                             "click",   // a constraint of tool.uv
+		"flask 2.2.2 3.0.0,werkzeug 2.2.2 3.0.1":    "flask", // the project asks for <3
+		"flask 2.2.2 2.3.2,werkzeug 2.2.2 2.3.8":    "uv would also add blinker 1.7, which the plan does not have",
+		"flask 2.2.2 2.3.2":                         "only werkzeug==2.2.2 is available",
+		"click 8.0 8.1":                             "click", // a constraint of tool.uv
 		"importlib-metadata 6.0 6.1":                "importlib-metadata",
 		"werkzeug 2.2.2 2.2.4":                      "the index has no werkzeug 2.2.4",
 		"werkzeug 2.2.1 2.2.3":                      "it has no werkzeug 2.2.1 to update",
