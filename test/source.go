@@ -79,9 +79,9 @@ var layers = []struct {
 	name     string
 	packages []string // below the module path; "x/..." means everything beneath too
 }{
-	{"nouns", []string{"pkg/evidence", "pkg/inventory", "pkg/report", "pkg/pep440", "pkg/pep508", "pkg/coremeta", "pkg/wheel", "pkg/advisory/...", "pkg/index/...", "pkg/telemetry/...", "pkg/version", "pkg/isolation/...", "pkg/uv"}},
+	{"nouns", []string{"pkg/application", "pkg/evidence", "pkg/inventory", "pkg/report", "pkg/pep440", "pkg/pep508", "pkg/coremeta", "pkg/wheel", "pkg/advisory/...", "pkg/index/...", "pkg/telemetry/...", "pkg/version", "pkg/isolation/...", "pkg/uv", "pkg/strictyaml", "pkg/vex"}},
 	{"events", []string{"pkg/events/..."}},
-	{"policy", []string{"pkg/policy/..."}},
+	{"policy", []string{"pkg/policy/...", "pkg/waiver", "pkg/freeze"}},
 	{"bus", []string{"pkg/bus/..."}},
 	{"worker", []string{"pkg/worker/..."}},
 	{"services", []string{"services/..."}},

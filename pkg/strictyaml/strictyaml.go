@@ -26,7 +26,7 @@ import (
 type Choice interface{ Allowed() []string }
 
 // Validator checks what the form of a document can't say. [Decode] calls it on what it read and adds File
-// and Line to the problems, which name a Path.
+// and Line to the problems, which name a Path, and leaves out those of values that could not even be read.
 type Validator interface{ Validate() []Problem }
 
 // Problem is one thing that is wrong with a document.
@@ -104,9 +104,24 @@ func Locate(name string, data []byte, into any) (*Lines, error) {
 		}
 	}
 	if v, ok := into.(Validator); ok {
-		d.problems = append(d.problems, d.lines.Place(v.Validate())...)
+		d.problems = append(d.problems, d.lines.Place(d.fresh(v.Validate()))...)
 	}
 	return d.lines, NewErrors(d.problems)
+}
+
+// fresh leaves out what a check says of values that could not be read: they only look missing to it.
+func (d *decoder) fresh(found []Problem) []Problem {
+	unread := map[string]bool{}
+	for _, p := range d.problems {
+		unread[p.Path] = true
+	}
+	return slices.DeleteFunc(found, func(p Problem) bool {
+		for at := p.Path; ; at = at[:max(0, strings.LastIndexAny(at, ".["))] {
+			if unread[at] || at == "" {
+				return unread[at]
+			}
+		}
+	})
 }
 
 // Raw is a part of a document that is read later, once it is known over what it is laid.
