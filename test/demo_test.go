@@ -3,6 +3,7 @@ package test
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -12,6 +13,7 @@ import (
 	"testing"
 
 	"github.com/drydock-dev/drydock/deploy/demo/frozen"
+	"github.com/drydock-dev/drydock/pkg/uv"
 )
 
 // playDemo runs the demo and returns what it said.
@@ -28,8 +30,35 @@ func playDemo(t *testing.T, tmp string, env ...string) string {
 func demoCommand(t *testing.T, tmp string, env ...string) *exec.Cmd {
 	t.Helper()
 	cmd := exec.Command(filepath.Join(programs(t), "demo"), "-drydock", binary(t))
-	cmd.Dir, cmd.Env = root(t), append(cleanEnv(t), append(env, "TMPDIR="+tmp)...)
+	// The port of the index is closed: a test reaches no outside host.
+	cmd.Dir, cmd.Env = root(t), append(cleanEnv(t), append(env, "TMPDIR="+tmp, "DRYDOCK_UV="+uvTool(t), "DRYDOCK_INDEX_URL=http://127.0.0.1:9/simple/")...)
 	return cmd
+}
+
+// uvTool is the uv that plans, as `make test` fetches it.
+func uvTool(t testing.TB) string {
+	t.Helper()
+	l := uv.Locator{Path: os.Getenv("DRYDOCK_UV"), Dir: filepath.Join(root(t), ".cache", "tools")}
+	found, err := l.Find(t.Context())
+	if errors.Is(err, uv.ErrMissing) {
+		t.Skipf("no uv %s: set DRYDOCK_UV, or run make uv", uv.Version)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return found.Path
+}
+
+// TestDemoWithoutUV: it says what it needs and what to do, before anything else starts.
+func TestDemoWithoutUV(t *testing.T) {
+	tmp := t.TempDir()
+	cmd := exec.Command(filepath.Join(programs(t), "demo"), "-drydock", binary(t), "-tools", filepath.Join(t.TempDir(), "none"))
+	cmd.Dir, cmd.Env = root(t), append(cleanEnv(t), "TMPDIR="+tmp, "PATH="+t.TempDir(), "DRYDOCK_INDEX_URL=http://127.0.0.1:9/simple/")
+	out, err := cmd.CombinedOutput()
+	if err == nil || !strings.Contains(string(out), "uv "+uv.Version) || !strings.Contains(string(out), "DRYDOCK_UV=FILE") || strings.Contains(string(out), "Advisories") {
+		t.Errorf("%v: %s", err, out)
+	}
+	nothingIn(t, tmp)
 }
 
 // TestDemo plays the demo twice: it succeeds, plans the same, and leaves nothing but OUT.

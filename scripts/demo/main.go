@@ -25,10 +25,11 @@ import (
 func main() {
 	drydock := flag.String("drydock", "bin/drydock", "the `program` to show")
 	app := flag.String("app", "deploy/demo", "folder of the demo application")
+	tools := flag.String("tools", ".cache/tools", "`folder` where uv is kept if it has to be fetched")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	d := &demo{
-		drydock: *drydock, app: *app, stdout: os.Stdout,
+		drydock: *drydock, app: *app, tools: *tools, stdout: os.Stdout, stderr: os.Stderr,
 		live: set("LIVE"), keep: set("KEEP"), out: os.Getenv("OUT"),
 	}
 	err := d.run(ctx)
@@ -51,10 +52,11 @@ func set(name string) bool {
 
 // demo is one run.
 type demo struct {
-	drydock, app, out string
-	live, keep        bool
-	stdout            io.Writer
+	drydock, app, tools, out string
+	live, keep               bool
+	stdout, stderr           io.Writer
 
+	uv     string // the program that resolves
 	dir    string // everything temporary
 	server string // address of `drydock up`
 	index  string // address of the frozen index; empty when live
@@ -66,6 +68,9 @@ func (d *demo) run(ctx context.Context) (err error) {
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(d.dir)) }()
 	if d.out, err = d.outDir(); err != nil {
+		return err
+	}
+	if err = d.findUV(ctx); err != nil {
 		return err
 	}
 	if !d.live {

@@ -113,7 +113,7 @@ func (d *demo) environ() []string {
 		}
 	}
 	home := filepath.Join(d.dir, "home")
-	return append(env, "XDG_CACHE_HOME="+filepath.Join(home, "cache"), "XDG_CONFIG_HOME="+filepath.Join(home, "config"), "XDG_DATA_HOME="+filepath.Join(home, "share"))
+	return append(env, "DRYDOCK_UV="+d.uv, "XDG_CACHE_HOME="+filepath.Join(home, "cache"), "XDG_CONFIG_HOME="+filepath.Join(home, "config"), "XDG_DATA_HOME="+filepath.Join(home, "share"))
 }
 
 // logTail keeps the last part of what is written to it.

@@ -4,9 +4,12 @@ package frozen
 
 import (
 	"archive/zip"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net"
 	"net/http"
 	"os"
@@ -22,27 +25,86 @@ const Now = "2024-11-15T09:00:00Z"
 const simpleJSON = "application/vnd.pypi.simple.v1+json"
 
 // Index answers like a package index, out of a folder with one PEP 691
-// page for each project: what the index said at the time the demo plays. It
-// offers no files: nothing of the demo installs anything.
+// page for each project: what the index said at the time the demo plays. Each
+// page's wheels have core metadata (PEP 658), out of the folder's metadata/:
+// what stands there of a release holds for all its wheels. The index offers
+// no files beside: nothing of the demo installs anything.
 func Index(dir string) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		name := strings.Trim(strings.TrimPrefix(r.URL.Path, "/simple/"), "/")
-		if r.Method != http.MethodGet || !strings.HasPrefix(r.URL.Path, "/simple/") || strings.ContainsAny(name, `/\`) {
-			http.NotFound(w, r)
-			return
-		}
-		if name == "" {
+		var data []byte
+		var err error
+		kind := simpleJSON
+		switch folder, name, _ := strings.Cut(strings.Trim(r.URL.Path, "/"), "/"); {
+		case r.Method != http.MethodGet || strings.ContainsAny(name, `/\`):
+			err = fs.ErrNotExist
+		case folder == "simple" && name == "":
 			list(w, dir)
 			return
+		case folder == "simple":
+			data, err = offer(dir, name)
+		case folder == "files" && strings.HasSuffix(name, ".whl.metadata"):
+			kind = "text/plain"
+			data, err = metadataOf(dir, strings.TrimSuffix(name, ".metadata"))
+		default:
+			err = fs.ErrNotExist
 		}
-		data, err := os.ReadFile(filepath.Join(dir, name+".json"))
-		if err != nil {
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
 			http.NotFound(w, r)
-			return
+		case err != nil:
+			http.Error(w, err.Error(), http.StatusInternalServerError)
+		default:
+			w.Header().Set("Content-Type", kind)
+			_, _ = w.Write(data) // a client that went away has no use for an error
 		}
-		w.Header().Set("Content-Type", simpleJSON)
-		_, _ = w.Write(data) // a client that went away has no use for an error
 	})
+}
+
+// offer is the page of a project, with the sha256 of each wheel's metadata.
+func offer(dir, name string) ([]byte, error) {
+	data, err := os.ReadFile(filepath.Join(dir, name+".json"))
+	if err != nil {
+		return nil, err
+	}
+	var page map[string]any
+	if err := json.Unmarshal(data, &page); err != nil {
+		return nil, fmt.Errorf("read the page of %s: %w", name, err)
+	}
+	files, _ := page["files"].([]any)
+	for _, f := range files {
+		file, _ := f.(map[string]any)
+		filename, _ := file["filename"].(string)
+		meta, err := metadataOf(dir, filename)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		sum := sha256.Sum256(meta)
+		file["core-metadata"] = map[string]string{"sha256": hex.EncodeToString(sum[:])}
+	}
+	return json.Marshal(page)
+}
+
+// metadataOf is the core metadata of a wheel: the paragraph of its release.
+func metadataOf(dir, wheel string) ([]byte, error) {
+	name, rest, ok := strings.Cut(wheel, "-")
+	version, _, ok2 := strings.Cut(rest, "-")
+	if !ok || !ok2 || !strings.HasSuffix(wheel, ".whl") {
+		return nil, fs.ErrNotExist
+	}
+	name = strings.ReplaceAll(strings.ToLower(name), "_", "-") // PEP 503, as far as these names need it
+	data, err := os.ReadFile(filepath.Join(dir, "metadata", name+".txt"))
+	if err != nil {
+		return nil, err
+	}
+	for p := range strings.SplitSeq(strings.TrimSpace(string(data)), "\n\n") {
+		if strings.Contains(p+"\n", "\nVersion: "+version+"\n") {
+			return []byte(p + "\n"), nil
+		}
+	}
+	return nil, fs.ErrNotExist
 }
 
 // list is the index's first page: the projects it knows.

@@ -2,6 +2,8 @@ package frozen
 
 import (
 	"archive/zip"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
@@ -11,6 +13,10 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/drydock-dev/drydock/pkg/coremeta"
+	"github.com/drydock-dev/drydock/pkg/pep440"
+	"github.com/drydock-dev/drydock/pkg/pep508"
 )
 
 // Every pinned package of the demo is in the index with the pinned version, no release is newer than the
@@ -47,11 +53,59 @@ func TestIndexKnowsEveryPin(t *testing.T) {
 }
 
 type page struct {
-	Name  string
-	Files []struct {
-		Filename string
-		Hashes   map[string]string
-		Uploaded time.Time `json:"upload-time"`
+	Name     string
+	Versions []string
+	Files    []struct {
+		Filename, URL string
+		Hashes        map[string]string
+		Uploaded      time.Time         `json:"upload-time"`
+		Metadata      map[string]string `json:"core-metadata"`
+	}
+}
+
+// Every wheel has core metadata with the sha256 its page says, that speaks of this release, and whatever is
+// required of a target the demo plays for is in the index itself.
+func TestMetadata(t *testing.T) {
+	pages, err := filepath.Glob(filepath.Join("..", "index", "*.json"))
+	if err != nil || len(pages) < 20 {
+		t.Fatalf("%d pages, %v", len(pages), err)
+	}
+	known := map[string]bool{}
+	for _, p := range pages {
+		known[strings.TrimSuffix(filepath.Base(p), ".json")] = true
+	}
+	env := pep508.Environment{Python: "3.11", Platform: "linux", Machine: "x86_64"}
+	for name := range known {
+		pg := get(t, name)
+		served := map[string]bool{}
+		for _, f := range pg.Files {
+			w := httptest.NewRecorder()
+			Index(filepath.Join("..", "index")).ServeHTTP(w, httptest.NewRequest(http.MethodGet, strings.TrimPrefix(f.URL, "../..")+".metadata", nil))
+			sum := sha256.Sum256(w.Body.Bytes())
+			if w.Code != http.StatusOK || f.Metadata["sha256"] != hex.EncodeToString(sum[:]) {
+				t.Errorf("%s: status %d, the page says %v", f.Filename, w.Code, f.Metadata)
+				continue
+			}
+			version := strings.Split(f.Filename, "-")[1]
+			if served[version] {
+				continue
+			}
+			served[version] = true
+			m, err := coremeta.Parse(w.Body.Bytes())
+			if err != nil || m.Name != name && pep440.Normalize(m.Name) != name || m.Release != version || len(m.Unread) > 0 {
+				t.Errorf("%s: %+v, %v", f.Filename, m, err)
+				continue
+			}
+			certain, unknown := m.Needs(env, nil)
+			for _, q := range append(certain, unknown...) {
+				if !known[q.Name] {
+					t.Errorf("%s needs %s, which the index does not have", f.Filename, q)
+				}
+			}
+		}
+		if len(served) != len(pg.Versions) {
+			t.Errorf("%s: metadata of %d releases, the page has %d", name, len(served), len(pg.Versions))
+		}
 	}
 }
 
@@ -69,7 +123,7 @@ func get(t *testing.T, name string) page {
 }
 
 func TestIndexRefusesWhatItDoesNotKnow(t *testing.T) {
-	for _, path := range []string{"/simple/nothing/", "/simple/..%2fadvisories/", "/simple/a/b/", "/", "/simple/../PARTIAL"} {
+	for _, path := range []string{"/simple/nothing/", "/simple/..%2fadvisories/", "/simple/a/b/", "/", "/simple/../PARTIAL", "/files/nothing-1-py3-none-any.whl.metadata", "/files/flask-0-py3-none-any.whl.metadata", "/files/Flask-2.3.0-py3-none-any.whl", "/files/..%2f..%2fx-1-y.whl.metadata"} {
 		w := httptest.NewRecorder()
 		Index(filepath.Join("..", "index")).ServeHTTP(w, httptest.NewRequest(http.MethodGet, path, nil))
 		if w.Code != http.StatusNotFound {
