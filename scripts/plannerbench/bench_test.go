@@ -125,3 +125,47 @@ func TestRunEndsWhatHangs(t *testing.T) {
 		t.Errorf("%+v, %v", o, err)
 	}
 }
+
+// A hundred applications differ, and all hold what the first has besides the removable pins.
+func TestFleet(t *testing.T) {
+	all, err := os.ReadFile(filepath.Join("speed", "30.txt"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	seen := map[string]bool{}
+	for i := range fleet {
+		seen[string(without(string(all), i))] = true
+	}
+	if len(seen) != fleet || !seen[string(all)] {
+		t.Errorf("%d applications of %d differ", len(seen), fleet)
+	}
+	for _, name := range removable {
+		if !strings.Contains("\n"+string(all), "\n"+name+"==") {
+			t.Errorf("%s is no pin", name)
+		}
+	}
+	for file, want := range map[string]int{"30.txt": 30, "200.txt": 200} {
+		data, err := os.ReadFile(filepath.Join("speed", file))
+		if got := len(parsePins(string(data))); err != nil || got != want {
+			t.Errorf("%s: %d pins, %v", file, got, err)
+		}
+	}
+}
+
+// The uv that counts passes everything on, and counts resolutions only.
+func TestCountedUV(t *testing.T) {
+	dir := t.TempDir()
+	b := &bench{work: dir, uv: "/bin/echo"}
+	path, runs, err := b.countedUV(filepath.Join(dir, "counted"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, arg := range []string{"--version", "pip"} {
+		if o, err := b.run(t.Context(), dir, nil, path, arg, "x"); err != nil || o.stdout != arg+" x\n" && o.stdout != "x\n" {
+			t.Errorf("%q, %v", o.stdout, err)
+		}
+	}
+	if runs() != 1 {
+		t.Errorf("%d runs", runs())
+	}
+}

@@ -32,7 +32,6 @@ type bench struct {
 	tools                        string // the peer's virtual environment
 	doc                          string // where the tables go; empty: stdout only
 	only                         []string
-	uvFlag                       []string // how Drydock is told of uv
 
 	world *world.World
 }
@@ -104,11 +103,8 @@ func (b *bench) prepare(ctx context.Context, offline bool) error {
 		return err
 	}
 	b.version = strings.TrimSpace(o.stdout)
-	if o, err = b.run(ctx, b.work, nil, b.drydock, "plan", "--help"); err != nil {
+	if _, err = b.run(ctx, b.work, nil, b.drydock, "version"); err != nil {
 		return fmt.Errorf("%w (make build builds it)", err)
-	}
-	if strings.Contains(o.stdout, "--uv ") {
-		b.uvFlag = []string{"--uv", b.uv}
 	}
 	if err := b.getPeer(ctx); err != nil {
 		return err

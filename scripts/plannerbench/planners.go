@@ -66,7 +66,7 @@ func (b *bench) askDrydock(ctx context.Context, s *situation, st stage, before [
 	}
 	args := []string{"plan", filepath.Join(st.dir, "app"), "--app", s.name, "--db", st.db, "--index-url", st.root + "simple/",
 		"--now", s.Now.Format("2006-01-02T15:04:05Z"), "--python", b.version, "--out-dir", out, "--format", "json"}
-	o, err := b.run(ctx, b.work, nil, b.drydock, append(args, b.uvFlag...)...)
+	o, err := b.run(ctx, b.work, []string{"DRYDOCK_UV=" + b.uv}, b.drydock, args...)
 	if err != nil {
 		return nil, err
 	}
@@ -119,15 +119,7 @@ func (b *bench) askPipAudit(ctx context.Context, s *situation, st stage, before 
 		return nil, err
 	}
 	report := filepath.Join(st.dir, "pip-audit.json")
-	if err := os.Remove(report); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return nil, err
-	}
-	args := []string{"-m", "pip_audit", "--vulnerability-service", "osv", "--osv-url", st.root + "v1/query", "--fix",
-		"--format", "json", "--output", report, "--progress-spinner", "off", "--cache-dir", filepath.Join(b.work, "home", "cache", "pip-audit")}
-	for _, f := range s.Files {
-		args = append(args, "--requirement", f)
-	}
-	o, err := b.run(ctx, p.dir, []string{"PIP_INDEX_URL=" + st.root + "simple/"}, filepath.Join(b.tools, "bin", "python"), args...)
+	o, err := b.runPipAudit(ctx, s, st, p.dir, report)
 	if err != nil {
 		return nil, err
 	}
@@ -162,6 +154,18 @@ func (b *bench) askPipAudit(ctx context.Context, s *situation, st stage, before 
 		}
 	}
 	return p, nil
+}
+
+func (b *bench) runPipAudit(ctx context.Context, s *situation, st stage, dir, report string) (outcome, error) {
+	if err := os.Remove(report); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return outcome{}, err
+	}
+	args := []string{"-m", "pip_audit", "--vulnerability-service", "osv", "--osv-url", st.root + "v1/query", "--fix",
+		"--format", "json", "--output", report, "--progress-spinner", "off", "--cache-dir", filepath.Join(b.work, "home", "cache", "pip-audit")}
+	for _, f := range s.Files {
+		args = append(args, "--requirement", f)
+	}
+	return b.run(ctx, dir, []string{"PIP_INDEX_URL=" + st.root + "simple/"}, filepath.Join(b.tools, "bin", "python"), args...)
 }
 
 // pipComplaint is the line of pip or pip-audit that says what is wrong.

@@ -1,0 +1,257 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// fleet is how many applications share packages.
+const fleet = 100
+
+// removable are pins nothing else in speed/30.txt needs: leaving some out makes another application.
+var removable = []string{"gunicorn", "waitress", "redis", "pyyaml", "boto3", "flask", "sqlalchemy", "cryptography"}
+
+// serving measures a `drydock up`: an application planned again, and many that share packages.
+func (b *bench) serving(ctx context.Context, st stage) (rows []figure, err error) {
+	s, err := b.startServer(ctx, st)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, s.stop()) }()
+	all, err := os.ReadFile(filepath.Join(filepath.Dir(b.situations), "speed", "30.txt"))
+	if err != nil {
+		return nil, err
+	}
+	plans := make([]planned, fleet)
+	for i := range plans {
+		app := filepath.Join(st.dir, "fleet", fmt.Sprintf("app-%03d", i))
+		if err := write(filepath.Join(app, "requirements.txt"), without(string(all), i)); err != nil {
+			return nil, err
+		}
+		if plans[i], err = s.plan(ctx, app); err != nil {
+			return nil, err
+		}
+	}
+	first, second := plans[0], plans[1]
+	var rest []time.Duration
+	var sumCPU time.Duration
+	for _, p := range plans[1:] {
+		rest = append(rest, p.took)
+		sumCPU += p.cpu
+	}
+	slices.Sort(rest)
+	app := filepath.Join(st.dir, "fleet", "app-000")
+	before := s.runs()
+	again, err := median(func() (time.Duration, error) {
+		p, err := s.plan(ctx, app)
+		return p.took, err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return []figure{
+		{"`drydock up`, 30 pins, planned again with nothing changed: the planner's part", "≤ 20 ms, no uv", fmt.Sprintf("%s, %d runs of uv", seconds(again), s.runs()-before), ""},
+		{fmt.Sprintf("%d applications that share packages: the planner's part of the second against the first (empty caches)", fleet), "< 20 %",
+			fmt.Sprintf("%.0f %%: %s against %s", 100*second.took.Seconds()/first.took.Seconds(), seconds(second.took), seconds(first.took)),
+			fmt.Sprintf("median of the others %s; CPU of the second %.0f %%, of the others on average %.0f %% of the first", seconds(rest[len(rest)/2]),
+				100*second.cpu.Seconds()/first.cpu.Seconds(), 100*sumCPU.Seconds()/float64(fleet-1)/first.cpu.Seconds())},
+	}, nil
+}
+
+// without leaves out the removable pins whose bit is set in i.
+func without(pins string, i int) []byte {
+	var b bytes.Buffer
+	for line := range strings.Lines(pins) {
+		name, _, _ := strings.Cut(line, "==")
+		if k := slices.Index(removable, name); k < 0 || i&(1<<k) == 0 {
+			b.WriteString(line)
+		}
+	}
+	return b.Bytes()
+}
+
+// server is a running `drydock up`.
+type server struct {
+	b       *bench
+	cmd     *exec.Cmd
+	ended   chan struct{}
+	address string
+	env     []string
+	runs    func() int
+}
+
+var readyLine = regexp.MustCompile(`is ready: (http://\S+)`)
+
+func (b *bench) startServer(ctx context.Context, st stage) (*server, error) {
+	counted, runs, err := b.countedUV(filepath.Join(st.dir, "uv-up"))
+	if err != nil {
+		return nil, err
+	}
+	home := filepath.Join(st.dir, "home-up")
+	s := &server{b: b, runs: runs, ended: make(chan struct{}), env: []string{"XDG_CACHE_HOME=" + home, "XDG_DATA_HOME=" + home, "DRYDOCK_UV=" + counted}}
+	data, config := filepath.Join(st.dir, "data"), filepath.Join(st.dir, "config.yaml")
+	if err := write(config, []byte("index:\n  url: "+st.root+"simple/\n")); err != nil {
+		return nil, err
+	}
+	o, err := b.run(ctx, b.work, s.env, b.drydock, "db", "import", filepath.Join(st.db, "osv-scalibr", "PyPI", "all.zip"), "--data", data)
+	if err == nil && o.code != 0 {
+		err = fmt.Errorf("db import: exit %d: %s", o.code, o.lastLine())
+	}
+	if err != nil {
+		return nil, err
+	}
+	s.cmd = exec.Command(b.drydock, "up", "--data", data, "--config", config, "--listen", "127.0.0.1:0")
+	s.cmd.Env = append(b.environ(), s.env...)
+	s.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	said := &lines{}
+	s.cmd.Stderr, s.cmd.Stdout = said, said
+	if err := s.cmd.Start(); err != nil {
+		return nil, fmt.Errorf("start: %w", err)
+	}
+	go func() { _ = s.cmd.Wait(); close(s.ended) }() // how it ended is in what it said
+	for late := time.After(time.Minute); ; {
+		if m := readyLine.FindStringSubmatch(said.String()); m != nil {
+			s.address = m[1]
+			return s, nil
+		}
+		select {
+		case <-s.ended:
+			return nil, fmt.Errorf("it ended: %s", said)
+		case <-late:
+			return nil, errors.Join(errors.New("it is not ready after a minute"), s.stop())
+		case <-ctx.Done():
+			return nil, errors.Join(ctx.Err(), s.stop())
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+}
+
+func (s *server) stop() error {
+	_ = s.cmd.Process.Signal(syscall.SIGTERM) // it may have ended by itself
+	select {
+	case <-s.ended:
+		return nil
+	case <-time.After(30 * time.Second):
+		_ = s.cmd.Process.Kill()
+		<-s.ended
+		return errors.New("it did not end within 30 s and was killed")
+	}
+}
+
+// planned is what one plan cost.
+type planned struct {
+	took time.Duration // from the scan's receipt by the planner to its acknowledgement
+	cpu  time.Duration // of the server, scan included, and of what it started
+}
+
+// plan asks for a plan and reads from the server's metrics what the planner took for it.
+func (s *server) plan(ctx context.Context, app string) (planned, error) {
+	took, count, err := s.handled(ctx)
+	if err != nil {
+		return planned{}, err
+	}
+	cpu := cpuOf(s.cmd.Process.Pid)
+	o, err := s.b.run(ctx, s.b.work, s.env, s.b.drydock, "plan", app, "--app", filepath.Base(app), "--python", s.b.version, "--server", s.address, "--format", "json")
+	if err != nil {
+		return planned{}, err
+	}
+	if o.code > 2 {
+		return planned{}, fmt.Errorf("plan %s: exit %d: %s", filepath.Base(app), o.code, o.lastLine())
+	}
+	for deadline := time.Now().Add(time.Minute); ; {
+		now, n, err := s.handled(ctx)
+		if err != nil {
+			return planned{}, err
+		}
+		if n > count {
+			return planned{took: now - took, cpu: cpuOf(s.cmd.Process.Pid) - cpu}, nil
+		}
+		if time.Now().After(deadline) {
+			return planned{}, errors.New("the planner's metrics count no plan")
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+}
+
+var handling = regexp.MustCompile(`(?m)^drydock_worker_handling_seconds_(sum|count)\{[^}]*stage="planner"[^}]*\} (\S+)$`)
+
+// handled is how many messages the planner has handled, and in what time.
+func (s *server) handled(ctx context.Context) (time.Duration, int, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, s.address+"/metrics", nil)
+	if err != nil {
+		return 0, 0, err
+	}
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return 0, 0, fmt.Errorf("read the metrics: %w", err)
+	}
+	defer res.Body.Close()
+	text, err := io.ReadAll(res.Body)
+	if err != nil {
+		return 0, 0, fmt.Errorf("read the metrics: %w", err)
+	}
+	var sum float64
+	var count int
+	for _, m := range handling.FindAllStringSubmatch(string(text), -1) {
+		v, err := strconv.ParseFloat(m[2], 64)
+		if err != nil {
+			return 0, 0, fmt.Errorf("read the metrics: %w", err)
+		}
+		if m[1] == "sum" {
+			sum += v
+		} else {
+			count += int(v)
+		}
+	}
+	return time.Duration(sum * float64(time.Second)), count, nil
+}
+
+// cpuOf is the processor time of a process and its ended children; 0 where the system does not say.
+func cpuOf(pid int) time.Duration {
+	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return 0
+	}
+	fields := strings.Fields(string(data[bytes.LastIndexByte(data, ')')+1:]))
+	if len(fields) < 15 {
+		return 0
+	}
+	var ticks int64
+	for _, f := range fields[11:15] { // utime, stime, cutime, cstime: proc(5)
+		n, _ := strconv.ParseInt(f, 10, 64)
+		ticks += n
+	}
+	return time.Duration(ticks) * 10 * time.Millisecond
+}
+
+// lines keeps what is written to it.
+type lines struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+func (l *lines) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.buf.Write(p)
+}
+
+func (l *lines) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.buf.String()
+}
