@@ -65,6 +65,7 @@ func TestBadFiles(t *testing.T) {
 		{"metadata of 50 MB", beside(true), good, deal(func(w http.ResponseWriter, _ *http.Request) { flood(w, facts10, 50<<20) }), ErrNoMetadata, "more than 8 MB"},
 		{"no hash", offered{Filename: wheelName}, good, nil, ErrUnverified, "states no sha256"},
 		{"no hash of an sdist", offered{Filename: "demo-1.0.tar.gz", Hashes: map[string]string{"md5": "00"}}, good, nil, ErrUnverified, "states no sha256"},
+		{"no hash, nothing beside it", offered{Filename: wheelName, Metadata: true}, good, nil, ErrUnverified, "states no sha256"},
 		{"gone", whl(good), good, status(404), ErrGone, "answers 404"},
 		{"500", whl(good), good, status(500), ErrUnreachable, "answers 500"},
 		{"403", whl(good), good, status(403), ErrUnreachable, "check the user and password"},

@@ -33,6 +33,8 @@ func (c *Client) Metadata(ctx context.Context, p *Project, f File) ([]byte, erro
 			}
 		}
 		switch {
+		case !isSHA256(f.Hashes["sha256"]):
+			return nil, &failure{what: what, kind: ErrUnverified}
 		case strings.HasSuffix(f.Name, ".whl"):
 			return c.ofWheel(ctx, what, p.Name, f)
 		case slices.ContainsFunc(sdistEndings, func(e string) bool { return strings.HasSuffix(f.Name, e) }):
