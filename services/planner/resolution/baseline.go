@@ -173,6 +173,20 @@ func (b *book) before() {
 	}
 }
 
+// sink excuses all that is required without a pin: it can't be had with the pins as they are.
+func (b *book) sink() {
+	s := state{b: b}
+	for _, p := range s.reach() {
+		for _, e := range b.edges(p.at, p.ext) {
+			e.excused = e.excused || e.to.at == nil
+		}
+	}
+	for _, e := range b.floating {
+		e.excused = true
+	}
+	b.broken = append(b.broken, "what is required without a pin can't be had together with the pins")
+}
+
 // lame notes what is wrong with a pin by itself.
 func (b *book) lame(p *pack) {
 	if p.cur.badPythn {

@@ -22,6 +22,7 @@ type book struct {
 	offer    Offer
 	env      pep508.Environment
 	complete bool
+	limits   limits
 	packs    map[string]*pack
 	pins     []*pack // by name
 	floating []*edge // from nothing

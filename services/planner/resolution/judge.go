@@ -163,6 +163,7 @@ func (r *run) could(wants []*pack) uv.Problem {
 		t.wants[w] = true
 	}
 	q := uv.Problem{Preferences: map[string]string{}, Env: r.p.Env, Offer: t}
+	r.b.loadAll(r.b.pins)
 	for _, p := range r.b.pins {
 		if p.held != "" {
 			continue
@@ -171,7 +172,6 @@ func (r *run) could(wants []*pack) uv.Problem {
 		if p.cur.v.Local() != "" {
 			req = p.named() + ">=" + p.cur.v.Public().String() // a local label can't be ordered by
 		}
-		r.b.load(p)
 		if slices.ContainsFunc(p.cands, func(c *release) bool { return c.v.IsPrerelease() }) {
 			req += ",>0.dev0" // uv takes pre-releases only of what names one
 		}

@@ -26,3 +26,8 @@ const (
 	// minRun is the time a run of uv needs to be worth starting.
 	minRun = 100 * time.Millisecond
 )
+
+// limits are those of the search, which tests lower.
+type limits struct{ reads, nodes int }
+
+var usual = limits{reads: maxReads, nodes: maxNodes}

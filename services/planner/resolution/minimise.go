@@ -42,7 +42,7 @@ func (s *state) lower(c choice, p *pack) bool {
 		if r == was {
 			return false
 		}
-		if s.b.reads > maxReads || s.b.ctx.Err() != nil {
+		if s.b.reads > s.b.limits.reads || s.b.ctx.Err() != nil {
 			return false
 		}
 		s.b.fetch(r)

@@ -194,4 +194,22 @@ var moving = []shape{{
 		markupsafe 3.0`,
 	pins: "flask==2.2.0 werkzeug==2.2.0 markupsafe==2.0", wants: "werkzeug", runs: 1,
 	want: `werkzeug 2.2.0 → 2.2.2`,
+}, {
+	name: "what floats can't be had before any change either",
+	index: `
+		urllib3 1.26.0 | six
+		urllib3 2.0.0 | six
+		six 1.16.0
+		botocore 1.31.0 | urllib3<1 | six`,
+	pins: "urllib3==1.26.0", floating: "botocore", partial: true, wants: "urllib3", runs: 2,
+	want: `urllib3 1.26.0 → 2.0.0
+		broken: what is required without a pin can't be had together with the pins`,
+}, {
+	name: "one that floats is offered by nobody",
+	index: `
+		urllib3 1.26.0
+		urllib3 2.0.0`,
+	pins: "urllib3==1.26.0", floating: "internal", partial: true, wants: "urllib3", runs: 1,
+	want: `urllib3 1.26.0 → 2.0.0
+		broken: the files require internal, and no release of internal that may be picked meets all that is asked of it`,
 }}

@@ -130,7 +130,7 @@ type tester interface {
 func compare(t tester, w *world, p Problem, e Engine) {
 	o := newOracle(w, p)
 	if !p.Complete && len(o.excused) > 0 {
-		return // what floats and is broken already is in TestBrokenFloating
+		return // there is a shape for what floats and is broken already
 	}
 	s, err := Solve(t.Context(), p, w, e)
 	if err != nil {
@@ -179,6 +179,58 @@ func TestSmallest(t *testing.T) {
 		w, p := drawWorld(t, true)
 		compare(t, w, p, &fake{})
 	})
+}
+
+// TestGivenUp: where the search is given up early, uv's answer is made irreducible.
+func TestGivenUp(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		w, p := drawWorld(t, true)
+		o := newOracle(w, p)
+		s, err := solve(t.Context(), p, w, &fake{}, limits{reads: maxReads, nodes: rapid.IntRange(1, 8).Draw(t, "nodes")})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(s.Moves) == 0 {
+			return
+		}
+		at := o.start()
+		for _, m := range s.Moves {
+			at[m.Package] = m.To
+		}
+		var had []string
+		for _, name := range p.Wants {
+			if _, blocked := s.Blocked[name]; !blocked {
+				had = append(had, name)
+			}
+		}
+		irreducible(t, o, at, had, fmt.Sprintf("%s%+v\n%+v", w.draw(), p, s))
+	})
+}
+
+// irreducible says that a set holds, and that nothing of it can be taken back or made smaller by itself.
+func irreducible(t *rapid.T, o *oracle, at map[string]string, had []string, world string) {
+	if ok, _, bad := o.check(at, o.excused); !ok {
+		t.Fatalf("does not hold: %v\n%s", bad, world)
+	}
+	for name, was := range at {
+		pin, pinned := o.pins[name]
+		if was == pin.Version {
+			continue
+		}
+		for _, v := range o.values[name] {
+			if v == was || v == "" || !pinned && parsed(v).Compare(parsed(was)) < 0 {
+				continue
+			}
+			if pinned && (parsed(v).Compare(parsed(was)) > 0 || v == pin.Version && slices.Contains(had, name)) {
+				continue
+			}
+			at[name] = v
+			if ok, _, _ := o.check(at, o.excused); ok {
+				t.Fatalf("%s %s could be %s\n%s", name, was, v, world)
+			}
+		}
+		at[name] = was
+	}
 }
 
 func TestSmallestFloating(t *testing.T) {

@@ -116,5 +116,5 @@ type Solution struct {
 // offered and not on the order of pins. An error is ctx's, or that of a Problem that can't be read; what keeps a
 // want from being settled stands in its Block.
 func Solve(ctx context.Context, p Problem, o Offer, e Engine) (Solution, error) {
-	return solve(ctx, p, o, e)
+	return solve(ctx, p, o, e, usual)
 }

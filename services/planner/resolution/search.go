@@ -55,7 +55,7 @@ func (s *search) run() {
 
 // over says whether the search has to end.
 func (s *search) over() bool {
-	if s.nodes > maxNodes || s.b.reads > maxReads || s.b.ctx.Err() != nil {
+	if s.nodes > s.b.limits.nodes || s.b.reads > s.b.limits.reads || s.b.ctx.Err() != nil {
 		s.cut = true
 	}
 	return s.cut || s.first && s.best != nil

@@ -32,7 +32,7 @@ type cause struct {
 
 func until(t time.Time) time.Duration { return time.Until(t) }
 
-func solve(ctx context.Context, p Problem, o Offer, e Engine) (Solution, error) {
+func solve(ctx context.Context, p Problem, o Offer, e Engine, l limits) (Solution, error) {
 	r := &run{ctx: ctx, searching: ctx, p: p, e: e, sol: Solution{Blocked: map[string]Block{}}}
 	if p.Limit > 0 {
 		limited, cancel := context.WithTimeoutCause(ctx, p.Limit, ErrTime)
@@ -45,7 +45,7 @@ func solve(ctx context.Context, p Problem, o Offer, e Engine) (Solution, error) 
 	if err != nil {
 		return Solution{}, err
 	}
-	r.b = b
+	r.b, b.limits = b, l
 	if wants := r.wanted(); len(wants) > 0 {
 		r.settle(wants)
 	}
@@ -110,7 +110,7 @@ func (r *run) settle(wants []*pack) {
 		var conflict *uv.Conflict
 		if errors.As(err, &conflict) {
 			if !r.deep && (!r.b.complete || len(r.b.floating) > 0) {
-				r.deep = true // something without a pin is in the way: look at those too
+				r.dive()
 				continue
 			}
 			err = fmt.Errorf("%w: the metadata allow it, uv does not: %s", ErrDisagree, conflict.Text)
@@ -125,6 +125,20 @@ func (r *run) settle(wants []*pack) {
 		}
 		r.write(accepted, best)
 		return
+	}
+}
+
+// dive has the search look at what has no pin too, which is in the way of something. If that can't even be had with
+// the pins as they are, it is broken already, and left out from now on.
+func (r *run) dive() {
+	r.deep = true
+	s := &search{state: state{b: r.b, deep: true}, first: true}
+	r.b.ctx = r.searching
+	s.run()
+	r.b.ctx = r.ctx
+	if s.best == nil && !s.cut && len(s.fails) == 0 {
+		r.deep = false
+		r.b.sink()
 	}
 }
 
