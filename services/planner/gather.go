@@ -161,6 +161,7 @@ func (in *situation) merge(ctx context.Context, store evidence.Store, all []*inv
 		sum.Sources = append(sum.Sources, inv.Sources...)
 		sum.Packages = append(sum.Packages, inv.Packages...)
 		sum.Incomplete = append(sum.Incomplete, inv.Incomplete...)
+		sum.Bounds = append(sum.Bounds, inv.Bounds...)
 		sum.Files = append(sum.Files, inv.Files...)
 		if sum.Python == "" {
 			sum.Python = inv.Python
