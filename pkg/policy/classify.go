@@ -21,6 +21,9 @@ type Facts struct {
 	Step      string   `json:"step,omitempty"` // of the update: patch | minor | major
 }
 
+// noneApplies stands for the rule where no rule gives a class: it is regular then.
+const noneApplies = "none applies"
+
 // Decision is the class of something, with every rule that was asked.
 type Decision struct {
 	Class ClassName `json:"class"`
@@ -40,13 +43,12 @@ type Verdict struct {
 // Classify puts f into the most urgent class of all rules that apply. What is not known never makes a rule
 // fail that it could fulfil as a severity: unknown counts as high.
 func (p *Policy) Classify(f Facts) Decision {
-	const none = "none applies"
-	d := Decision{Class: Regular, Rule: none}
+	d := Decision{Class: Regular, Rule: noneApplies}
 	for _, name := range p.ruleNames() {
 		r := p.Rules[name]
 		ok, why := p.applies(r, f)
 		d.Trace = append(d.Trace, Verdict{Rule: name, Class: r.Class, Applies: ok, Why: why, Deadline: p.limitsOf(r)})
-		if ok && d.Rule == none && r.Class != "" {
+		if ok && d.Rule == noneApplies && r.Class != "" {
 			d.Class, d.Rule = r.Class, name
 		}
 	}

@@ -17,13 +17,14 @@ func (p *Policy) RoutineCooldown() time.Duration { return p.Cooldown(Regular) }
 func (p *Policy) CooldownFor(f Facts) (time.Duration, string) {
 	d := p.Classify(f)
 	best, rule := p.Class(d.Class).Cooldown, ""
+	decided := d.Rule == noneApplies // the class's own counts, as no rule's does
 	for _, v := range d.Trace {
 		r := p.Rules[v.Rule]
 		if !v.Applies || v.Class != d.Class && (v.Class != "" || r.Cooldown == nil) {
 			continue
 		}
-		if c := p.cooldownOf(r, d.Class); rule == "" || c < best {
-			best, rule = c, v.Rule
+		if c := p.cooldownOf(r, d.Class); !decided || c < best {
+			best, rule, decided = c, v.Rule, true
 		}
 	}
 	return time.Duration(best), rule

@@ -19,6 +19,7 @@ rules:
   careful: {class: framework, finding: true, list: watched, cooldown: 14d}
 lists: {ours: [our-lib], watched: [left-pad]}
 `)
+	patient := mustParse(t, "rules: {all: {cooldown: 14d}}")
 	for _, tc := range []struct {
 		name   string
 		policy *Policy
@@ -45,6 +46,8 @@ lists: {ours: [our-lib], watched: [left-pad]}
 		{"longer in the class: no rule of a lesser class shortens it", own, vuln("x", "high", nil), 3 * day, "high-severity"},
 		{"two rules of the class: the shorter", own, vuln("our-lib", "high", nil), time.Hour, "trusted"},
 		{"the class of another rule is more urgent", own, vuln("our-lib", "critical", nil), day, "critical-severity"},
+		{"no rule gives a class: its own cooldown counts", patient, Facts{Package: "x"}, 7 * day, ""},
+		{"a rule without a class only shortens", patient, Facts{Package: "x", Step: "patch"}, 7 * day, "routine-update"},
 		{"longer by a rule", own, vuln("left-pad", "low", nil), 14 * day, "careful"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

@@ -94,7 +94,8 @@ func TestTightensSeesWhatIsGone(t *testing.T) {
 func TestCompositionOnlyTightens(t *testing.T) {
 	accepted, refused := 0, 0
 	rapid.Check(t, func(t *rapid.T) {
-		parent, err := Parse("parent.yaml", []byte(drawPolicy(t, "parent", 5)))
+		base := drawPolicy(t, "parent", 5)
+		parent, err := Parse("parent.yaml", []byte(base))
 		if err != nil {
 			t.Skip("no policy")
 		}
@@ -105,6 +106,7 @@ func TestCompositionOnlyTightens(t *testing.T) {
 			return
 		}
 		accepted++
+		t.Logf("parent:\n%schild:\n%s", base, text)
 		for range 40 {
 			holdsAsStrict(t, parent, child, drawFacts(t))
 		}
