@@ -125,7 +125,7 @@ func (u UVLock) current(ctx context.Context, tool *uv.Tool, p uv.LockProblem, te
 	}
 	p.Lock = old.forUV()
 	if errors.Is(tool.CheckLock(ctx, p), uv.ErrStale) {
-		return fmt.Errorf("it does not answer its pyproject.toml, even without the updates: run uv lock first: %w", err)
+		return fmt.Errorf("it does not answer its pyproject.toml, even without the updates: run uv lock first: %w: %w", err, ErrUnsupported)
 	}
 	return fmt.Errorf("with the updates it would not answer its pyproject.toml: %w", err)
 }

@@ -13,6 +13,8 @@ import (
 	"testing"
 
 	"github.com/drydock-dev/drydock/pkg/index"
+	"github.com/drydock-dev/drydock/pkg/inventory"
+	"github.com/drydock-dev/drydock/pkg/report"
 	"github.com/drydock-dev/drydock/pkg/uv"
 )
 
@@ -145,7 +147,7 @@ func TestUVLockOfAHostileProject(t *testing.T) {
 		}
 		p.files["pyproject.toml"], p.files["uv.lock"] = []byte(tc[0]), []byte(tc[1])
 		got, err := p.rewrite("werkzeug 2.2.2 2.2.3")
-		if err == nil || !strings.Contains(err.Error(), tc[2]) || strings.Contains(err.Error(), "s3cret") {
+		if err == nil || !strings.Contains(err.Error(), tc[2]) || strings.Contains(err.Error(), "s3cret") || !errors.Is(err, ErrUnsupported) && !strings.HasSuffix(what, "that is none") {
 			t.Errorf("%s: %v, want %q\n%s", what, err, tc[2], got)
 		}
 	}
@@ -190,4 +192,31 @@ func (b broken) Project(ctx context.Context, name string) (*index.Project, error
 
 func (b broken) Metadata(context.Context, *index.Project, index.File) ([]byte, error) {
 	return nil, index.ErrUnreachable
+}
+
+// What a scan says of a project is what writing its lock reads.
+func TestUVLockTouchesTheProject(t *testing.T) {
+	inv := &inventory.Inventory{
+		Sources:  []inventory.Source{{Path: "a/uv.lock", Kind: uvLockKind}, {Path: "b/requirements.txt", Kind: "requirements"}},
+		Packages: []inventory.Package{{Package: "flask", Version: "2.2.2", Source: "a/uv.lock", Scope: "repository:a/uv.lock"}, {Package: "flask", Version: "2.2.2", Source: "b/requirements.txt", Scope: "repository:b/requirements.txt"}},
+		Files:    []inventory.File{{Path: "a/pyproject.toml", Kind: pyprojectKind, Scopes: []string{"repository:a/uv.lock"}}, {Path: "a/uv.lock"}, {Path: "b/pyproject.toml", Kind: pyprojectKind, Scopes: []string{"repository:b/requirements.txt"}}, {Path: "b/requirements.txt"}},
+	}
+	var got []string
+	for _, f := range Touched(inv, []report.Update{{Package: "flask", From: "2.2.2", To: "2.2.5", Source: "a/uv.lock"}}) {
+		got = append(got, f.Path)
+	}
+	if strings.Join(got, " ") != "a/pyproject.toml a/uv.lock" {
+		t.Errorf("%v", got)
+	}
+	// A requirements file that a pyproject.toml bounds needs no uv, and the pyproject.toml is not written.
+	s := Set{Files: map[string][]byte{"b/pyproject.toml": []byte("[project]\nname='b'\ndependencies=['flask']\n"), "b/requirements.txt": []byte("flask==2.2.2\n")}, Inventory: inv,
+		Updates: []report.Update{{Package: "flask", From: "2.2.2", To: "2.2.5", Source: "b/requirements.txt"}}}
+	out, err := Rewrite(t.Context(), s, Formats(UVLock{}))
+	if err != nil || len(out) != 1 || string(out["b/requirements.txt"]) != "flask==2.2.5\n" {
+		t.Errorf("%q %v", out, err)
+	}
+	s.Updates = []report.Update{{Package: "flask", From: "2.2.2", To: "2.2.5", Source: "b/pyproject.toml"}}
+	if _, err := Rewrite(t.Context(), s, Formats(UVLock{})); !errors.Is(err, ErrUnsupported) {
+		t.Errorf("%v", err)
+	}
 }
