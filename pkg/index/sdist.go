@@ -35,9 +35,9 @@ func sdistInfo(what, name string, r io.ReaderAt, size int64) ([]byte, error) {
 		if err != nil {
 			return nil, unreadable(what, "unpack it", err)
 		}
-		return tarInfo(what, z)
+		return tarInfo(what, z, maxUnpacked, maxEntries)
 	case strings.HasSuffix(name, ".tar.bz2"):
-		return tarInfo(what, bzip2.NewReader(in))
+		return tarInfo(what, bzip2.NewReader(in), maxUnpacked, maxEntries)
 	}
 	return nil, unreadable(what, "", errors.New("source distributions of this kind are not read, only .tar.gz, .tar.bz2 and .zip"))
 }
@@ -61,20 +61,21 @@ func zipInfo(what string, r io.ReaderAt, size int64) ([]byte, error) {
 	return nil, unreadable(what, "", errors.New("it holds no PKG-INFO"))
 }
 
-func tarInfo(what string, r io.Reader) ([]byte, error) {
-	left := &io.LimitedReader{R: r, N: maxUnpacked}
+// tarInfo looks for PKG-INFO in the first bytes and files of an archive.
+func tarInfo(what string, r io.Reader, most int64, files int) ([]byte, error) {
+	left := &io.LimitedReader{R: r, N: most}
 	archive := tar.NewReader(left)
 	for n := 0; ; n++ {
 		h, err := archive.Next()
 		switch {
 		case left.N <= 0:
-			return nil, unreadable(what, "", fmt.Errorf("no PKG-INFO in its first %d MB", maxUnpacked>>20))
+			return nil, unreadable(what, "", fmt.Errorf("no PKG-INFO in its first %d MB", most>>20))
 		case errors.Is(err, io.EOF):
 			return nil, unreadable(what, "", errors.New("it holds no PKG-INFO"))
 		case err != nil:
 			return nil, unreadable(what, "unpack it", err)
-		case n >= maxEntries:
-			return nil, unreadable(what, "", fmt.Errorf("no PKG-INFO among its first %d files", maxEntries))
+		case n >= files:
+			return nil, unreadable(what, "", fmt.Errorf("no PKG-INFO among its first %d files", files))
 		case h.Typeflag != tar.TypeReg || !isInfo(h.Name):
 			continue
 		case h.Size > maxMetadata:
