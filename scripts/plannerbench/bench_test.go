@@ -169,3 +169,24 @@ func TestCountedUV(t *testing.T) {
 		t.Errorf("%d runs", runs())
 	}
 }
+
+func TestRestUntouched(t *testing.T) {
+	for name, c := range map[string]struct{ before, after, want string }{
+		"a pin and its notes":   {"# top\na==1 \\\n  --hash=sha256:x\n    # via b\nb==1\n", "# top\na==2 \\\n  --hash=sha256:y\n    # via b, c\nb==1\n", "yes"},
+		"a comment":             {"# top\na==1\n", "a==2\n", "no"},
+		"a blank line":          {"a==1\n\nb==1\n", "a==2\nb==1\n", "no"},
+		"another line's spaces": {"a==1\nb == 1\n", "a==2\nb==1\n", "no"},
+		"line ends":             {"a==1\r\nb==1\r\n", "a==2\nb==1\n", "no"},
+	} {
+		before, after := t.TempDir(), t.TempDir()
+		for dir, text := range map[string]string{before: c.before, after: c.after} {
+			if err := os.WriteFile(filepath.Join(dir, "requirements.txt"), []byte(text), 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+		got, err := restUntouched(before, after, difference{changed: map[string]string{"a": "2"}})
+		if err != nil || got != c.want {
+			t.Errorf("%s: %s, %v", name, got, err)
+		}
+	}
+}

@@ -22,6 +22,8 @@ type verdict struct {
 	clean     string
 	change    difference
 	hashes    string
+	rest      string // everything but the changed pins is byte for byte the same
+	phases    string // Drydock only: how many of its phase files install by themselves
 	explained string
 	remarks   []string
 	wall      float64 // seconds
@@ -42,6 +44,9 @@ func (b *bench) judge(ctx context.Context, s *situation, st stage, name string, 
 		return nil, err
 	}
 	v.change = diffPins(old, now)
+	if v.rest, err = restUntouched(filepath.Join(st.dir, "app"), p.dir, v.change); err != nil {
+		return nil, err
+	}
 	v.explained = fmt.Sprintf("%d/%d", len(p.explained), len(before))
 	if v.hashes, err = b.hashes(ctx, s, now); err != nil {
 		return nil, err
@@ -97,6 +102,29 @@ func (b *bench) install(ctx context.Context, s *situation, st stage, dir, env st
 		args = append(args, "-r", f)
 	}
 	return b.pip(ctx, dir, st.root, env, args...)
+}
+
+// phaseFiles lets pip resolve each requirements file Drydock wrote for a phase, each by itself, from nothing.
+func (b *bench) phaseFiles(ctx context.Context, s *situation, st stage, v *verdict) error {
+	files, _ := filepath.Glob(filepath.Join(st.dir, "plan", "requirements_*.txt")) // the pattern is well formed
+	good := 0
+	for _, f := range files {
+		args := []string{"install", "--quiet", "--dry-run", "--ignore-installed", "-r", f}
+		if s.Hashed {
+			args = append(args, "--require-hashes")
+		}
+		o, err := b.pip(ctx, st.dir, st.root, filepath.Join(st.dir, "env"), args...)
+		if err != nil {
+			return err
+		}
+		if o.code == 0 {
+			good++
+		} else {
+			v.surprise = append(v.surprise, fmt.Sprintf("%s does not install: %s", filepath.Base(f), pipComplaint(o)))
+		}
+	}
+	v.phases = fmt.Sprintf("%d/%d", good, len(files))
+	return nil
 }
 
 // rescan scans what is installed: clean, or only what the planner said it leaves.

@@ -212,6 +212,11 @@ func (b *bench) situate(ctx context.Context, s *situation) (row, error) {
 		return r, err
 	}
 	v.surprise = surprises(s, p, v)
+	if !s.Expect.Broken {
+		if err := b.phaseFiles(ctx, s, st, v); err != nil {
+			return r, err
+		}
+	}
 	r.verdicts = append(r.verdicts, v)
 	if s.Alone != "" {
 		return r, nil

@@ -18,8 +18,8 @@ type row struct {
 
 func situationTable(rows []row) string {
 	var b strings.Builder
-	b.WriteString("| situation | findings | planner | installs | pip check | clean | pins changed | hashes | explained | what the machine noted |\n")
-	b.WriteString("|---|---|---|---|---|---|---|---|---|---|\n")
+	b.WriteString("| situation | findings | planner | installs | pip check | clean | pins changed | rest as it was | hashes | explained | what the machine noted |\n")
+	b.WriteString("|---|---|---|---|---|---|---|---|---|---|---|\n")
 	good := map[string]int{}
 	asked := map[string]int{}
 	for _, r := range rows {
@@ -33,12 +33,12 @@ func situationTable(rows []row) string {
 			if v.good {
 				good[v.planner]++
 			}
-			fmt.Fprintf(&b, "| %s | %s | %s | %s | %s | %s | %s | %s | %s | %s |\n", title, found, v.planner, v.installs, v.coherent, v.clean,
-				pinsChanged(v.change), v.hashes, v.explained, cell(v.remarks))
+			fmt.Fprintf(&b, "| %s | %s | %s | %s | %s | %s | %s | %s | %s | %s | %s |\n", title, found, v.planner, v.installs, v.coherent, v.clean,
+				pinsChanged(v.change), v.rest, v.hashes, v.explained, cell(v.remarks))
 			title, found = "", ""
 		}
 		if r.situation.Alone != "" {
-			fmt.Fprintf(&b, "| | | pip-audit | – | – | – | – | – | – | %s |\n", r.situation.Alone)
+			fmt.Fprintf(&b, "| | | pip-audit | – | – | – | – | – | – | – | %s |\n", r.situation.Alone)
 		}
 	}
 	b.WriteString("\nInstalls, coherent, hashes complete, nothing left without a word, every finding explained: ")
@@ -48,8 +48,24 @@ func situationTable(rows []row) string {
 		}
 		fmt.Fprintf(&b, "%s %d of %d", name, good[name], asked[name])
 	}
-	b.WriteString(".\n")
+	b.WriteString(".")
+	if installed, written := phaseTotals(rows); written > 0 {
+		fmt.Fprintf(&b, " Of the requirements files Drydock wrote for its phases, %d of %d install by themselves.", installed, written)
+	}
+	b.WriteString("\n")
 	return b.String()
+}
+
+func phaseTotals(rows []row) (installed, written int) {
+	for _, r := range rows {
+		for _, v := range r.verdicts {
+			var good, all int
+			if _, err := fmt.Sscanf(v.phases, "%d/%d", &good, &all); err == nil {
+				installed, written = installed+good, written+all
+			}
+		}
+	}
+	return installed, written
 }
 
 func pinsChanged(d difference) string {

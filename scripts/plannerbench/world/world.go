@@ -51,8 +51,10 @@ type scene struct {
 	Scene
 	own map[string][]File // by normalised name
 
-	mu    sync.Mutex
-	pages map[string][]File
+	mu     sync.Mutex
+	pages  map[string][]File // by normalised name
+	byFile map[string]File   // by sha256/name
+	bodies map[string][]byte // pages as JSON: an index answers from a cache, too
 }
 
 // Serve starts a world on a free loopback port; Close ends it.
@@ -72,7 +74,7 @@ func (w *World) Close() error { return w.server.Close() }
 
 // Add makes a scene known and returns its address.
 func (w *World) Add(s Scene) (string, error) {
-	sc := &scene{Scene: s, own: map[string][]File{}, pages: map[string][]File{}}
+	sc := &scene{Scene: s, own: map[string][]File{}, pages: map[string][]File{}, byFile: map[string]File{}, bodies: map[string][]byte{}}
 	for _, r := range s.Releases {
 		f, err := build(r)
 		if err != nil {
@@ -124,6 +126,9 @@ func (w *World) files(ctx context.Context, sc *scene, name string) ([]File, erro
 	}
 	sc.mu.Lock()
 	sc.pages[name] = files
+	for _, f := range files {
+		sc.byFile[f.Hashes["sha256"]+"/"+f.Name] = f
+	}
 	sc.mu.Unlock()
 	return files, nil
 }
@@ -173,21 +178,12 @@ func (w *World) simple(rw http.ResponseWriter, r *http.Request, sc *scene, name 
 	if files == nil {
 		return errUnknown
 	}
-	versions := []string{}
-	out := make([]File, len(files))
-	for i, f := range files {
-		f.URL = "../../files/" + f.Hashes["sha256"] + "/" + f.Name
-		out[i] = f
-		if v := version(name, f.Name); v != "" && !slices.Contains(versions, v) {
-			versions = append(versions, v)
-		}
-	}
 	if accept := r.Header.Get("Accept"); !strings.Contains(accept, "json") && accept != "*/*" {
-		return hypertext(rw, name, out)
+		return hypertext(rw, name, files)
 	}
-	body, err := json.Marshal(map[string]any{"meta": map[string]string{"api-version": "1.1"}, "name": name, "versions": versions, "files": out})
+	body, err := sc.body(name, files)
 	if err != nil {
-		return fmt.Errorf("write the page of %s: %w", name, err)
+		return err
 	}
 	sum := sha256.Sum256(body)
 	tag := `"` + hex.EncodeToString(sum[:8]) + `"`
@@ -201,12 +197,39 @@ func (w *World) simple(rw http.ResponseWriter, r *http.Request, sc *scene, name 
 	return nil
 }
 
+// body is a page as PEP 691 has it.
+func (sc *scene) body(name string, files []File) ([]byte, error) {
+	sc.mu.Lock()
+	defer sc.mu.Unlock()
+	if body := sc.bodies[name]; body != nil {
+		return body, nil
+	}
+	versions := []string{}
+	out := make([]File, len(files))
+	for i, f := range files {
+		f.URL = address(f)
+		out[i] = f
+		if v := version(name, f.Name); v != "" && !slices.Contains(versions, v) {
+			versions = append(versions, v)
+		}
+	}
+	body, err := json.Marshal(map[string]any{"meta": map[string]string{"api-version": "1.1"}, "name": name, "versions": versions, "files": out})
+	if err != nil {
+		return nil, fmt.Errorf("write the page of %s: %w", name, err)
+	}
+	sc.bodies[name] = body
+	return body, nil
+}
+
+// address is where a file lies, as seen from its project's page.
+func address(f File) string { return "../../files/" + f.Hashes["sha256"] + "/" + f.Name }
+
 // hypertext is the page of PEP 503, with the attributes of PEP 592, 658 and 714.
 func hypertext(rw http.ResponseWriter, name string, files []File) error {
 	rw.Header().Set("Content-Type", "text/html; charset=utf-8")
 	fmt.Fprintf(rw, "<!DOCTYPE html><html><head><meta name=\"pypi:repository-version\" content=\"1.1\"><title>%s</title></head><body>\n", html.EscapeString(name))
 	for _, f := range files {
-		fmt.Fprintf(rw, `<a href="%s#sha256=%s"`, html.EscapeString(f.URL), f.Hashes["sha256"])
+		fmt.Fprintf(rw, `<a href="%s#sha256=%s"`, html.EscapeString(address(f)), f.Hashes["sha256"])
 		if f.RequiresPython != "" {
 			fmt.Fprintf(rw, ` data-requires-python="%s"`, html.EscapeString(f.RequiresPython))
 		}
@@ -258,12 +281,6 @@ func (w *World) file(rw http.ResponseWriter, r *http.Request, sc *scene, rest st
 func (sc *scene) named(sum, name string) (File, bool) {
 	sc.mu.Lock()
 	defer sc.mu.Unlock()
-	for _, files := range sc.pages {
-		for _, f := range files {
-			if f.Name == name && f.Hashes["sha256"] == sum {
-				return f, true
-			}
-		}
-	}
-	return File{}, false
+	f, ok := sc.byFile[sum+"/"+name]
+	return f, ok
 }
