@@ -117,7 +117,8 @@ func (p *Policy) applications() []Problem {
 		}
 		app := p.around(name)
 		for _, raw := range p.blocks[name] {
-			b := block{WarnAt: app.WarnAt, Classes: app.Classes, Rules: app.Rules, Windows: app.Windows}
+			b := app.block()
+			b.Lists = nil
 			found := raw.Lay(&b)
 			next := &Policy{Schema: p.Schema, WarnAt: b.WarnAt, Classes: b.Classes, Rules: b.Rules, Lists: together(app.Lists, b.Lists), Windows: b.Windows}
 			next.index()
@@ -148,15 +149,16 @@ func specific(name string) int {
 
 // around is the policy over which the block of a name lies: that of the longest other pattern that covers it.
 func (p *Policy) around(name string) *Policy {
-	best, app := 0, p
-	prefix, pattern := strings.CutSuffix(name, "*")
-	for other, composed := range p.apps {
-		start, ok := strings.CutSuffix(other, "*")
-		if ok && len(other) > best && strings.HasPrefix(prefix, start) && !(pattern && other == name) {
-			best, app = len(other), composed
+	start, pattern := strings.CutSuffix(name, "*")
+	for n := len(start); n >= 0 && len(p.apps) > 0; n-- {
+		if pattern && n == len(start) {
+			continue // that is itself
+		}
+		if app, ok := p.apps[start[:n]+"*"]; ok {
+			return app
 		}
 	}
-	return app
+	return p
 }
 
 // For is the policy an application is judged by: this one with what `applications` says of it. Its digest and

@@ -1,7 +1,7 @@
 package policy
 
 const (
-	// maxSize bounds a policy file: the built-in one has 8 kB, one with 10,000 applications about 800.
+	// maxSize bounds a policy file: the built-in one has 8 kB, one with 10,000 applications about 900.
 	maxSize = 1 << 20
 	// maxParents bounds a chain of `extends`: company, division, team are three.
 	maxParents = 8

@@ -3,7 +3,9 @@ package policy
 import (
 	"fmt"
 	"maps"
+	"reflect"
 	"slices"
+	"strings"
 
 	"github.com/goccy/go-yaml"
 
@@ -42,27 +44,18 @@ func (p *Policy) index() {
 // writeApplications writes, for each application, what is another than without its block: what the blocks
 // mean, not how they are written.
 func (p *Policy) writeApplications() ([]byte, error) {
-	if len(p.apps) == 0 {
-		return nil, nil
-	}
 	out := map[string]any{}
 	for name, app := range p.apps {
-		var trees [2]map[string]any
-		for i, q := range []*Policy{p.around(name), app} {
-			text, err := yaml.Marshal(q)
-			if err == nil {
-				err = yaml.Unmarshal(text, &trees[i])
-			}
-			if err != nil {
-				return nil, err
+		base := p.around(name)
+		diff, _ := difference(reflect.ValueOf(base.block()), reflect.ValueOf(app.block()))
+		said, _ := diff.(map[string]any)
+		if lists, ok := said["lists"].(map[string]any); ok {
+			for list, names := range lists { // a block adds to lists
+				lists[list] = without(names.([]string), base.Lists[list])
 			}
 		}
-		diff := difference(trees[0], trees[1])
-		if lists, ok := diff["lists"].(map[string]any); ok {
-			lessen(lists, trees[0]["lists"])
-		}
-		if len(diff) > 0 {
-			out[name] = diff
+		if len(said) > 0 {
+			out[name] = said
 		}
 	}
 	if len(out) == 0 {
@@ -71,35 +64,36 @@ func (p *Policy) writeApplications() ([]byte, error) {
 	return yaml.Marshal(map[string]any{"applications": out})
 }
 
-// difference is what b holds that a does not: mappings entry by entry, everything else whole.
-func difference(a, b map[string]any) map[string]any {
-	out := map[string]any{}
-	for key, is := range b {
-		was, known := a[key]
-		before, ok1 := was.(map[string]any)
-		after, ok2 := is.(map[string]any)
-		switch {
-		case !known:
-			out[key] = is
-		case ok1 && ok2:
-			if d := difference(before, after); len(d) > 0 {
-				out[key] = d
-			}
-		case fmt.Sprint(was) != fmt.Sprint(is):
-			out[key] = is
-		}
-	}
-	return out
+func (p *Policy) block() block {
+	return block{WarnAt: p.WarnAt, Classes: p.Classes, Rules: p.Rules, Lists: p.Lists, Windows: p.Windows}
 }
 
-// lessen leaves of each list what the list it adds to has not.
-func lessen(lists map[string]any, base any) {
-	known, _ := base.(map[string]any)
-	for name, is := range lists {
-		had, _ := known[name].([]any)
-		all, _ := is.([]any)
-		lists[name] = slices.DeleteFunc(slices.Clone(all), func(n any) bool { return slices.Contains(had, n) })
+// difference is what `is` says and `was` does not: mappings entry by entry, everything else whole.
+func difference(was, is reflect.Value) (any, bool) {
+	if reflect.DeepEqual(was.Interface(), is.Interface()) {
+		return nil, false
 	}
+	out := map[string]any{}
+	switch is.Kind() {
+	case reflect.Struct:
+		for i := range is.NumField() {
+			key, _, _ := strings.Cut(is.Type().Field(i).Tag.Get("yaml"), ",")
+			if d, ok := difference(was.Field(i), is.Field(i)); ok {
+				out[key] = d
+			}
+		}
+	case reflect.Map:
+		for _, key := range is.MapKeys() {
+			if old := was.MapIndex(key); !old.IsValid() {
+				out[key.String()] = is.MapIndex(key).Interface()
+			} else if d, ok := difference(old, is.MapIndex(key)); ok {
+				out[key.String()] = d
+			}
+		}
+	default:
+		return is.Interface(), true
+	}
+	return out, len(out) > 0
 }
 
 func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }

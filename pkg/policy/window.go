@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"reflect"
 	"slices"
 	"strings"
 )
@@ -31,7 +32,7 @@ func (w Window) always() bool { return len(w.Days) == 0 && w.From == "" && w.Eve
 func within(w, around Window) string {
 	sameDays := slices.Equal(days(w), days(around))
 	switch {
-	case around.always():
+	case around.always(), reflect.DeepEqual(w, around):
 		return ""
 	case w.Zone != around.Zone:
 		return "windows of two time zones can't be compared, so the zone must stay"
