@@ -126,3 +126,15 @@ func TestTooManyBounds(t *testing.T) {
 		t.Errorf("%d bounds, %+v", len(inv.Bounds), inv.Incomplete)
 	}
 }
+
+func FuzzHeader(f *testing.F) {
+	f.Add("#\n#    pip-compile --output-file=requirements.txt -c 'a b.txt' x.in\n#\nflask==1\n")
+	f.Add("# uv pip compile a.in -o r.txt --constraint=../../etc/passwd.txt")
+	f.Fuzz(func(t *testing.T, text string) {
+		for _, i := range headerInputs(text) {
+			if !strings.HasSuffix(i.Path, ".in") && !(i.Constraint && strings.HasSuffix(i.Path, ".txt")) {
+				t.Errorf("%q names %q", text, i.Path)
+			}
+		}
+	})
+}

@@ -3,6 +3,7 @@ package manifest
 import (
 	"bytes"
 	"regexp"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -44,7 +45,7 @@ var (
 	nameForm = regexp.MustCompile(`^([A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?)[ \t]*(\[[^\]]*\])?[ \t]*`)
 	pinForm  = regexp.MustCompile(`^(===?)[ \t]*([^\s;,#()*]+)$`)
 	// optparse takes a beginning of --hash for it.
-	hashForm = regexp.MustCompile(`([ \t]+)(--h(?:a(?:sh?)?)?(?:=|[ \t]+))(["']?)([A-Za-z0-9]+[:=][0-9A-Fa-f]+)["']?`)
+	hashForm = regexp.MustCompile(`^--h(?:a(?:sh?)?)?(=|[ \t]+)["']?([A-Za-z0-9]+[:=][0-9A-Fa-f]+)["']?`)
 )
 
 // breaks are the line ends pip knows (str.splitlines).
@@ -110,8 +111,9 @@ func (j *joiner) add(content []byte, at int) (more bool) {
 	if more {
 		content = bytes.TrimRight(content, `\`)
 	}
-	for i, c := range content {
-		j.text, j.at = append(j.text, c), append(j.at, at+i)
+	j.text, j.at = append(j.text, content...), slices.Grow(j.at, len(content))
+	for i := range content {
+		j.at = append(j.at, at+i)
 	}
 	j.some = true
 	return more
@@ -148,16 +150,22 @@ func (l *line) parse(j *joiner) {
 		return
 	}
 	l.parseArgs(j, lead)
-	first := lead + len(l.args)
-	for _, m := range hashForm.FindAllStringSubmatchIndex(body[first:], -1) {
-		for i := range m {
-			m[i] += first
+	for at := lead + len(l.args); ; {
+		i := strings.Index(body[at:], "--h")
+		if i < 0 {
+			return
 		}
-		gap := j.span(m[2], m[3])
-		h := hash{at: j.span(m[0], m[1]), join: "--hash" + body[m[5]-1:m[5]], value: strings.Replace(strings.ToLower(body[m[8]:m[9]]), "=", ":", 1)}
-		// What continues the line stands between the white space and the option.
-		h.gap = string(l.raw[gap.from:j.at[m[4]]])
+		at += i
+		gap := len(strings.TrimRight(body[:at], " \t"))
+		m := hashForm.FindStringSubmatchIndex(body[at:])
+		if m == nil || gap == at || at+m[1] < len(body) && strings.IndexByte(space, body[at+m[1]]) < 0 {
+			at += len("--h")
+			continue
+		}
+		h := hash{at: j.span(gap, at+m[1]), join: "--hash" + body[at+m[3]-1:at+m[3]], value: strings.Replace(strings.ToLower(body[at+m[4]:at+m[5]]), "=", ":", 1)}
+		h.gap = string(l.raw[h.at.from:j.at[at]]) // with what continues the line
 		l.hashes = append(l.hashes, h)
+		at += m[1]
 	}
 }
 

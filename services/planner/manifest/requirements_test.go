@@ -2,6 +2,7 @@ package manifest
 
 import (
 	"encoding/binary"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -117,6 +118,7 @@ func TestWhatCannotBeWritten(t *testing.T) {
 	}{
 		{"no such pin", "flask==3\n", flask, "write r.txt back: no pin flask==1 found in it; the file is left as it is and nothing was written"},
 		{"hashes are missing", "x==1\nflask==1 --hash=sha256:00\n", flask, "r.txt:2 carries hashes, and flask 2 comes without"},
+		{"a hash that is none", "flask==1 --hash=sha256:00zz\n", report.Update{Package: "flask", From: "1", To: "2", Hashes: []string{aa}}, "r.txt:1 has a --hash that can't be read; want ALGORITHM:HEX"},
 		{"a clause forbids it", "flask==1,<2\n", flask, "r.txt:1 asks for flask<2 too, which 2 is not"},
 		{"an added pin without hashes", "flask==3 --hash=sha256:00\n", report.Update{Package: "new", To: "1"}, "its requirements carry hashes, and new 1 comes without"},
 		{"broken utf-16", "\xff\xfef\x00=\x00=\x001\x00\n\x00#\x00\x00\xd8\n\x00", report.Update{Package: "f", From: "1", To: "2"}, "it holds characters that are not UTF-16"},
@@ -228,5 +230,34 @@ func TestTouched(t *testing.T) {
 	s.Inventory.Files = append(s.Inventory.Files, inventory.File{Path: "old.txt"})
 	if got := names(report.Update{Package: "flask", Source: "b/requirements.txt"}); got != "b/requirements.txt old.txt" {
 		t.Errorf("with one that does not say what it limits: %s", got)
+	}
+}
+
+// What only a constraints file pins moves there.
+func TestAPinOfAConstraintsFile(t *testing.T) {
+	s := limited(map[string]string{"requirements.txt": "flask==1\n", "constraints.txt": "flask==1\nw==1\n"}, report.Update{Package: "w", From: "1", To: "2", Source: "constraints.txt"})
+	if names := Touched(s.Inventory, s.Updates); len(names) != 1 || names[0].Path != "constraints.txt" {
+		t.Errorf("touched %+v", names)
+	}
+	if out, err := Rewrite(t.Context(), s, Formats()); err != nil || len(out) != 1 || string(out["constraints.txt"]) != "flask==1\nw==2\n" {
+		t.Errorf("%q %v", out, err)
+	}
+}
+
+func BenchmarkRewrite(b *testing.B) {
+	var text strings.Builder
+	for i := range 300 {
+		fmt.Fprintf(&text, "package-%03d==1.0", i)
+		for range 20 {
+			text.WriteString(" \\\n    --hash=" + aa)
+		}
+		text.WriteString("\n    # via\n    #   flask\n")
+	}
+	s := one(text.String(), report.Update{Package: "package-150", From: "1.0", To: "2.0", Hashes: []string{aa, bb}}, report.Update{Package: "package-150a", To: "1", Hashes: []string{aa}, Through: []string{"flask"}})
+	b.SetBytes(int64(text.Len()))
+	for b.Loop() {
+		if _, err := Rewrite(b.Context(), s, Formats()); err != nil {
+			b.Fatal(err)
+		}
 	}
 }
