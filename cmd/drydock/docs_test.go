@@ -57,7 +57,7 @@ func TestPromises(t *testing.T) {
 		t.Error("plan has an option that is not its own")
 	}
 	for _, sub := range []string{"events list", "events tail", "events types", "db import", "db update", "db info", "policy show", "policy validate",
-		"policy explain", "deadletter list", "deadletter show", "deadletter requeue", "deadletter drop"} {
+		"policy explain", "policy test", "deadletter list", "deadletter show", "deadletter requeue", "deadletter drop"} {
 		words := strings.Fields(sub)
 		if child(child(root, words[0]), words[1]) == nil {
 			t.Errorf("%s is missing", sub)
