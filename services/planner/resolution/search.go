@@ -41,7 +41,8 @@ type choice map[*pack]*release
 // end goes back to the last decision that had a part in it.
 type search struct {
 	state
-	first bool // the first answer will do
+	first bool           // the first answer will do
+	foot  map[*pack]bool // packages that had to be decided anywhere
 	nodes int
 	cut   bool // given up at a limit
 	best  choice
@@ -76,6 +77,11 @@ func (s *search) descend() blame {
 	if len(v.tasks) == 0 {
 		s.take(v.present, so)
 		return everything
+	}
+	if s.foot != nil {
+		for _, t := range v.tasks {
+			s.foot[t.p] = true
+		}
 	}
 	t, values, why := s.choose(v)
 	if s.best != nil && s.floor(so, v, t, values).compare(s.least) > 0 {

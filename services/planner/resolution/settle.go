@@ -159,63 +159,30 @@ func (r *run) refuse(rs []refusal) {
 	}
 }
 
-// find returns the wants that can be had together, the more important first, and the best way to have them.
-func (r *run) find(wants []*pack) ([]*pack, choice, []refusal) {
-	best, whole, err := r.search(wants, false)
-	if best != nil {
-		r.sol.Exhaustive = whole
-		return wants, best, nil
-	}
-	if len(wants) == 1 {
-		return nil, nil, []refusal{{want: wants[0], err: err}}
-	}
-	var accepted []*pack
-	var refused []refusal
-	for _, w := range wants {
-		next := append(slices.Clone(accepted), w)
-		c, _, err := r.search(next, true)
-		if c == nil {
-			refused = append(refused, refusal{w, accepted, err})
-			continue
-		}
-		accepted, best = next, c
-	}
-	if len(accepted) == 0 {
-		return nil, nil, refused
-	}
-	c, whole, _ := r.search(accepted, false)
-	if c != nil {
-		best = c
-	} else {
-		want(accepted, true)
-		best = (&state{b: r.b, deep: r.deep}).shrink(best)
-		want(accepted, false)
-	}
-	r.sol.Exhaustive = whole
-	return accepted, best, refused
-}
-
 // search looks for a way to have the wants. No way and no error: there is none.
-func (r *run) search(wants []*pack, first bool) (c choice, whole bool, err error) {
+func (r *run) search(g *group, wants []*pack, first bool) (choice, error) {
 	want(wants, true)
 	defer want(wants, false)
-	s := &search{state: state{b: r.b, deep: r.deep}, first: first}
+	s := &search{state: state{b: r.b, deep: r.deep}, first: first, foot: g.met}
 	r.b.ctx = r.searching
 	s.run()
 	r.b.ctx = r.ctx
+	if s.cut || len(s.fails) > 0 {
+		g.whole = false
+	}
 	switch {
 	case s.best != nil && s.cut && !first:
-		return s.shrink(s.best), false, nil
+		return s.shrink(s.best), nil
 	case s.best != nil:
-		return s.best, !first && len(s.fails) == 0, nil
+		return s.best, nil
 	case r.searching.Err() != nil:
-		return nil, false, ErrTime
+		return nil, ErrTime
 	case s.cut:
 		return r.resort(wants)
 	case len(s.fails) > 0:
-		return nil, false, s.failure()
+		return nil, s.failure()
 	}
-	return nil, true, nil
+	return nil, nil
 }
 
 // failure is the error of the index that the search met, of several the first by package.
@@ -224,17 +191,17 @@ func (s *state) failure() error {
 }
 
 // resort has uv find an answer where there was too much to compare.
-func (r *run) resort(wants []*pack) (choice, bool, error) {
+func (r *run) resort(wants []*pack) (choice, error) {
 	c, err := r.free(wants)
 	var conflict *uv.Conflict
 	switch {
 	case errors.As(err, &conflict):
-		return nil, false, fmt.Errorf("%w; uv says: %s", ErrSearch, conflict.Text)
+		return nil, fmt.Errorf("%w; uv says: %s", ErrSearch, conflict.Text)
 	case err != nil:
-		return nil, false, err
+		return nil, err
 	}
 	s := state{b: r.b, deep: r.deep}
-	return s.shrink(c), false, nil
+	return s.shrink(c), nil
 }
 
 // write lists the moves.
