@@ -34,31 +34,37 @@ func patched(data []byte, marker string, at int, with []byte) []byte {
 	}
 }
 
-// Whatever a file's host or a file does: an error of its kind that says why, nothing written, nothing left.
-func TestBadFiles(t *testing.T) {
+// badFile is a file offered as o, with an answer of its host's own or data, and what is said of it.
+type badFile struct {
+	name string
+	o    offered
+	data []byte
+	own  http.HandlerFunc
+	kind error
+	says string
+}
+
+func status(code int) http.HandlerFunc {
+	return func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(code) }
+}
+
+func whl(data []byte) offered {
+	return offered{Filename: wheelName, Hashes: hashed(data), Size: len(data)}
+}
+
+func sdist(data []byte) offered {
+	return offered{Filename: "demo-1.0.tar.gz", Hashes: hashed(data), Size: len(data)}
+}
+
+// badHosts are what a file's host, or the page that names it, does wrong.
+func badHosts(t *testing.T) []badFile {
 	good := wheelOf(t, info, facts10)
-	huge := patched(good, "PK\x01\x02", 24, binary.LittleEndian.AppendUint32(nil, 3<<30)) // the size its list of files claims
-	swollen := wheelOf(t, info, facts10+strings.Repeat("x", maxMetadata))
-	lying := patched(swollen, "PK\x01\x02", 24, binary.LittleEndian.AppendUint32(nil, 100))
 	page := []byte("<html>log in</html>")
 	packed := bomb(t, 1<<20)
-	status := func(code int) http.HandlerFunc {
-		return func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(code) }
+	beside := func(hashes any) offered {
+		return offered{Filename: wheelName, Hashes: hashed(good), Metadata: hashes}
 	}
-	whl := func(data []byte) offered { return offered{Filename: wheelName, Hashes: hashed(data), Size: len(data)} }
-	sdist := func(data []byte) offered {
-		return offered{Filename: "demo-1.0.tar.gz", Hashes: hashed(data), Size: len(data)}
-	}
-	plain := func(files ...string) []byte { return sdistOf(t, files...) }
-	beside := func(hashes any) offered { return offered{Filename: wheelName, Hashes: hashed(good), Metadata: hashes} }
-	for _, tc := range []struct {
-		name string
-		o    offered
-		data []byte
-		own  http.HandlerFunc
-		kind error
-		says string
-	}{
+	return []badFile{
 		{"wrong hash of a file", offered{Filename: wheelName, Hashes: hashed(page), Size: len(good)}, good, nil, ErrMismatch, "the index says " + sum(page)},
 		{"wrong hash of metadata", beside(hashed(page)), good, deal(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, facts10) }), ErrMismatch, "the metadata beside it has the sha256 " + sum([]byte(facts10))},
 		{"a form instead of metadata", beside(true), good, deal(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(page) }), ErrNoMetadata, "has no Metadata-Version"},
@@ -97,6 +103,25 @@ func TestBadFiles(t *testing.T) {
 			w.Header().Set("Content-Encoding", "gzip")
 			_, _ = w.Write(packed)
 		}), ErrMismatch, "more than"},
+		{"a file of this machine", offered{Filename: wheelName, URL: "file:///etc/passwd", Hashes: hashed(good), Size: 9}, good, nil, ErrUnreadable, `has the scheme "file"`},
+		{"a script", offered{Filename: wheelName, URL: "javascript:alert(1)", Hashes: hashed(good), Metadata: true}, good, nil, ErrUnreadable, `has the scheme "javascript"`},
+		{"no address", offered{Filename: wheelName, URL: "http://[::1", Hashes: hashed(good), Size: 9}, good, nil, ErrUnreadable, "scheme"},
+		{"led to a file", whl(good), good, deal(func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Location", "file:///etc/passwd")
+			w.WriteHeader(302)
+		}), ErrUnreachable, "redirect refused"},
+	}
+}
+
+// badContents are what a file with the right sha256 holds.
+func badContents(t *testing.T) []badFile {
+	good := wheelOf(t, info, facts10)
+	page := []byte("<html>log in</html>")
+	huge := patched(good, "PK\x01\x02", 24, binary.LittleEndian.AppendUint32(nil, 3<<30)) // the size its list of files claims
+	swollen := wheelOf(t, info, facts10+strings.Repeat("x", maxMetadata))
+	lying := patched(swollen, "PK\x01\x02", 24, binary.LittleEndian.AppendUint32(nil, 100))
+	plain := func(files ...string) []byte { return sdistOf(t, files...) }
+	return []badFile{
 		{"no zip", whl(page), page, nil, ErrNoMetadata, "open it as a zip file"},
 		{"claims a huge size", whl(huge), huge, nil, ErrNoMetadata, "claims to have 3221225472 bytes, more than 8 MB"},
 		{"has a huge size", whl(swollen), swollen, nil, ErrNoMetadata, "more than 8 MB"},
@@ -110,14 +135,12 @@ func TestBadFiles(t *testing.T) {
 		{"PKG-INFO of 9 MB", sdist(plain("demo-1.0/PKG-INFO", strings.Repeat("x", 9<<20))), plain("demo-1.0/PKG-INFO", strings.Repeat("x", 9<<20)), nil, ErrNoMetadata, "claims to have 9437184 bytes"},
 		{"no gzip", sdist(good), good, nil, ErrNoMetadata, "unpack it"},
 		{"an sdist of another kind", offered{Filename: "demo-1.0.tar.xz", Hashes: hashed(good)}, good, nil, ErrNoMetadata, "of this kind are not read"},
-		{"a file of this machine", offered{Filename: wheelName, URL: "file:///etc/passwd", Hashes: hashed(good), Size: 9}, good, nil, ErrUnreadable, `has the scheme "file"`},
-		{"a script", offered{Filename: wheelName, URL: "javascript:alert(1)", Hashes: hashed(good), Metadata: true}, good, nil, ErrUnreadable, `has the scheme "javascript"`},
-		{"no address", offered{Filename: wheelName, URL: "http://[::1", Hashes: hashed(good), Size: 9}, good, nil, ErrUnreadable, "scheme"},
-		{"led to a file", whl(good), good, deal(func(w http.ResponseWriter, _ *http.Request) {
-			w.Header().Set("Location", "file:///etc/passwd")
-			w.WriteHeader(302)
-		}), ErrUnreachable, "redirect refused"},
-	} {
+	}
+}
+
+// Whatever a file's host or a file does: an error of its kind that says why, nothing written, nothing left.
+func TestBadFiles(t *testing.T) {
+	for _, tc := range append(badHosts(t), badContents(t)...) {
 		t.Run(tc.name, func(t *testing.T) {
 			s, dir := openShop(t), t.TempDir()
 			c := NewClient(Config{URL: s.root + "/simple/", Netrc: "-", Tries: 1, CacheDir: dir})
