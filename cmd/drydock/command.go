@@ -187,13 +187,16 @@ func arrange(root *cobra.Command, line []string) ([]string, error) {
 			words, cmd = append(words, arg), sub
 			continue
 		}
-		if cmd.HasSubCommands() {
+		if cmd.HasSubCommands() && cmd.Annotations[takesWords] == "" {
 			return nil, usage("%s has no command %q; `%s --help` lists them", cmd.CommandPath(), arg, cmd.CommandPath())
 		}
 		rest = append(rest, arg)
 	}
 	return append(words, rest...), nil
 }
+
+// takesWords marks a command that has commands of its own and takes arguments all the same.
+const takesWords = "takes-words"
 
 // collect notes, for each way of writing an option, whether a value follows it.
 func collect(cmd *cobra.Command, takes map[string]bool) {

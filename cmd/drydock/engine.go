@@ -2,6 +2,8 @@ package main
 
 import (
 	"context"
+	"fmt"
+	"os"
 
 	"path/filepath"
 	"sync"
@@ -10,14 +12,12 @@ import (
 	"github.com/drydock-dev/drydock/services/planner/resolution"
 )
 
-// engine finds the resolver on first need and remembers it. What fails is tried again the next time: the index
-// may be back.
+// engine finds the resolver whenever one is needed: a program that was replaced meanwhile is looked at anew.
 type engine struct {
 	locator func() uv.Locator
 	start   func(what string) (stop func())
 
-	mu   sync.Mutex
-	tool *uv.Tool
+	mu sync.Mutex // one fetch at a time
 }
 
 // engine is that of a process: uv named by path, or found, or fetched into the cache.
@@ -35,14 +35,21 @@ func (c *cli) engine(path string, p *parts) *engine {
 func (e *engine) find(ctx context.Context) (resolution.Engine, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if e.tool != nil {
-		return e.tool, nil
-	}
 	defer e.start("looking for uv")()
 	t, err := e.locator().Find(ctx)
 	if err != nil {
-		return nil, err
+		return nil, err // not t: a nil pointer in an interface is not nil
 	}
-	e.tool = t
 	return t, nil
+}
+
+// build names this very program: its version, and where that says little, its size and time.
+func (c *cli) build() string {
+	name := c.tool().Version
+	if path, err := os.Executable(); err == nil {
+		if info, err := os.Stat(path); err == nil {
+			name += fmt.Sprintf(" %d %d", info.Size(), info.ModTime().UnixNano())
+		}
+	}
+	return name
 }

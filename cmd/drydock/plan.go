@@ -19,13 +19,13 @@ import (
 // planOptions are those of plan beside scan's.
 type planOptions struct {
 	scanOptions
-	policy, excludeNewer, now, python, outDir, uv string
-	securityOnly, full                            bool
+	policy, excludeNewer, now, python, outDir, uv, recompute string
+	securityOnly, full                                       bool
 }
 
 func planCommand(c *cli) *cobra.Command {
 	o := &planOptions{}
-	cmd := &cobra.Command{Use: "plan PATH", Short: "Plan the updates that fix what a scan of PATH finds, in phases with deadlines",
+	cmd := &cobra.Command{Use: "plan PATH", Annotations: map[string]string{takesWords: "a path"}, Short: "Plan the updates that fix what a scan of PATH finds, in phases with deadlines",
 		Long: `Scans PATH and answers every finding with exactly one outcome: an update that fixes it, or why
 there is none. Updates are grouped in phases by the policy, each with a deadline.
 
@@ -33,9 +33,17 @@ Nothing at PATH is changed. --out-dir writes the requirements files, the changed
 the plan as JSON and Markdown; choose a folder outside PATH, since a scan takes requirements
 files wherever it finds them. Exit 1 says that a finding has no planned fix, 2 that something
 could not be determined.`,
-		Args: exactArgs("PATH"),
+		Args: func(cmd *cobra.Command, args []string) error {
+			if o.recompute != "" {
+				return exactArgs()(cmd, args)
+			}
+			return exactArgs("PATH")(cmd, args)
+		},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			o.changed = cmd.Flags().Changed
+			if o.recompute != "" {
+				return c.recompute(cmd.Context(), o)
+			}
 			return c.plan(cmd.Context(), o, args[0])
 		}}
 	o.flags(cmd)
@@ -47,7 +55,9 @@ could not be determined.`,
 	f.StringVar(&o.excludeNewer, "exclude-newer", "", "pick no distribution published after `TIME` (RFC 3339 or YYYY-MM-DD)")
 	f.StringVar(&o.now, "now", "", "the clock of the plan, `TIME` (RFC 3339 or YYYY-MM-DD)")
 	f.StringVar(&o.python, "python", "", "target interpreter: `PATH|VERSION`; default what the application declares, else python3")
+	f.StringVar(&o.recompute, "recompute", "", "make the stored plan `DIGEST` again from its recorded inputs, offline, and compare byte for byte (with --data or --server)")
 	f.StringVar(&o.outDir, "out-dir", "", "write the plan's files into `DIR`")
+	cmd.AddCommand(planDiffCommand(c))
 	return cmd
 }
 
@@ -88,7 +98,7 @@ func (c *cli) plan(ctx context.Context, o *planOptions, path string) error {
 	if err != nil {
 		return err
 	}
-	how := oneShot{scan: &o.scanOptions, policy: o.policy, uv: o.uv, plans: true}
+	how := oneShot{scan: &o.scanOptions, policy: o.policy, uv: o.uv, python: q.Python, plans: true}
 	if o.now != "" {
 		now, err := parseTime("--now", o.now)
 		if err != nil {

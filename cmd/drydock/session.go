@@ -60,6 +60,7 @@ type oneShot struct {
 	plans  bool
 	policy string
 	uv     string           // the resolver's program; empty: found or fetched
+	python string           // the target's version, where the person said it
 	clock  func() time.Time // nil: the real one
 }
 

@@ -30,7 +30,7 @@ func (c *cli) parts(b bus.Bus, o oneShot) (*parts, error) {
 	p := &parts{cfg: c.cfg, bus: b, folds: worker.NewFolds(b), now: time.Now, log: c.logger(), tool: c.tool(), cache: c.cacheDir(), getenv: c.getenv}
 	p.engine = c.engine(cmp.Or(o.uv, c.cfg.UV.Path), p)
 	if p.cache != "" {
-		p.cfg.Planner.Answers = filepath.Join(p.cache, "answers")
+		p.cfg.Planner.Answers, p.cfg.Planner.Build = filepath.Join(p.cache, "answers"), c.build()
 	}
 	if o.clock != nil {
 		p.now = o.clock
@@ -82,8 +82,10 @@ func (c *cli) workers(ctx context.Context, b bus.Bus, o oneShot, announce bool) 
 		names := []string{"scanner", "gateway"}
 		if o.plans || announce {
 			names = append(names, "planner")
-			p.cfg.Planner.Provisional = !announce // no log outlives this run
-			p.cfg.Planner.Python = cmp.Or(p.cfg.Planner.Python, foundPython(ctx))
+			p.cfg.Planner.Provisional = !announce             // no log outlives this run
+			if p.cfg.Planner.Python == "" && o.python == "" { // asking may cost as much as planning
+				p.cfg.Planner.Python = foundPython(ctx)
+			}
 		}
 		err = p.assemble(names...)
 	}

@@ -46,7 +46,7 @@ func (s *Service) answer(ctx context.Context, in *situation) (out []solved, tape
 		ix, m := s.index(t.Wishes.IndexURL), s.matcher()
 		key := ""
 		if m != nil && ix != nil {
-			key = t.key(m.Digest())
+			key = t.key(m.Digest(), s.cfg.Build)
 			if known, ok := s.answers.find(ctx, key, ix, in.Now); ok {
 				out, tapes = append(out, known.Solved), append(tapes, known.Tape)
 				continue
@@ -98,12 +98,13 @@ func (a solved) whole() bool {
 }
 
 // key names a task by all that its answer depends on but the index pages.
-func (t task) key(advisories string) string {
+func (t task) key(advisories, build string) string {
 	data, err := json.Marshal(struct {
 		Task       task
 		Advisories string
 		Resolver   string
-	}{t, advisories, resolverName})
+		Build      string
+	}{t, advisories, resolverName, build})
 	if err != nil {
 		return ""
 	}

@@ -239,7 +239,7 @@ func (f finding) answered(o report.Outcome, a fate, m *move, w wishes) report.Ou
 	case a.Kind == fateBuild:
 		o.Outcome, o.Detail = report.Unsupported, fmt.Sprintf("the index does not offer builds with the label of %s", printable(f.Version))
 	case a.Kind == fateHeld:
-		o.Outcome, o.Detail = report.Unsupported, fmt.Sprintf("stays at %s: what it requires is unknown (%s)", printable(f.Version), printable(a.Detail))
+		o.Outcome, o.Detail = report.Unsupported, fmt.Sprintf("stays at %s, because what it requires is unknown: %s", printable(f.Version), printable(a.Detail))
 	case a.Kind == fateBlocked:
 		o.Outcome, o.Detail, o.Chain = report.Blocked, printable(a.Detail), a.Chain
 	case a.Kind == fateCooling:

@@ -86,6 +86,7 @@ type move struct {
 	Short    string      `json:"short,omitempty"`    // why it is younger than the routine cooldown asks
 	Passed   []rejection `json:"passed,omitempty"`   // releases below it that may not be picked
 	Skipped  int         `json:"skipped,omitempty"`  // releases below it that may be picked and don't fit the rest
+	Newest   bool        `json:"newest,omitempty"`   // an update that fixes nothing known
 	Kept     bool        `json:"kept,omitempty"`     // picked by the plan in force; the index does not answer now
 }
 
@@ -346,7 +347,7 @@ func (s *solver) complete(ctx context.Context, v *view) bool {
 // take puts the moves of a solution into the phase.
 func (s *solver) take(ctx context.Context, st *step, sol resolution.Solution, v *view, short string) {
 	for _, m := range sol.Moves {
-		out := move{Move: m}
+		out := move{Move: m, Newest: v.only[m.Package] == m.To}
 		j, err := s.book.judged(ctx, m.Package)
 		if err == nil {
 			fine, withheld, _ := v.look(ctx, m.Package) // read before, so it answers

@@ -267,14 +267,14 @@ func metadataOf(ctx context.Context, w outside, p *index.Project, r *index.Relea
 	if err != nil {
 		return nil, errors.Join(errUndescribed, err)
 	}
-	if !m.Static() {
+	if !m.Static() || len(m.Unread) > 0 {
 		return nil, errUndescribed
 	}
 	return text, nil
 }
 
 // errUndescribed says that nobody can tell the requirements of a release without building it.
-var errUndescribed = errors.New("its requirements can't be told without building it")
+var errUndescribed = errors.New("it has no wheel for the target, and its source distribution does not say what it requires without being built")
 
 // hashes are those of all distributions of a release, sorted.
 func hashes(r *index.Release) []string {

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"maps"
 	"slices"
 	"sync"
@@ -203,24 +202,30 @@ func (v *view) Withheld(ctx context.Context, name string) ([]resolution.Withheld
 func (v *view) Metadata(ctx context.Context, name, version string) ([]byte, error) {
 	j, err := v.judged(ctx, name)
 	if errors.Is(err, index.ErrUnknownProject) {
-		return nil, fmt.Errorf("the index does not know it: %w", resolution.ErrNoMetadata)
+		return nil, untold("the index does not know it")
 	}
 	if errors.Is(err, pep440.ErrVersion) {
-		return nil, fmt.Errorf("its version can't be ordered (PEP 440): %w", resolution.ErrNoMetadata)
+		return nil, untold("its version can't be ordered (PEP 440)")
 	}
 	if err != nil {
 		return nil, err
 	}
 	r := j.find(version)
 	if r == nil {
-		return nil, fmt.Errorf("the index does not offer %s: %w", version, resolution.ErrNoMetadata)
+		return nil, untold("the index does not offer " + printable(version))
 	}
 	text, err := metadataOf(ctx, v.world, j.project, r, v.wishes.Target)
 	if err != nil && !errors.Is(err, index.ErrUnreachable) && ctx.Err() == nil {
-		return nil, fmt.Errorf("%w: %w", err, resolution.ErrNoMetadata)
+		return nil, untold(err.Error())
 	}
 	return text, err
 }
+
+// untold is why the requirements of a release are unknown: a resolution.ErrNoMetadata in words of its own.
+type untold string
+
+func (u untold) Error() string { return string(u) }
+func (untold) Unwrap() error   { return resolution.ErrNoMetadata }
 
 // ripens is the next moment at which a release that is too young now may be picked; nil: none is known.
 func (b *book) ripens(cooldown func(string) time.Duration) *time.Time {

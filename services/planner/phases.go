@@ -138,6 +138,8 @@ func (m *move) inShort() string {
 	switch {
 	case m.Because != "":
 		return "because " + m.Because
+	case m.Newest:
+		return "the newest " + m.Step + " update that installs with the rest; it fixes nothing known"
 	case m.Skipped > 0:
 		return "the lowest version no advisory hits that installs with the rest"
 	}
@@ -156,7 +158,7 @@ func (m *move) reason(w wishes) string {
 	if m.Short != "" {
 		s += "; " + m.Short
 	}
-	if len(m.Passed) > 0 {
+	if len(m.Passed) > 0 && !m.Newest {
 		s += "; passed over: " + tellAll(m.Passed, m.Package, w.Target)
 	}
 	return s

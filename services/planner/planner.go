@@ -42,6 +42,8 @@ type Config struct {
 	// Answers keeps resolutions in a folder, so that an application that did not change needs no resolver; empty
 	// keeps them in memory only. It may be deleted at any time. Whoever can write there decides what is planned.
 	Answers string `yaml:"-" json:"-"`
+	// Build names the program: answers that another one kept are not taken for its own.
+	Build string `yaml:"-" json:"-"`
 	// Provisional says that no log outlives this run, so that nobody knows when a finding was first
 	// detected: deadlines count from the scan and stay outside the plan's digest.
 	Provisional bool `yaml:"-" json:"-"`

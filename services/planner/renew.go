@@ -12,11 +12,11 @@ import (
 // One that does not fit the rest gives way to the next older, a few times; no finding depends on it.
 func (s *solver) renew(ctx context.Context, st *step) {
 	for try := range maxRenewals {
-		v := s.view(nil)
+		all, v := s.view(nil), s.view(nil)
 		v.only = map[string]string{}
 		var wants []want
 		for _, p := range s.task.Pins {
-			if to := s.newest(ctx, v, p, try, *st); to != "" && p.Stays == "" {
+			if to := s.newest(ctx, all, p, try, *st); to != "" && p.Stays == "" {
 				v.only[p.Package] = to
 				wants = append(wants, want{Package: p.Package, Class: st.Class})
 			}
