@@ -73,6 +73,19 @@ func (u UVLock) Apply(ctx context.Context, s Set) (map[string][]byte, error) {
 	return out, nil
 }
 
+// Supports says, without uv and before anything is planned, whether the lock at a path could be written: nil, or
+// an error that names what stands in the way. What Touched lists for it must be in the set's files.
+func (u UVLock) Supports(s Set, at string) error {
+	old, _, err := readLock(s.Files[at])
+	if err == nil {
+		_, err = projectsOf(s, at, old)
+	}
+	if err != nil {
+		return fmt.Errorf("%s: %w", at, err)
+	}
+	return nil
+}
+
 func (u UVLock) apply(ctx context.Context, s Set, at string, updates []report.Update) ([]byte, error) {
 	old, ends, err := readLock(s.Files[at])
 	if err != nil {

@@ -123,6 +123,9 @@ func TestUVLockOfAHostileProject(t *testing.T) {
 	t.Setenv("UV_CONFIG_FILE", filepath.Join(evil, "uv.toml"))
 	p.files["pyproject.toml"] = []byte("build-system = { requires = [\"evil @ " + other.URL + "/evil.zip\"], build-backend = \"backend\", backend-path = [\"" + evil + "\"] }\n" +
 		strings.Replace(string(clean), "[tool.uv]", "[tool.uv.sources]\nflask = { path = \""+evil+"\" }\nwerkzeug = { git = \""+other.URL+"/werkzeug\" }\n\n[[tool.uv.index]]\nurl = \""+other.URL+"/one/simple\"\ndefault = true\n\n[tool.uv]\nindex-url = \""+other.URL+"/two/simple\"\nextra-index-url = [\""+other.URL+"/three\"]\nfind-links = [\""+other.URL+"/four\"]\nrequired-version = \"==0.0.1\"\ndependency-metadata = [{ name = \"flask\", requires-dist = [\"evil\"] }]", 1))
+	if err := p.format().Supports(p.set(), "uv.lock"); err != nil {
+		t.Error(err)
+	}
 	got, err := p.rewrite("werkzeug 2.2.2 2.2.3")
 	if err != nil || got != move(flaskShop, "werkzeug", "2.2.2", "2.2.3") {
 		t.Errorf("%v\n%s", err, got)
@@ -146,6 +149,9 @@ func TestUVLockOfAHostileProject(t *testing.T) {
 			t.Errorf("%s: is none", what)
 		}
 		p.files["pyproject.toml"], p.files["uv.lock"] = []byte(tc[0]), []byte(tc[1])
+		if err := p.format().Supports(p.set(), "uv.lock"); what != "a lock that is out of date" && (err == nil || !strings.Contains(err.Error(), tc[2])) {
+			t.Errorf("%s: told before: %v", what, err)
+		}
 		got, err := p.rewrite("werkzeug 2.2.2 2.2.3")
 		if err == nil || !strings.Contains(err.Error(), tc[2]) || strings.Contains(err.Error(), "s3cret") || !errors.Is(err, ErrUnsupported) && !strings.HasSuffix(what, "that is none") {
 			t.Errorf("%s: %v, want %q\n%s", what, err, tc[2], got)

@@ -112,9 +112,8 @@ type project struct {
 
 // everything offers all of a shop but what is named.
 type everything struct {
-	shop   shop
-	but    []string
-	pinned map[string]string
+	shop shop
+	but  []string
 }
 
 func (e everything) Project(ctx context.Context, name string) (*index.Project, error) {
