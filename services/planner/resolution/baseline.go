@@ -144,7 +144,7 @@ func (b *book) before() {
 			case e.url:
 				b.unknown[p.name] = "requires " + e.to.name + " from an address of its own"
 			case e.unsure && e.to.at == nil:
-			case e.to.at == nil && s.loose(p, e.to):
+			case e.to.at == nil && s.isLoose(p, e.to):
 				float(e)
 			case e.to.at == nil:
 				b.excuse(e, ", which is not pinned")

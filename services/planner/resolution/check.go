@@ -25,47 +25,6 @@ type state struct {
 	fails map[string]error // of the index, met on the way
 }
 
-// task is a package that has to be decided next.
-type task struct {
-	p    *pack
-	stay bool // its version is still possible: only then may it be decided where it is
-	why  blame
-}
-
-// blame is which decisions led to a dead end.
-type blame struct {
-	packs map[*pack]bool
-	all   bool // not known exactly: all of them
-}
-
-func (bl *blame) add(ps ...*pack) {
-	for _, p := range ps {
-		if p == nil || !p.decided {
-			continue
-		}
-		if bl.packs == nil {
-			bl.packs = map[*pack]bool{}
-		}
-		bl.packs[p] = true
-	}
-}
-
-func (bl *blame) join(o blame) {
-	bl.all = bl.all || o.all
-	for p := range o.packs {
-		bl.add(p)
-	}
-}
-
-// verdict is what is wrong with the set.
-type verdict struct {
-	dead    bool
-	why     blame // of dead
-	tasks   []task
-	demands map[*pack][]*edge // of decided packages
-	present []*pack           // pins and what was reached, in a fixed order
-}
-
 func (s *state) counts(f fact) bool { return s.keep == nil || s.keep[f] }
 
 func (s *state) note(f fact) {
@@ -94,98 +53,6 @@ func factOf(e *edge) fact {
 		return fact{from: e.from.of, to: e.to, cur: true, text: e.text}
 	}
 	return fact{from: e.from.of, to: e.to}
-}
-
-// evaluate finds the requirements that do not hold. An empty verdict means that the set holds.
-func (s *state) evaluate() verdict {
-	v := verdict{demands: map[*pack][]*edge{}}
-	v.present = s.reach()
-	seen := map[*pack]int{} // tasks by package
-	floats := map[*pack][]*edge{}
-	var loose []*pack
-	do := func(p *pack, stay bool, why blame) {
-		i, ok := seen[p]
-		if !ok {
-			seen[p] = len(v.tasks)
-			v.tasks = append(v.tasks, task{p, stay, why})
-		} else if v.tasks[i].stay && !stay {
-			v.tasks[i] = task{p, false, why}
-		}
-	}
-	for _, p := range v.present {
-		if p.want && !p.decided && s.counts(fact{from: p, wanted: true}) {
-			s.note(fact{from: p, wanted: true})
-			do(p, false, blame{})
-		}
-	}
-	judge := func(p *pack, e *edge) bool {
-		if !s.binds(e) || s.excused(e) {
-			return true
-		}
-		t := e.to
-		if p == nil || p.decided && !p.pressed() {
-			v.demands[t] = append(v.demands[t], e)
-		}
-		if t.at != nil && e.allows(t.at) {
-			return true
-		}
-		if t.at == nil && s.loose(p, t) && !s.deep {
-			if floats[t] == nil {
-				loose = append(loose, t)
-			}
-			floats[t] = append(floats[t], e)
-			return true
-		}
-		s.noteEdge(e)
-		fixed := p == nil || p.decided || p.held != ""
-		why := blame{all: p != nil && p.pressed()} // those who asked for its extras
-		if why.all && fixed {
-			if q := s.asker(p, v.present, map[*pack]bool{}); q != nil {
-				do(q, true, why)
-				return true
-			}
-		}
-		switch {
-		case !fixed && (t.at == nil || !t.decided || why.all):
-			do(p, true, why)
-		case !fixed:
-			why.add(t)
-			do(p, false, why)
-		case t.at == nil || !t.decided:
-			why.add(p)
-			do(t, false, why)
-		default:
-			why.add(p, t)
-			v.dead, v.why = true, why
-			return false
-		}
-		return true
-	}
-	for _, e := range s.b.floating {
-		if !judge(nil, e) {
-			return v
-		}
-	}
-	for _, p := range v.present {
-		if p.at == nil {
-			continue
-		}
-		for _, e := range s.b.edges(p.at, p.ext) {
-			if !judge(p, e) {
-				return v
-			}
-		}
-	}
-	for _, t := range loose {
-		if why, stay, ok := s.floatable(t, floats[t], v.present); !ok {
-			if stay == nil {
-				v.dead, v.why = true, why
-				return v
-			}
-			do(stay, true, why)
-		}
-	}
-	return v
 }
 
 // pressed says whether others ask for extras that the files do not ask of the package.
@@ -270,8 +137,8 @@ func (s *state) reach() []*pack {
 
 func byName(a, b *pack) int { return strings.Compare(a.name, b.name) }
 
-// loose says whether t, which is not in the set, needs no pin when p (nil: a file) requires it.
-func (s *state) loose(p, t *pack) bool {
+// isLoose says whether t, which is not in the set, needs no pin when p (nil: a file) requires it.
+func (s *state) isLoose(p, t *pack) bool {
 	return !s.b.complete || t.floating || p == nil || p.floats
 }
 
