@@ -297,6 +297,7 @@ func FuzzParse(f *testing.F) {
 	f.Add(defaultText)
 	f.Add([]byte("classes: {high: {deadline: {detected: 7d}}}"))
 	f.Add([]byte("a: &x [*x]"))
+	f.Add([]byte(payments))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		p, err := Parse("f.yaml", data)
 		if err != nil {
