@@ -6,8 +6,9 @@ const (
 	maxBytes = 10 << 20
 	// maxPackages bounds its packages: ten times the largest seen.
 	maxPackages = 50_000
-	// maxDependencies bounds all dependencies together: some 20 to a package.
-	maxDependencies = 1_000_000
+	// maxEntries bounds its dependencies and distributions together, before anything is decoded: a lock of 200
+	// packages has 4,000, the largest seen some 50,000.
+	maxEntries = 400_000
 	// maxWays bounds the different markers under which one package is kept in mind; beyond it, it counts as
 	// always needed, which never hides it.
 	maxWays = 6

@@ -26,6 +26,7 @@ type Lock struct {
 	Options           Options    `toml:"options"`
 	Manifest          Manifest   `toml:"manifest"`
 	Packages          []*Package `toml:"package"`
+	Distributions     []any      `toml:"distribution"` // as packages were called before uv 0.4
 
 	text []byte
 }
@@ -154,6 +155,12 @@ func Parse(data []byte) (*Lock, error) {
 	if len(data) > maxBytes {
 		return nil, fmt.Errorf("%d bytes are more than the limit of %d for a lock file", len(data), maxBytes)
 	}
+	if n := bytes.Count(data, []byte("{")); n > maxEntries {
+		return nil, fmt.Errorf("%d entries are more than the limit of %d", n, maxEntries)
+	}
+	if n := bytes.Count(data, packageHeader); n > maxPackages {
+		return nil, fmt.Errorf("%d packages are more than the limit of %d", n, maxPackages)
+	}
 	l := &Lock{text: data}
 	if err := toml.Unmarshal(data, l); err != nil {
 		var at *toml.DecodeError
@@ -174,10 +181,12 @@ func Parse(data []byte) (*Lock, error) {
 }
 
 func (l *Lock) check() error {
+	if len(l.Distributions) > 0 {
+		return errors.New("it was written by a uv from before 0.4; let the uv that the project uses write it again")
+	}
 	if len(l.Packages) > maxPackages {
 		return fmt.Errorf("%d packages are more than the limit of %d", len(l.Packages), maxPackages)
 	}
-	edges := 0
 	for i, p := range l.Packages {
 		if p == nil || p.Name == "" || pep440.Normalize(p.Name) != p.Name {
 			return fmt.Errorf("package %d has no name as uv writes it", i+1)
@@ -188,16 +197,6 @@ func (l *Lock) check() error {
 		if p.Source.Registry != "" && p.Version == "" {
 			return fmt.Errorf("package %.100q comes from a registry and has no version", p.Name)
 		}
-		edges += len(p.Dependencies)
-		for _, list := range p.OptionalDependencies {
-			edges += len(list)
-		}
-		for _, list := range p.DevDependencies {
-			edges += len(list)
-		}
-	}
-	if edges > maxDependencies {
-		return fmt.Errorf("%d dependencies are more than the limit of %d", edges, maxDependencies)
 	}
 	return nil
 }

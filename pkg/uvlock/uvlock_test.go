@@ -189,6 +189,9 @@ func TestNotALock(t *testing.T) {
 		"version = 1\n[[package]]\nname = 'a'":                                              "source of an unknown kind",
 		"version = 1\n[[package]]\nname = 'a'\nsource = {registry = 'x'}":                   "comes from a registry and has no version",
 		"version = 1\nx = " + strings.Repeat("[", 1_000_000):                                "line 2",
+		"version = 1\n[[distribution]]\nname = 'a'\nversion = '1'\nsource = 'registry+x'":   "written by a uv from before 0.4",
+		"version = 1\n" + strings.Repeat("[[package]]\n", maxPackages+1):                    "packages are more than the limit",
+		"version = 1\nx = [" + strings.Repeat("{},", maxEntries+1) + "]":                    "entries are more than the limit",
 		"version = 1\nx = '" + strings.Repeat("x", maxBytes):                                "more than the limit",
 		"version = 1\nx = \"\"\"\n[[package]]\n\"\"\"\n[[package]]\nsource={virtual='.'}\n": "package 1 has no name",
 	} {
