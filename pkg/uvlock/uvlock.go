@@ -158,7 +158,7 @@ func Parse(data []byte) (*Lock, error) {
 	if n := bytes.Count(data, []byte("{")); n > maxEntries {
 		return nil, fmt.Errorf("%d entries are more than the limit of %d", n, maxEntries)
 	}
-	if n := bytes.Count(data, packageHeader); n > maxPackages {
+	if n := bytes.Count(data, packageHeader[:2]); n > maxPackages {
 		return nil, fmt.Errorf("%d packages are more than the limit of %d", n, maxPackages)
 	}
 	l := &Lock{text: data}
