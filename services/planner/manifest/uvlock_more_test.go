@@ -226,3 +226,14 @@ func TestUVLockTouchesTheProject(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 }
+
+// A release whose needs only a build would tell stays where it is: nothing is built, so it can't be moved to.
+func TestUVLockBuildsNothing(t *testing.T) {
+	p := newProject(t, flaskShop, map[string]string{"pyproject.toml": "[project]\nname = \"a\"\nversion = \"1\"\nrequires-python = \">=3.9\"\ndependencies = [\"old-and-slow\", \"click\"]\n"}, "old-and-slow 1.1", "click 8.1")
+	if got, err := p.rewrite("click 8.0 8.1"); err != nil || got != move(flaskShop, "click", "8.0", "8.1") {
+		t.Errorf("%v\n%s", err, got)
+	}
+	if _, err := p.rewrite("old-and-slow 1.0 1.1"); err == nil || !strings.Contains(err.Error(), "what old_and_slow-1.1.tar.gz needs is known only once it is built") {
+		t.Errorf("%v", err)
+	}
+}
