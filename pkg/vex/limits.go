@@ -10,5 +10,5 @@ const (
 	// maxText bounds one text in it; they are printed in plans.
 	maxText = 64 << 10
 	// maxProblems bounds what one document is told: the rest are most often the same mistake.
-	maxProblems = 100
+	maxProblems = 50
 )

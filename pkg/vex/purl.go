@@ -48,7 +48,7 @@ func parsePURL(text string) (purl, error) {
 		p.version, rest = version, rest[:last+at]
 	}
 	var err error
-	if p.name, err = url.PathUnescape(rest); err != nil || p.name == "" || strings.HasSuffix(rest, "@") || strings.ContainsAny(rest, " *") {
+	if p.name, err = url.PathUnescape(rest); err != nil || p.name == "" || rest[last:] == "" || last == 0 && rest[0] == '@' || strings.HasSuffix(rest, "@") || strings.ContainsAny(rest, " *") {
 		return bad("name")
 	}
 	if p.kind == "pypi" {
