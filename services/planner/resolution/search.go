@@ -104,10 +104,7 @@ func (s *search) branch(t task, values []*release, why blame, so cost) blame {
 		if s.over() {
 			return everything
 		}
-		if r.err != nil && r != p.cur {
-			if r.later {
-				s.fail(p, r.err)
-			}
+		if r != p.cur && !s.possible(r, &why) {
 			continue
 		}
 		if s.best != nil && r != p.cur && !free {
@@ -162,6 +159,9 @@ func (s *search) values(t task, demands []*edge) ([]*release, blame) {
 	}
 	left := domain[:0]
 	for _, r := range domain {
+		if r.read && !s.possible(r, &why) {
+			continue
+		}
 		i := slices.IndexFunc(demands, func(e *edge) bool { return !e.allows(r) })
 		if i < 0 {
 			left = append(left, r)
@@ -176,6 +176,24 @@ func (s *search) values(t task, demands []*edge) ([]*release, blame) {
 		left = slices.Insert(left, 0, t.p.at)
 	}
 	return left, why
+}
+
+// possible says whether a release that was read can be had beside what is decided; why is told what is against it.
+func (s *search) possible(r *release, why *blame) bool {
+	if r.err != nil {
+		if r.later {
+			s.fail(r.of, r.err)
+		}
+		return false
+	}
+	for _, e := range s.b.edges(r, r.of.extras) {
+		if t := e.to; (t.decided || t.held != "") && t.at != nil && !e.allows(t.at) && s.binds(e) {
+			s.noteEdge(e)
+			why.add(t)
+			return false
+		}
+	}
+	return true
 }
 
 // priced is what the set costs as far as it is decided.
