@@ -1,7 +1,6 @@
 package resolution
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -11,9 +10,9 @@ import (
 	"github.com/drydock-dev/drydock/pkg/pep508"
 )
 
-// open reads the problem and the metadata of the pins, and notes what does not hold before any change.
-func open(ctx context.Context, p Problem, o Offer) (*book, error) {
-	b := &book{ctx: ctx, offer: o, env: p.Env, complete: p.Complete, packs: map[string]*pack{}, unknown: map[string]string{}}
+// read takes the problem in.
+func read(p Problem, o Offer, l limits) (*book, error) {
+	b := &book{offer: o, env: p.Env, complete: p.Complete, limits: l, packs: map[string]*pack{}, unknown: map[string]string{}}
 	for i := range p.Pins {
 		if err := b.pinned(&p.Pins[i]); err != nil {
 			return nil, err
@@ -23,12 +22,13 @@ func open(ctx context.Context, p Problem, o Offer) (*book, error) {
 	for _, name := range p.Wants {
 		b.pack(pep440.Normalize(name)).want = true
 	}
-	if err := b.float(p.Floating); err != nil {
-		return nil, err
-	}
+	return b, b.float(p.Floating)
+}
+
+// open reads the metadata of the pins, and notes what does not hold before any change.
+func (b *book) open() {
 	b.readPins()
 	b.before()
-	return b, nil
 }
 
 func (b *book) pinned(pin *Pin) error {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/drydock-dev/drydock/pkg/index"
 	"github.com/drydock-dev/drydock/pkg/uv"
@@ -185,7 +186,7 @@ func (r *run) could(wants []*pack) uv.Problem {
 // ask runs uv.
 func (r *run) ask(q uv.Problem) (uv.Answer, error) {
 	if left, ok := r.ctx.Deadline(); ok {
-		q.Limit = until(left)
+		q.Limit = time.Until(left)
 		if q.Limit < minRun {
 			return uv.Answer{}, ErrTime
 		}

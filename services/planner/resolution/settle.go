@@ -30,8 +30,6 @@ type cause struct {
 	above []*pack
 }
 
-func until(t time.Time) time.Duration { return time.Until(t) }
-
 func solve(ctx context.Context, p Problem, o Offer, e Engine, l limits) (Solution, error) {
 	r := &run{ctx: ctx, searching: ctx, p: p, e: e, sol: Solution{Blocked: map[string]Block{}}}
 	if p.Limit > 0 {
@@ -41,12 +39,15 @@ func solve(ctx context.Context, p Problem, o Offer, e Engine, l limits) (Solutio
 		r.searching, cancel = context.WithTimeoutCause(limited, p.Limit*searchShare/100, ErrTime)
 		defer cancel()
 	}
-	b, err := open(r.ctx, p, o)
+	b, err := read(p, o, l)
 	if err != nil {
 		return Solution{}, err
 	}
-	r.b, b.limits = b, l
-	if wants := r.wanted(); len(wants) > 0 {
+	r.b = b
+	r.timed(b.open)
+	var wants []*pack
+	r.timed(func() { wants = r.wanted() })
+	if len(wants) > 0 {
 		r.settle(wants)
 	}
 	r.explain()
@@ -62,6 +63,21 @@ func solve(ctx context.Context, p Problem, o Offer, e Engine, l limits) (Solutio
 		r.sol.Unknown = append(r.sol.Unknown, text)
 	}
 	return r.sol, nil
+}
+
+// timed does one of several things that have to be done: it may take half of the time that is left for them, so that
+// one that hangs leaves some to the others. It says whether that was not enough.
+func (r *run) timed(do func()) (over bool) {
+	ctx := r.searching
+	if end, ok := ctx.Deadline(); ok {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, time.Until(end)/2)
+		defer cancel()
+	}
+	r.b.ctx = ctx
+	defer func() { r.b.ctx = r.ctx }()
+	do()
+	return ctx.Err() != nil
 }
 
 // wanted are the packages that are asked for, in their order, without those that can't move at all.
@@ -133,9 +149,7 @@ func (r *run) settle(wants []*pack) {
 func (r *run) dive() {
 	r.deep = true
 	s := &search{state: state{b: r.b, deep: true}, first: true}
-	r.b.ctx = r.searching
-	s.run()
-	r.b.ctx = r.ctx
+	r.timed(s.run)
 	if s.best == nil && !s.cut && len(s.fails) == 0 {
 		r.deep = false
 		r.b.sink()
@@ -164,9 +178,7 @@ func (r *run) search(g *group, wants []*pack, first bool) (choice, error) {
 	want(wants, true)
 	defer want(wants, false)
 	s := &search{state: state{b: r.b, deep: r.deep}, first: first, foot: g.met}
-	r.b.ctx = r.searching
-	s.run()
-	r.b.ctx = r.ctx
+	over := r.timed(s.run)
 	if s.cut || len(s.fails) > 0 {
 		g.whole = false
 	}
@@ -175,7 +187,7 @@ func (r *run) search(g *group, wants []*pack, first bool) (choice, error) {
 		return s.shrink(s.best), nil
 	case s.best != nil:
 		return s.best, nil
-	case r.searching.Err() != nil:
+	case over:
 		return nil, ErrTime
 	case s.cut:
 		return r.resort(wants)
