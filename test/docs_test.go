@@ -109,7 +109,7 @@ func hasAnchor(doc []byte, anchor string) bool {
 // TestConfiguration: docs/config.md has a row for each key of the configuration file, and no other.
 func TestConfiguration(t *testing.T) {
 	sections := map[string]string{ // type of a section → where it is declared
-		"Config": "cmd/drydock/config.go", "NATSConfig": "cmd/drydock/config.go", "AdvisoryConfig": "cmd/drydock/config.go", "IndexConfig": "cmd/drydock/config.go",
+		"Config": "cmd/drydock/config.go", "NATSConfig": "cmd/drydock/config.go", "AdvisoryConfig": "cmd/drydock/config.go", "IndexConfig": "cmd/drydock/config.go", "UVConfig": "cmd/drydock/config.go",
 		"gateway.Config": "services/gateway/gateway.go", "scanner.Config": "services/scanner/scanner.go", "planner.Config": "services/planner/planner.go",
 		"telemetry.Config": "pkg/telemetry/telemetry.go",
 	}

@@ -20,9 +20,11 @@ import (
 	"github.com/drydock-dev/drydock/pkg/events"
 	"github.com/drydock-dev/drydock/pkg/index"
 	"github.com/drydock-dev/drydock/pkg/report"
+	"github.com/drydock-dev/drydock/pkg/uv/uvtest"
 	"github.com/drydock-dev/drydock/pkg/worker"
 	"github.com/drydock-dev/drydock/pkg/worker/workertest"
 	"github.com/drydock-dev/drydock/services/planner"
+	"github.com/drydock-dev/drydock/services/planner/resolution"
 	"github.com/drydock-dev/drydock/services/scanner"
 )
 
@@ -76,12 +78,13 @@ func (w world) stages(t *testing.T, generation int, b bus.Bus) []worker.Stage {
 		}
 		return before
 	}
-	idx := func(string) index.Index { return pages }
-	s, err := scanner.New(scanner.Default(), scanner.Deps{Matcher: matcher, Index: idx, Tool: tool})
+	resolver := uvtest.Tool(t)
+	s, err := scanner.New(scanner.Default(), scanner.Deps{Matcher: matcher, Index: func(string) index.Index { return pages }, Tool: tool})
 	if err != nil {
 		t.Fatal(err)
 	}
-	p, err := planner.New(planner.Config{Python: "3.11"}, planner.Deps{Matcher: matcher, Index: idx, Tool: tool})
+	p, err := planner.New(planner.Config{Python: "3.11"}, planner.Deps{Matcher: matcher, Index: func(string) index.Source { return pages }, Tool: tool,
+		Engine: func(context.Context) (resolution.Engine, error) { return resolver, nil }})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -141,7 +144,7 @@ func open(t *testing.T, dir string) *advisory.DB {
 }
 
 // frozenIndex answers out of the demo's pages, without a connection.
-func frozenIndex(t *testing.T) index.Index {
+func frozenIndex(t *testing.T) index.Source {
 	t.Helper()
 	return index.NewClient(index.Config{URL: "http://127.0.0.1/simple/", Netrc: "-",
 		Transport: inProcess{frozen.Index(filepath.Join("..", "..", "deploy", "demo", "index"))}})
