@@ -51,17 +51,32 @@ func TestParse(t *testing.T) {
 	}
 }
 
-func TestParseTellsWhatIsWrong(t *testing.T) {
-	sound := document(statement(jinja, notAffected))
-	changed := func(old, new string) string {
-		if !strings.Contains(sound, old) {
-			t.Fatalf("%s is not there", old)
-		}
-		return strings.Replace(sound, old, new, 1)
+var sound = document(statement(jinja, notAffected))
+
+// changed is the sound document with something in place of something else.
+func changed(old, new string) string {
+	if !strings.Contains(sound, old) {
+		panic(old + " is not there")
 	}
-	says := func(rest string) string { return document(statement(jinja, rest)) }
-	about := func(product string) string { return document(statement(product, notAffected)) }
-	for _, tc := range []struct{ name, text, want string }{
+	return strings.Replace(sound, old, new, 1)
+}
+
+type refusal struct{ name, text, want string }
+
+func refused(t *testing.T, cases []refusal) {
+	for _, tc := range cases {
+		t.Run(tc.name, func(t *testing.T) {
+			d, err := Parse("v.json", []byte(tc.text))
+			var e *strictyaml.Errors
+			if d != nil || !errors.As(err, &e) || !strings.Contains(err.Error(), tc.want) {
+				t.Errorf("got  %v\nwant %s", err, tc.want)
+			}
+		})
+	}
+}
+
+func TestBadDocuments(t *testing.T) {
+	refused(t, []refusal{
 		{"empty", "", "v.json: the file is empty: want an OpenVEX document"},
 		{"blank", " \n", "v.json: the file is empty"},
 		{"not JSON", "statements:\n", "v.json:1: not JSON: invalid character 's' at start of value"},
@@ -98,6 +113,13 @@ func TestParseTellsWhatIsWrong(t *testing.T) {
 		{"no statements", document(), "v.json:1: statements: missing: a document makes at least one"},
 		{"statements without value", changed(`"statements": [`, `"statements": null, "tooling": [`), "v.json:1: statements: missing"},
 		{"statements as an object", `{"statements": {}}`, "v.json:1: statements: want a list, found an object"},
+	})
+}
+
+func TestBadStatements(t *testing.T) {
+	says := func(rest string) string { return document(statement(jinja, rest)) }
+	about := func(product string) string { return document(statement(product, notAffected)) }
+	refused(t, []refusal{
 		{"a statement in words", document(`"x"`), `v.json:8: statements[0]: want an object, found "x"`},
 		{"no vulnerability", document(`{"products": [` + jinja + `], ` + notAffected + `}`), "v.json:8: statements[0].vulnerability: missing"},
 		{"vulnerability of an older OpenVEX", document(`{"vulnerability": "CVE-1", "products": [` + jinja + `], ` + notAffected + `}`),
@@ -127,15 +149,7 @@ func TestParseTellsWhatIsWrong(t *testing.T) {
 		{"escape bytes", says(notAffected + `, "impact_statement": "\u001b[2J"`), "v.json:8: statements[0].impact_statement: it has control characters"},
 		{"a very long text", says(notAffected + `, "impact_statement": "` + strings.Repeat("x", maxText+1) + `"`), "statements[0].impact_statement: 65537 bytes are more than a text may have (65536)"},
 		{"bad time of a statement", says(notAffected + `, "timestamp": "now"`), `v.json:8: statements[0].timestamp: "now" is not a time with its zone`},
-	} {
-		t.Run(tc.name, func(t *testing.T) {
-			d, err := Parse("v.json", []byte(tc.text))
-			var e *strictyaml.Errors
-			if d != nil || !errors.As(err, &e) || !strings.Contains(err.Error(), tc.want) {
-				t.Errorf("got  %v\nwant %s", err, tc.want)
-			}
-		})
-	}
+	})
 	if _, err := Parse("v.json", []byte(says(`"status": "not_affected", "impact_statement": "templates are ours"`))); err != nil {
 		t.Errorf("an impact statement is enough: %v", err)
 	}
