@@ -74,7 +74,6 @@ type release struct {
 	python   string // as the index says it
 	rank     int    // 0 for the pin's, then 1 for the lowest candidate
 	step     int    // 0 for the pin's, 1 patch, 2 minor, 3 major
-	reason   string // why it is withheld, for those that are tried in explanations
 	read     bool
 	meta     *coremeta.Metadata
 	raw      []byte

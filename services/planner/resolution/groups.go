@@ -32,6 +32,7 @@ func (r *run) find(wants []*pack) (accepted []*pack, best choice, refused []refu
 		groups = slices.Delete(groups, j, j+1)
 		groups[i] = r.group(both, wants)
 	}
+	r.groups = groups
 	best, r.sol.Exhaustive = choice{}, len(groups) > 0
 	for _, g := range groups {
 		accepted = append(accepted, g.accepted...)

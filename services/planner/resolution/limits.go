@@ -13,6 +13,8 @@ const (
 	readAhead = 16
 	// maxConfirmed bounds the blocked wants for which uv is asked for its explanation: each is a run.
 	maxConfirmed = 5
+	// maxApart bounds the groups that uv is asked about one by one where it does not agree on the whole.
+	maxApart = 8
 	// maxUnblock bounds the withheld releases per package that are tried as the one that would free a want.
 	maxUnblock = 20
 	// maxFine bounds the requirements of a chain that are tried one by one as to whether they can be left out: each

@@ -105,10 +105,8 @@ func (o *oracle) start() map[string]string {
 func (o *oracle) check(at map[string]string, excused map[string]bool) (ok bool, needed map[string]bool, bad map[string]bool) {
 	needed, bad = map[string]bool{}, map[string]bool{}
 	extras := map[string][]string{}
-	queue := []string{}
 	for name, p := range o.pins {
 		needed[name], extras[name] = true, p.Extras
-		queue = append(queue, name)
 	}
 	type use struct {
 		from string

@@ -22,6 +22,7 @@ type run struct {
 	deep      bool // uv found that packages without a pin matter
 	sol       Solution
 	causes    []cause
+	groups    []*group // of wants that hang together
 }
 
 // cause is a blocked want, with those that come before it.
@@ -116,32 +117,65 @@ func want(ps []*pack, yes bool) {
 func (r *run) settle(wants []*pack) {
 	for {
 		accepted, best, refused := r.find(wants)
-		if len(accepted) == 0 {
-			r.refuse(refused)
-			return
-		}
-		want(accepted, true)
-		err := r.judge(best)
-		want(accepted, false)
+		err := r.verdict(accepted, best)
 		var conflict *uv.Conflict
-		if errors.As(err, &conflict) {
-			if !r.deep && (!r.b.complete || len(r.b.floating) > 0) {
-				r.dive()
-				continue
-			}
-			err = fmt.Errorf("%w: the metadata allow it, uv does not: %s", ErrDisagree, conflict.Text)
+		if errors.As(err, &conflict) && !r.deep && (!r.b.complete || len(r.b.floating) > 0) {
+			r.dive()
+			continue
 		}
 		r.refuse(refused)
 		if err != nil {
-			for _, p := range accepted {
-				r.block(p, err)
-			}
-			r.sol.Exhaustive = false
-			return
+			accepted, best = r.apart(accepted, err)
 		}
-		r.write(accepted, best)
+		if len(accepted) > 0 {
+			r.write(accepted, best)
+		}
 		return
 	}
+}
+
+// verdict is nil if uv finds that the choice holds, which moves the wants.
+func (r *run) verdict(wants []*pack, c choice) error {
+	if len(wants) == 0 {
+		return nil
+	}
+	want(wants, true)
+	defer want(wants, false)
+	err := r.judge(c)
+	var conflict *uv.Conflict
+	if errors.As(err, &conflict) {
+		return fmt.Errorf("%w: the metadata allow it, uv does not: %w", ErrDisagree, err)
+	}
+	return err
+}
+
+// apart keeps what uv and the metadata agree on, one group after the other, when they do not on the whole.
+func (r *run) apart(accepted []*pack, err error) (kept []*pack, best choice) {
+	r.sol.Exhaustive = false
+	best = choice{}
+	if errors.Is(err, ErrDisagree) && len(r.groups) > 1 && len(r.groups) <= maxApart {
+		for _, g := range r.groups {
+			if wrong := r.verdict(g.accepted, g.best); wrong != nil {
+				for _, p := range g.accepted {
+					r.block(p, wrong)
+				}
+				continue
+			}
+			kept = append(kept, g.accepted...)
+			maps.Copy(best, g.best)
+		}
+		accepted = kept
+		if len(kept) > 0 {
+			err = r.verdict(kept, best)
+		}
+		if err == nil {
+			return kept, best
+		}
+	}
+	for _, p := range accepted {
+		r.block(p, err)
+	}
+	return nil, nil
 }
 
 // dive has the search look at what has no pin too, which is in the way of something. If that can't even be had with
