@@ -20,7 +20,6 @@ type finding struct {
 // proposal is what a planner made of an application.
 type proposal struct {
 	dir       string              // the application with its changes
-	files     []string            // what to install, where it is not the situation's files
 	run       outcome             // of the planner
 	explained []finding           // findings it says something definite about
 	leaves    map[string][]string // package → vulnerabilities it says will stay; "*" for all of the package
