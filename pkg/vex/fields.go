@@ -48,8 +48,12 @@ func (r *reader) object(n *node, path, instead string, keys ...string) (object, 
 		return object{}, false
 	}
 	for i, key := range n.keys {
-		if !slices.Contains(keys, key) {
-			r.fail(n.values[i], below(path, key), keys, "unknown key%s", strictyaml.Suggest(key, keys))
+		switch {
+		case slices.Contains(keys, key):
+		case len(r.problems) >= maxProblems: // looking for what was meant takes its time, too
+			r.more++
+		default:
+			r.fail(n.values[i], below(path, key), keys, "unknown key%s", strictyaml.Suggest(clip(key), keys))
 		}
 	}
 	return object{r, n, path}, true
