@@ -25,8 +25,8 @@ func (nods) Compile(_ context.Context, p uv.Problem) (uv.Answer, error) {
 }
 
 // large is an index of n packages with 40 releases each; every package requires three others, every seventh follows
-// its neighbour in lockstep, and every tenth is wanted.
-func large(n int) (*world, Problem) {
+// its neighbour in lockstep, and one in so many is wanted.
+func large(n, wanted int) (*world, Problem) {
 	w := &world{rel: map[string][]published{}, pins: map[string]string{}, down: map[string]error{}}
 	p := Problem{Complete: true, Env: linux}
 	for i := range n {
@@ -46,7 +46,7 @@ func large(n int) (*world, Problem) {
 		}
 		w.pins[name] = "1.0.1"
 		p.Pins = append(p.Pins, Pin{Package: name, Version: "1.0.1"})
-		if i%10 == 1 {
+		if i%wanted == 1 {
 			p.Wants = append(p.Wants, name)
 		}
 	}
@@ -54,9 +54,9 @@ func large(n int) (*world, Problem) {
 }
 
 func BenchmarkSolve(b *testing.B) {
-	for _, n := range []int{30, 200} {
-		b.Run(fmt.Sprint(n), func(b *testing.B) {
-			w, p := large(n)
+	for _, c := range []struct{ pins, wanted int }{{30, 10}, {200, 10}, {200, 2}} {
+		b.Run(fmt.Sprintf("%d-pins/one-in-%d", c.pins, c.wanted), func(b *testing.B) {
+			w, p := large(c.pins, c.wanted)
 			b.ReportAllocs()
 			for b.Loop() {
 				s, err := Solve(b.Context(), p, w, nods{})
@@ -64,6 +64,50 @@ func BenchmarkSolve(b *testing.B) {
 					b.Fatalf("%v %+v", err, s)
 				}
 				b.ReportMetric(float64(len(s.Moves)), "moves")
+				b.ReportMetric(map[bool]float64{true: 1}[s.Exhaustive], "exhaustive")
+			}
+		})
+	}
+}
+
+// hub is an index in which n wanted packages have a partner each in lockstep, and all partners ask for one package.
+func hub(n int) (*world, Problem) {
+	w := &world{rel: map[string][]published{}, pins: map[string]string{}, down: map[string]error{}}
+	p := Problem{Complete: true, Env: linux}
+	add := func(name string, requires func(v int, version string) []string) {
+		for v := range 40 {
+			version := fmt.Sprintf("%d.%d.%d", 1+v/20, v/5%4, v%5)
+			w.rel[name] = append(w.rel[name], published{version: version, requires: requires(v, version)})
+		}
+		w.pins[name] = "1.0.1"
+		p.Pins = append(p.Pins, Pin{Package: name, Version: "1.0.1"})
+	}
+	add("hub", func(int, string) []string { return nil })
+	for i := range n {
+		a, b := fmt.Sprintf("a%02d", i), fmt.Sprintf("b%02d", i)
+		add(a, func(_ int, version string) []string { return []string{b + "==" + version} })
+		add(b, func(v int, _ string) []string {
+			if v < 2 {
+				return []string{"hub"}
+			}
+			return []string{fmt.Sprintf("hub>=1.0.%d,<2.1", 2+(v+i)%3)}
+		})
+		p.Wants = append(p.Wants, a)
+	}
+	return w, p
+}
+
+// BenchmarkHub: what hangs together through one package has to be searched together.
+func BenchmarkHub(b *testing.B) {
+	for _, n := range []int{2, 5, 20} {
+		b.Run(fmt.Sprintf("%d-moves", 2*n+1), func(b *testing.B) {
+			w, p := hub(n)
+			b.ReportAllocs()
+			for b.Loop() {
+				s, err := Solve(b.Context(), p, w, nods{})
+				if err != nil || len(s.Moves) != 2*n+1 {
+					b.Fatalf("%v\n%s", err, show(s))
+				}
 				b.ReportMetric(map[bool]float64{true: 1}[s.Exhaustive], "exhaustive")
 			}
 		})

@@ -17,19 +17,20 @@ import (
 // book keeps what was read of the packages concerned, and the set as it stands: pack.at. One goroutine searches
 // it; while uv runs, its questions are answered under mu.
 type book struct {
-	mu       sync.Mutex
-	ctx      context.Context
-	offer    Offer
-	env      pep508.Environment
-	complete bool
-	limits   limits
-	packs    map[string]*pack
-	pins     []*pack // by name
-	floating []*edge // from nothing
-	reads    int     // releases read that are no pin's
-	round    uint    // of evaluations: what is noted on packages in one does not count in the next
-	unknown  map[string]string
-	broken   []string
+	mu        sync.Mutex
+	ctx       context.Context
+	offer     Offer
+	env       pep508.Environment
+	complete  bool
+	limits    limits
+	packs     map[string]*pack
+	pins      []*pack // by name
+	floating  []*edge // from nothing
+	improving int     // sets compared when there was an answer already, in all searches
+	reads     int     // releases read that are no pin's
+	round     uint    // of evaluations: what is noted on packages in one does not count in the next
+	unknown   map[string]string
+	broken    []string
 }
 
 // pack is a package: where it stands, and what it could move to.

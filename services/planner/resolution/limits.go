@@ -9,6 +9,8 @@ const (
 	maxReads = 2000
 	// maxNodes bounds the sets one search compares; one costs some microseconds for 200 pins.
 	maxNodes = 30_000
+	// maxBetter bounds the sets that all searches together compare once they have an answer: some seconds.
+	maxBetter = 100_000
 	// readAhead is how many releases are read at a time when the first did not fit.
 	readAhead = 16
 	// maxConfirmed bounds the blocked wants for which uv is asked for its explanation: each is a run.
@@ -30,6 +32,6 @@ const (
 )
 
 // limits are those of the search, which tests lower.
-type limits struct{ reads, nodes int }
+type limits struct{ reads, nodes, better int }
 
-var usual = limits{reads: maxReads, nodes: maxNodes}
+var usual = limits{reads: maxReads, nodes: maxNodes, better: maxBetter}

@@ -186,7 +186,7 @@ func TestGivenUp(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		w, p := drawWorld(t, true)
 		o := newOracle(w, p)
-		s, err := solve(t.Context(), p, w, &fake{}, limits{reads: maxReads, nodes: rapid.IntRange(1, 8).Draw(t, "nodes")})
+		s, err := solve(t.Context(), p, w, &fake{}, limits{reads: maxReads, nodes: rapid.IntRange(1, 8).Draw(t, "nodes"), better: rapid.IntRange(0, 8).Draw(t, "better")})
 		if err != nil {
 			t.Fatal(err)
 		}

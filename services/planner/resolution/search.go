@@ -56,7 +56,7 @@ func (s *search) run() {
 
 // over says whether the search has to end.
 func (s *search) over() bool {
-	if s.nodes > s.b.limits.nodes || s.b.reads > s.b.limits.reads || s.b.ctx.Err() != nil {
+	if s.nodes > s.b.limits.nodes || s.best != nil && s.b.improving > s.b.limits.better || s.b.reads > s.b.limits.reads || s.b.ctx.Err() != nil {
 		s.cut = true
 	}
 	return s.cut || s.first && s.best != nil
@@ -66,6 +66,9 @@ var everything = blame{all: true}
 
 func (s *search) descend() blame {
 	s.nodes++
+	if s.best != nil {
+		s.b.improving++
+	}
 	if s.over() {
 		return everything
 	}
@@ -207,8 +210,13 @@ func (s *search) priced(present []*pack) cost {
 	return c
 }
 
-// floor is what the set will cost at least.
+// floor is what the set will cost at least: what has to be decided takes its first release, and what every release of
+// it would move moves.
 func (s *search) floor(so cost, v verdict, next task, values []*release) cost {
+	counted := map[*pack]bool{}
+	for _, t := range v.tasks {
+		counted[t.p] = true
+	}
 	for _, t := range v.tasks {
 		if t.stay || s.free(t.p) {
 			continue
@@ -222,8 +230,50 @@ func (s *search) floor(so cost, v verdict, next task, values []*release) cost {
 			continue
 		}
 		so.add(t.p, left[0])
+		for _, p := range s.implied(left) {
+			if !counted[p] {
+				counted[p] = true
+				so.changed++
+				if p.pin != nil {
+					so.skipped++
+				}
+			}
+		}
 	}
 	return so
+}
+
+// implied are the packages that move, or come, with each of the releases; none while one of them was not read.
+func (s *search) implied(rs []*release) []*pack {
+	var all []*pack
+	for i, r := range rs {
+		if !r.read {
+			return nil
+		}
+		moves := func(e *edge) bool {
+			t := e.to
+			if t.decided || t.held != "" || t == r.of || !s.binds(e) {
+				return false
+			}
+			return t.at != nil && !e.allows(t.at) || t.at == nil && !e.unsure && !s.isLoose(r.of, t)
+		}
+		es := s.b.edges(r, r.of.extras)
+		if i == 0 {
+			for _, e := range es {
+				if moves(e) && !slices.Contains(all, e.to) {
+					all = append(all, e.to)
+				}
+			}
+		} else {
+			all = slices.DeleteFunc(all, func(p *pack) bool {
+				return !slices.ContainsFunc(es, func(e *edge) bool { return e.to == p && moves(e) })
+			})
+		}
+		if len(all) == 0 {
+			return nil
+		}
+	}
+	return all
 }
 
 // take keeps the set if it is better than the best so far.
