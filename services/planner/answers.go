@@ -1,10 +1,13 @@
 package planner
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -89,6 +92,9 @@ func (e environment) solve(ctx context.Context, t task, w outside, engine func(c
 
 // whole reports whether everything outside answered: only then is an answer worth remembering.
 func (a solved) whole() bool {
+	if a.Patchy || len(a.Open) > 0 {
+		return false
+	}
 	for _, f := range a.Fates {
 		if f.Kind == fateFailed {
 			return false
@@ -128,14 +134,17 @@ func (a *answers) find(ctx context.Context, key string, ix index.Source, now tim
 	for name, digest := range known.Solved.Pages {
 		if quick {
 			if now, ok := d.Digest(ctx, name); ok {
-				if now != digest {
+				if pageDigest(now) != digest {
 					return remembered{}, false
 				}
 				continue
 			}
 		}
 		p, err := ix.Project(ctx, name)
-		if err != nil || p.Digest != digest {
+		switch {
+		case err == nil && p.Digest == digest:
+		case errors.Is(err, index.ErrUnknownProject) && digest == noPage:
+		default:
 			return remembered{}, false
 		}
 	}
@@ -166,8 +175,18 @@ func (a *answers) read(key string) (r remembered, ok bool) {
 		return r, false
 	}
 	data, err := os.ReadFile(a.path(key))
-	return r, err == nil && json.Unmarshal(data, &r) == nil
+	if err != nil {
+		return r, false
+	}
+	sum, text, ok := bytes.Cut(data, []byte("\n"))
+	if !ok || string(sum) != sealOf(key, text) {
+		return r, false
+	}
+	return r, json.Unmarshal(text, &r) == nil
 }
+
+// sealOf tells an answer that was kept whole, under its own name, from what a disk made of it.
+func sealOf(key string, text []byte) string { return string(evidence.Of(append([]byte(key), text...))) }
 
 // write keeps an answer for other runs; that it can't be kept is no error. The oldest make room.
 func (a *answers) write(key string, r remembered) {
@@ -179,7 +198,7 @@ func (a *answers) write(key string, r remembered) {
 	if err != nil {
 		return
 	}
-	_, err = f.Write(data)
+	_, err = f.Write(slices.Concat([]byte(sealOf(key, data)), []byte("\n"), data))
 	if cerr := f.Close(); err != nil || cerr != nil || os.Rename(f.Name(), a.path(key)) != nil {
 		_ = os.Remove(f.Name()) // nothing half-written stays
 		return

@@ -5,6 +5,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"math"
 	"slices"
 	"time"
 
@@ -12,20 +14,40 @@ import (
 	"github.com/drydock-dev/drydock/services/planner/resolution"
 )
 
+// shortest is the view of a phase that fixes something: a package with a finding has its own cooldown, whichever
+// phase moves it, all others have the routine one. Where a fix needs it, no package has a longer one than limit.
+func (s *solver) shortest(limit time.Duration) *view {
+	own := map[string]time.Duration{}
+	for _, w := range s.task.Wants {
+		own[w.Package] = w.Cooldown
+	}
+	return newView(s.book, maps.Clone(s.at), func(name string) time.Duration {
+		if d, ok := own[name]; ok {
+			return min(d, limit)
+		}
+		return min(s.task.Routine, limit)
+	})
+}
+
+// fixing is the view of a phase that fixes something, before anything is in a hurry.
+func (s *solver) fixing() *view { return s.shortest(math.MaxInt64) }
+
+// updating is what an update that fixes nothing known may pick: the routine cooldown counts for everything.
+func (s *solver) updating() *view {
+	return newView(s.book, maps.Clone(s.at), func(string) time.Duration { return s.task.Routine })
+}
+
 // hurry tries again what the routine cooldown of other packages holds back: where the fix needs them they may
 // be as young as the fix itself, and each says so.
-func (s *solver) hurry(ctx context.Context, st *step, blocked map[want]resolution.Block) map[want]resolution.Block {
-	var wants []want
-	for w, b := range blocked {
-		if b.Err == nil && w.Cooldown < s.task.Routine {
-			wants = append(wants, w)
+func (s *solver) hurry(ctx context.Context, st *step, blocked map[want]resolution.Block) {
+	for _, w := range byPackage(blocked) { // one by one: each may hurry others only as far as its own class goes
+		if s.at[w.Package] != "" { // one before it moved it on the way
+			s.settle(w, fate{Kind: fateMoves})
+			delete(blocked, w)
+			continue
 		}
-	}
-	slices.SortFunc(wants, func(a, b want) int { return cmp.Compare(a.Package, b.Package) })
-	for _, w := range wants { // one by one: each may hurry others only as far as its own class goes
-		v := s.view(nil)
-		v.cooldown = func(string) time.Duration { return w.Cooldown }
-		if !s.differs(ctx, v) || s.at[w.Package] != "" {
+		v := s.shortest(w.Cooldown)
+		if blocked[w].Err != nil || w.Cooldown >= s.task.Routine || !s.differs(ctx, v) {
 			continue
 		}
 		short := fmt.Sprintf("the fix of %s needs it: its own cooldown of %s counts (%s), not the routine %s", w.Package, span(w.Cooldown), w.Rule, span(s.task.Routine))
@@ -33,12 +55,15 @@ func (s *solver) hurry(ctx context.Context, st *step, blocked map[want]resolutio
 			delete(blocked, w)
 		}
 	}
-	return blocked
 }
 
-// differs reports whether anything that was looked at is withheld by the routine cooldown and not by this view.
+func byPackage(blocked map[want]resolution.Block) []want {
+	return slices.SortedFunc(maps.Keys(blocked), func(a, b want) int { return cmp.Compare(a.Package, b.Package) })
+}
+
+// differs reports whether anything that was looked at is withheld by the cooldowns as they are and not by this view.
 func (s *solver) differs(ctx context.Context, v *view) bool {
-	strict := s.view(nil)
+	strict := s.fixing()
 	for _, name := range s.book.names() {
 		a, _, errA := strict.look(ctx, name)
 		b, _, errB := v.look(ctx, name)
@@ -54,8 +79,7 @@ func (s *solver) held(ctx context.Context, w want, b resolution.Block) fate {
 	if b.Err != nil {
 		return fate{Kind: fateFailed, Detail: b.Err.Error(), Unreachable: errors.Is(b.Err, index.ErrUnreachable)}
 	}
-	v := s.view(nil)
-	v.cooldown = func(string) time.Duration { return 0 }
+	v := s.shortest(0)
 	if s.differs(ctx, v) {
 		sol, err := s.resolve(ctx, []want{w}, v)
 		if _, still := sol.Blocked[w.Package]; err == nil && !still {
@@ -76,7 +100,7 @@ func (s *solver) held(ctx context.Context, w want, b resolution.Block) fate {
 		}
 	}
 	f := fate{Kind: fateBlocked, Chain: b.Chain, Detail: b.Unblock}
-	if fine, _, err := s.view([]want{w}).look(ctx, w.Package); err == nil && len(fine) > 0 {
+	if fine, _, err := s.fixing().look(ctx, w.Package); err == nil && len(fine) > 0 {
 		f.Detail = fmt.Sprintf("%s %s fixes it and can't be installed with the rest", w.Package, fine[0].Version)
 		if b.Unblock != "" {
 			f.Detail += "; " + b.Unblock

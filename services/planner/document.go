@@ -42,7 +42,8 @@ func document(in *situation, answers []solved, vs []verdict, ps []phase, tool re
 	for _, v := range vs {
 		p.Outcomes = append(p.Outcomes, v.Outcome)
 	}
-	p.ExitCode = exitCode(p.Outcomes, in.Complete)
+	determined := !slices.ContainsFunc(answers, func(a solved) bool { return len(a.Open) > 0 })
+	p.ExitCode = exitCode(p.Outcomes, in.Complete && determined)
 	var err error
 	p.Plan, err = digest(p, in.Inventories)
 	return p, err
@@ -71,7 +72,7 @@ func notes(in *situation, answers []solved) []string {
 		for _, b := range answers[i].Broken {
 			out = append(out, fmt.Sprintf("%s contradicts itself before any change: %s", e.Name, b))
 		}
-		for _, u := range slices.Concat(answers[i].Unknown, e.Left) {
+		for _, u := range slices.Concat(answers[i].Unknown, e.Left, answers[i].Open) {
 			out = append(out, fmt.Sprintf("%s: %s", e.Name, u))
 		}
 	}

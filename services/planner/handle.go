@@ -30,13 +30,23 @@ func (s *Service) plan(ctx context.Context, f worker.Facts, again bool) ([]event
 	g := events.PlanGenerated{Plan: p.Plan, Scan: in.Scan.Report, Inventory: in.Digest, Policy: in.Policy.Digest(), Resolution: p.Resolution,
 		Outcomes: tally(p.Outcomes), ExitCode: p.ExitCode, Retry: retryAt(f.App, d, f.Now), Revisit: revisitAt(d, f.Now)}
 	news := announce(f.App, in, d.phases, g)
-	if len(news) == 0 && again {
-		old := f.App.Plan.PlanGenerated
-		old.Retry, old.Revisit = g.Retry, g.Revisit
-		news = []said{{key: old.Plan, payload: old}}
+	if old := f.App.Plan; len(news) == 0 && (again || sooner(g.Revisit, old.Revisit)) {
+		same := old.PlanGenerated
+		if !sameTime(g.Revisit, same.Revisit) {
+			same.Document = "" // it says until when a release is too young: another document of the same plan
+		}
+		same.Retry, same.Revisit = g.Retry, g.Revisit
+		news = []said{{key: same.Plan, payload: same}}
 	}
 	if len(news) == 0 {
 		return nil, nil
+	}
+	if g, ok := news[0].payload.(events.PlanGenerated); ok && g.Document != "" { // nothing to store
+		e, err := f.New(news[0].key, "", g)
+		if err != nil {
+			return nil, worker.Permanent(fmt.Errorf("plan %s: %w", in.App, err))
+		}
+		return []events.Event{e}, nil
 	}
 	if p.Inputs.Record, err = d.keepRecord(ctx, f.Evidence); err != nil {
 		return nil, fmt.Errorf("store what the plan of %s was made from: %w", in.App, err)
@@ -61,6 +71,12 @@ func (s *Service) plan(ctx context.Context, f worker.Facts, again bool) ([]event
 	}
 	return out, nil
 }
+
+// sooner reports whether a time to plan again lies before the one that is set: a policy that asks for less, or
+// another release.
+func sooner(at, set *time.Time) bool { return at != nil && (set == nil || at.Before(*set)) }
+
+func sameTime(a, b *time.Time) bool { return a == b || a != nil && b != nil && a.Equal(*b) }
 
 // fitted makes the event. A change of thousands of findings or updates is larger than an event may be: it
 // then leaves them out, and the document of its plan has them.

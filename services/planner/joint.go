@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/drydock-dev/drydock/pkg/index"
+	"github.com/drydock-dev/drydock/pkg/pep440"
 	"github.com/drydock-dev/drydock/pkg/pep508"
 	"github.com/drydock-dev/drydock/pkg/policy"
 	"github.com/drydock-dev/drydock/services/planner/resolution"
@@ -90,12 +91,34 @@ type move struct {
 	Kept     bool        `json:"kept,omitempty"`     // picked by the plan in force; the index does not answer now
 }
 
+// add puts a move in. A package that the same phase has moved before moves once, all the way.
+func (st *step) add(m move) {
+	i := slices.IndexFunc(st.Moves, func(o move) bool { return o.Package == m.Package })
+	if i < 0 {
+		st.Moves = append(st.Moves, m)
+		return
+	}
+	first := st.Moves[i]
+	m.From, m.Because, m.Newest = first.From, first.Because, first.Newest
+	m.Skipped, m.Passed = first.Skipped+m.Skipped+1, append(first.Passed, m.Passed...)
+	m.Step = ""
+	if from, err := pep440.Parse(m.From); err == nil {
+		if to, err := pep440.Parse(m.To); err == nil {
+			m.Step = pep440.Step(from, to)
+		}
+	}
+	st.Moves[i] = m
+}
+
 // solved is the answer for an environment.
 type solved struct {
 	Steps   []step            `json:"steps"`
 	Fates   map[string]fate   `json:"fates"`
 	Broken  []string          `json:"broken,omitempty"`  // what the pins contradict before any change
 	Unknown []string          `json:"unknown,omitempty"` // pins whose requirements nobody can tell
+	Open    []string          `json:"open,omitempty"`    // updates that fix nothing known and could not be looked for
+	Away    bool              `json:"away,omitempty"`    // the index left a question without an answer, which it may give later
+	Patchy  bool              `json:"patchy,omitempty"`  // so may others, or it is no answer of the index at all
 	Runs    int               `json:"runs"`              // of uv
 	Made    time.Time         `json:"made"`              // by this clock
 	Ripe    *time.Time        `json:"ripe,omitempty"`    // until then the clock makes no difference
@@ -128,7 +151,9 @@ func (s *solver) solve(ctx context.Context) solved {
 			s.out.Steps = append(s.out.Steps, st)
 		}
 	}
+	s.out.Away, s.out.Patchy = s.book.missed()
 	s.out.Ripe = s.book.ripens(func(string) time.Duration { return s.task.Routine })
+	s.out.Ripe = earlier(s.out.Ripe, s.book.ripens(func(string) time.Duration { return 0 })) // published at last
 	for _, w := range s.task.Wants {
 		s.out.Ripe = earlier(s.out.Ripe, s.book.ripens(func(string) time.Duration { return w.Cooldown }))
 	}
@@ -161,23 +186,9 @@ func (s *solver) prefetch(ctx context.Context) {
 	if len(s.task.Wants) == 0 && !s.task.Wishes.Full {
 		return
 	}
-	v := s.view(nil)
+	v := s.updating()
 	inParallel(s.task.Pins, func(p taskPin) {
 		_, _ = v.Metadata(ctx, p.Package, p.Version) // what it answers is kept; who needs it sees the error
-	})
-}
-
-// view is what this phase may pick; wants have their own cooldown, all others the routine one.
-func (s *solver) view(wants []want) *view {
-	short := map[string]time.Duration{}
-	for _, w := range wants {
-		short[w.Package] = w.Cooldown
-	}
-	return newView(s.book, maps.Clone(s.at), func(name string) time.Duration {
-		if d, ok := short[name]; ok {
-			return d
-		}
-		return s.task.Routine
 	})
 }
 
@@ -201,12 +212,10 @@ func (s *solver) secure(ctx context.Context, st *step) {
 	if len(open) == 0 {
 		return
 	}
-	blocked := s.attempt(ctx, st, open, s.view(open), "")
-	if len(blocked) > 0 {
-		blocked = s.hurry(ctx, st, blocked)
-	}
-	for w, b := range blocked {
-		s.settle(w, s.held(ctx, w, b))
+	blocked := s.attempt(ctx, st, open, s.fixing(), "")
+	s.hurry(ctx, st, blocked)
+	for _, w := range byPackage(blocked) {
+		s.settle(w, s.held(ctx, w, blocked[w]))
 	}
 }
 
@@ -225,12 +234,12 @@ func (s *solver) foregone(ctx context.Context, w want) (fate, bool) {
 	case j.labelled:
 		return fate{Kind: fateBuild}, true
 	}
-	fine, withheld, err := s.view([]want{w}).look(ctx, w.Package)
+	fine, withheld, err := s.fixing().look(ctx, w.Package)
 	if err != nil {
 		return fate{Kind: fateFailed, Detail: err.Error()}, true
 	}
 	if len(fine) > 0 {
-		if _, err := s.view(nil).Metadata(ctx, w.Package, s.version(w.Package)); errors.Is(err, resolution.ErrNoMetadata) {
+		if _, err := s.updating().Metadata(ctx, w.Package, s.version(w.Package)); errors.Is(err, resolution.ErrNoMetadata) {
 			return fate{Kind: fateHeld, Detail: err.Error()}, true
 		}
 		return fate{}, false
@@ -294,6 +303,10 @@ func (s *solver) resolve(ctx context.Context, wants []want, v *view) (resolution
 	}
 	p := resolution.Problem{Floating: s.task.Floating, Env: s.task.Wishes.Target, Limit: s.limit}
 	for _, t := range s.task.Pins {
+		if _, err := pep440.Parse(t.Version); err != nil {
+			s.unknown(fmt.Sprintf("%s %s: its version can't be ordered (PEP 440)", t.Package, printable(t.Version)))
+			continue
+		}
 		pin := resolution.Pin{Package: t.Package, Version: cmp.Or(s.at[t.Package], t.Version), Extras: t.Extras, Allowed: t.Allowed, Held: t.Stays}
 		if _, err := v.Metadata(ctx, t.Package, pin.Version); pin.Held == "" && errors.Is(err, resolution.ErrNoMetadata) {
 			pin.Held = err.Error()
@@ -317,11 +330,16 @@ func (s *solver) resolve(ctx context.Context, wants []want, v *view) (resolution
 		}
 	}
 	for _, u := range sol.Unknown {
-		if !slices.Contains(s.out.Unknown, u) {
-			s.out.Unknown = append(s.out.Unknown, u)
-		}
+		s.unknown(u)
 	}
 	return sol, err
+}
+
+// unknown notes what nobody can tell, once.
+func (s *solver) unknown(what string) {
+	if !slices.Contains(s.out.Unknown, what) {
+		s.out.Unknown = append(s.out.Unknown, what)
+	}
 }
 
 // complete reports whether the pins are a full lock: what each of them requires is pinned too. pip asks that
@@ -333,6 +351,9 @@ func (s *solver) complete(ctx context.Context, v *view) bool {
 	pinned := map[string]bool{}
 	for _, p := range s.task.Pins {
 		pinned[p.Package] = true
+	}
+	for name := range s.at { // what an earlier phase added is one of them
+		pinned[name] = true
 	}
 	for _, p := range s.task.Pins {
 		for _, need := range v.needs(ctx, p) {
@@ -346,6 +367,7 @@ func (s *solver) complete(ctx context.Context, v *view) bool {
 
 // take puts the moves of a solution into the phase.
 func (s *solver) take(ctx context.Context, st *step, sol resolution.Solution, v *view, short string) {
+	own := s.fixing().cooldown
 	for _, m := range sol.Moves {
 		out := move{Move: m, Newest: v.only[m.Package] == m.To}
 		j, err := s.book.judged(ctx, m.Package)
@@ -355,7 +377,7 @@ func (s *solver) take(ctx context.Context, st *step, sol resolution.Solution, v 
 				switch {
 				case c.Version == m.To:
 					out.Released, out.Requires, out.Hashes, out.Page = c.Released, c.Requires, hashes(&c.release), j.project.Page
-					if r := c.seen(s.task.Routine, s.now); short != "" && r.is(whyYoung) {
+					if r := c.seen(own(m.Package), s.now); short != "" && r.is(whyYoung) {
 						out.Short = short
 					}
 				case below(c.Version, m.To):
@@ -369,6 +391,6 @@ func (s *solver) take(ctx context.Context, st *step, sol resolution.Solution, v 
 			}
 		}
 		s.at[m.Package] = m.To
-		st.Moves = append(st.Moves, out)
+		st.add(out)
 	}
 }

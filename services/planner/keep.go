@@ -19,15 +19,29 @@ func (in *situation) keep(env int, a *solved, w outside) {
 	if old == nil || !a.away() || !in.sameWishes(old.Inputs) {
 		return
 	}
-	if steps, ok := in.Envs[env].stillGood(old, w); ok {
-		a.Steps = steps
+	steps, ok := in.Envs[env].stillGood(old, w)
+	if !ok {
+		return
+	}
+	a.Steps = steps
+	moved := map[string]bool{}
+	for _, st := range steps {
+		for _, m := range st.Moves {
+			moved[m.Package] = true
+		}
+	}
+	for name, f := range a.Fates {
+		if f.Kind == fateMoves && !moved[name] {
+			a.Fates[name] = fate{Kind: fateFailed, Unreachable: true,
+				Detail: "the index does not answer for another package of the set; until it does, the plan in force stays as it is"}
+		}
 	}
 }
 
-// away reports whether the index left something open.
+// away reports whether the index left something open that may keep a finding from being fixed.
 func (a solved) away() bool {
 	for _, f := range a.Fates {
-		if f.Unreachable {
+		if f.Unreachable || a.Away && f.Kind != fateMoves {
 			return true
 		}
 	}

@@ -24,8 +24,10 @@ type book struct {
 	wishes wishes
 	now    time.Time
 
-	mu    sync.Mutex
-	pages map[string]*judgedPage
+	mu     sync.Mutex
+	pages  map[string]*judgedPage
+	away   bool // the index does not answer
+	patchy bool // it answers with what is no page
 }
 
 type judgedPage struct {
@@ -46,6 +48,7 @@ func (b *book) judged(ctx context.Context, name string) (*judged, error) {
 	p.once.Do(func() {
 		var project *index.Project
 		if project, p.err = b.world.Project(ctx, name); p.err != nil {
+			b.miss(p.err, !errors.Is(p.err, index.ErrUnknownProject))
 			return
 		}
 		match := func(v string) ([]advisory.Hit, error) { return b.world.Match(pypi, name, v) }
@@ -55,6 +58,30 @@ func (b *book) judged(ctx context.Context, name string) (*judged, error) {
 		b.lookIntoSources(ctx, p.j)
 	})
 	return p.j, p.err
+}
+
+// miss notes that a question was left without an answer.
+func (b *book) miss(err error, patchy bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.away = b.away || errors.Is(err, index.ErrUnreachable)
+	b.patchy = b.patchy || patchy
+}
+
+// missed reports whether the index left a question without an answer (away), or answered with what is none.
+func (b *book) missed() (away, patchy bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.away, b.patchy || b.away
+}
+
+// metadata is metadataOf, with what is missing noted.
+func (b *book) metadata(ctx context.Context, p *index.Project, r *index.Release) ([]byte, error) {
+	text, err := metadataOf(ctx, b.world, p, r, b.wishes.Target)
+	if errors.Is(err, index.ErrUnreachable) {
+		b.miss(err, true)
+	}
+	return text, err
 }
 
 // lookIntoSources judges the candidates that only a source distribution offers: the lowest few whose metadata
@@ -70,7 +97,7 @@ func (b *book) lookIntoSources(ctx context.Context, j *judged) {
 			c.add(whySource)
 			continue
 		}
-		if _, err := metadataOf(ctx, b.world, j.project, &c.release, b.wishes.Target); err != nil {
+		if _, err := b.metadata(ctx, j.project, &c.release); err != nil {
 			c.add(whySource)
 		}
 	}
@@ -214,7 +241,7 @@ func (v *view) Metadata(ctx context.Context, name, version string) ([]byte, erro
 	if r == nil {
 		return nil, untold("the index does not offer " + printable(version))
 	}
-	text, err := metadataOf(ctx, v.world, j.project, r, v.wishes.Target)
+	text, err := v.metadata(ctx, j.project, r)
 	if err != nil && !errors.Is(err, index.ErrUnreachable) && ctx.Err() == nil {
 		return nil, untold(err.Error())
 	}

@@ -2,6 +2,7 @@ package planner
 
 import (
 	"bytes"
+	"cmp"
 	"compress/gzip"
 	"context"
 	"encoding/json"
@@ -137,6 +138,9 @@ func (r *recorder) Metadata(ctx context.Context, p *index.Project, f index.File)
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if first, ok := r.tape.Metadata[key]; ok {
+		return []byte(first.Text), first.err()
+	}
 	r.tape.Metadata[key] = said
 	return text, err
 }
@@ -299,12 +303,21 @@ func unpackTape(data []byte) (*tape, error) {
 func (t tape) digests() map[string]string {
 	out := map[string]string{}
 	for name, p := range t.Pages {
-		if p.Project != nil {
+		switch {
+		case p.Project != nil:
 			out[name] = p.Project.Digest
+		case p.Kind == kindUnknown:
+			out[name] = noPage
 		}
 	}
 	return out
 }
+
+// noPage stands for the digest of a page that the index does not have: that it appears is news.
+const noPage = "none"
+
+// pageDigest is how answers name a page, of which an index says "" where it has none.
+func pageDigest(digest string) string { return cmp.Or(digest, noPage) }
 
 // indexDigest names what the index said of all packages together; empty when it said nothing.
 func indexDigest(digests map[string]string) string {

@@ -49,7 +49,7 @@ func phases(in *situation, answers []solved, vs []verdict) []phase {
 		for i, a := range answers {
 			for _, st := range a.Steps {
 				if st.Class == name {
-					p.add(in, in.Envs[i], i, st, vs)
+					p.add(in, in.Envs[i], i, st, vs, a.through())
 				}
 			}
 		}
@@ -67,9 +67,9 @@ func newPhase(in *situation, name policy.ClassName) phase {
 }
 
 // add puts in what one environment moves.
-func (p *phase) add(in *situation, e environment, env int, st step, vs []verdict) {
+func (p *phase) add(in *situation, e environment, env int, st step, vs []verdict, through map[string][]string) {
 	for _, m := range st.Moves {
-		for _, line := range e.lines(m) {
+		for _, line := range e.lines(m, through) {
 			u := newUpdate(m, line, e, in.Wishes)
 			for _, v := range vs {
 				if v.env == env && v.moved != nil && v.Package == m.Package && v.Source == line.Source && sameVersion(v.Version, m.From) && v.Outcome.Phase == p.Class {
@@ -90,8 +90,8 @@ func (p *phase) add(in *situation, e environment, env int, st step, vs []verdict
 }
 
 // lines are where a package that moves stands: one for each source. One that is added goes where what
-// requires it stands.
-func (e environment) lines(m move) []inventory.Package {
+// requires it stands, through others that are added too.
+func (e environment) lines(m move, through map[string][]string) []inventory.Package {
 	var out []inventory.Package
 	take := func(p pin) {
 		for _, l := range p.Lines {
@@ -108,10 +108,20 @@ func (e environment) lines(m move) []inventory.Package {
 	if len(out) > 0 {
 		return out
 	}
-	for _, p := range e.Pins { // added: by this phase or an earlier one
-		if slices.Contains(m.Via, p.Package) {
-			take(p)
+	via, met := m.Via, map[string]bool{}
+	for len(out) == 0 && len(via) > 0 {
+		var next []string
+		for _, name := range via {
+			if met[name] {
+				continue
+			}
+			met[name] = true
+			next = append(next, through[name]...)
+			if i := slices.IndexFunc(e.Pins, func(p pin) bool { return p.Package == name }); i >= 0 {
+				take(e.Pins[i])
+			}
 		}
+		via = next
 	}
 	if len(out) == 0 {
 		take(e.Pins[0])
@@ -119,6 +129,19 @@ func (e environment) lines(m move) []inventory.Package {
 	added := out[0]
 	added.Package, added.Direct, added.Extras, added.Marker, added.Hashes = m.Package, false, nil, "", nil
 	return []inventory.Package{added}
+}
+
+// through are the packages that require what the phases add.
+func (s solved) through() map[string][]string {
+	out := map[string][]string{}
+	for _, st := range s.Steps {
+		for _, m := range st.Moves {
+			if m.From == "" {
+				out[m.Package] = m.Via
+			}
+		}
+	}
+	return out
 }
 
 func newUpdate(m move, line inventory.Package, e environment, w wishes) report.Update {

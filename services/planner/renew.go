@@ -2,8 +2,11 @@ package planner
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"slices"
 
+	"github.com/drydock-dev/drydock/pkg/index"
 	"github.com/drydock-dev/drydock/pkg/pep440"
 	"github.com/drydock-dev/drydock/services/planner/resolution"
 )
@@ -12,7 +15,7 @@ import (
 // One that does not fit the rest gives way to the next older, a few times; no finding depends on it.
 func (s *solver) renew(ctx context.Context, st *step) {
 	for try := range maxRenewals {
-		all, v := s.view(nil), s.view(nil)
+		all, v := s.updating(), s.updating()
 		v.only = map[string]string{}
 		var wants []want
 		for _, p := range s.task.Pins {
@@ -26,7 +29,13 @@ func (s *solver) renew(ctx context.Context, st *step) {
 		}
 		sol, err := s.resolve(ctx, wants, v)
 		if err != nil {
+			s.open("updates that fix nothing known were not looked for: " + printable(err.Error()))
 			return
+		}
+		for _, w := range wants {
+			if b := sol.Blocked[w.Package]; b.Err != nil {
+				s.open(fmt.Sprintf("whether %s can be updated was not found out: %s", w.Package, printable(b.Err.Error())))
+			}
 		}
 		s.take(ctx, st, sol, v, "")
 	}
@@ -42,6 +51,9 @@ func (s *solver) newest(ctx context.Context, v *view, p taskPin, try int, st ste
 		return ""
 	}
 	if _, err := v.Metadata(ctx, p.Package, s.version(p.Package)); err != nil {
+		if errors.Is(err, index.ErrUnreachable) {
+			s.open(fmt.Sprintf("whether %s can be updated is not known: %s", p.Package, printable(err.Error())))
+		}
 		return ""
 	}
 	fine, _, err := v.look(ctx, p.Package)
@@ -58,6 +70,13 @@ func (s *solver) newest(ctx context.Context, v *view, p taskPin, try int, st ste
 		try--
 	}
 	return ""
+}
+
+// open notes what could not be found out of updates that no finding asks for, once.
+func (s *solver) open(what string) {
+	if !slices.Contains(s.out.Open, what) {
+		s.out.Open = append(s.out.Open, what)
+	}
 }
 
 func permitted(bounds []resolution.Bound, v pep440.Version) bool {
