@@ -33,14 +33,18 @@ func (c *cli) engine(path string, p *parts) *engine {
 }
 
 func (e *engine) find(ctx context.Context) (resolution.Engine, error) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	defer e.start("looking for uv")()
-	t, err := e.locator().Find(ctx)
+	t, err := e.program(ctx)
 	if err != nil {
 		return nil, err // not t: a nil pointer in an interface is not nil
 	}
 	return t, nil
+}
+
+func (e *engine) program(ctx context.Context) (*uv.Tool, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	defer e.start("looking for uv")()
+	return e.locator().Find(ctx)
 }
 
 // build names this very program: its version, and where that says little, its size and time.

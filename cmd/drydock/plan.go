@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"os"
@@ -14,12 +15,15 @@ import (
 	"github.com/drydock-dev/drydock/pkg/report"
 	"github.com/drydock-dev/drydock/services/gateway/api"
 	"github.com/drydock-dev/drydock/services/planner"
+	"github.com/drydock-dev/drydock/services/planner/manifest"
 )
 
 // planOptions are those of plan beside scan's.
 type planOptions struct {
 	scanOptions
 	policy, excludeNewer, now, python, outDir, uv, recompute string
+	waivers, freezes                                         string
+	vex                                                      []string
 	securityOnly, full                                       bool
 }
 
@@ -49,6 +53,9 @@ could not be determined.`,
 	o.flags(cmd)
 	f := cmd.Flags()
 	f.StringVar(&o.policy, "policy", "", "policy `FILE` laid over the built-in one (drydock policy show)")
+	f.StringVar(&o.waivers, "waivers", "", "`FILE` of accepted risks, each with an owner, a second person and an end")
+	f.StringVar(&o.freezes, "freezes", "", "`FILE` of the times when nothing moves to production")
+	f.StringArrayVar(&o.vex, "vex", nil, "OpenVEX `FILE`: what it calls not_affected is no finding to fix; may be given several times")
 	f.BoolVar(&o.securityOnly, "security-only", true, "plan only the updates that fix findings")
 	f.BoolVar(&o.full, "full", false, "plan the updates that fix nothing known, too, in the phases of their classes")
 	f.StringVar(&o.uv, "uv", "", "the resolver: uv `PROGRAM`; default uv on PATH, else fetched once from the package index")
@@ -83,6 +90,26 @@ func (o *planOptions) prepare(path string) (q api.ScanRequest, err error) {
 	return q, err
 }
 
+// exceptions lays the files of the line over the configuration's.
+func (o *planOptions) exceptions() func(*planner.Config) {
+	return func(cfg *planner.Config) {
+		cfg.Waivers, cfg.Freezes = cmp.Or(o.waivers, cfg.Waivers), cmp.Or(o.freezes, cfg.Freezes)
+		if len(o.vex) > 0 {
+			cfg.VEX = o.vex
+		}
+	}
+}
+
+// lockFormat writes uv.lock back, where a plan moves something in one.
+func (c *cli) lockFormat(s *session, o *planOptions) manifest.Format {
+	p := s.parts
+	if p == nil { // a server planned; what writes here is this machine's
+		p = &parts{cfg: c.cfg, cache: c.cacheDir(), getenv: c.getenv}
+		p.engine = c.engine(cmp.Or(o.uv, c.cfg.UV.Path), p)
+	}
+	return manifest.UVLock{Tool: p.engine.program, Index: p.index("")}
+}
+
 // parseTime reads RFC 3339 or a date.
 func parseTime(option, s string) (time.Time, error) {
 	for _, layout := range []string{time.RFC3339Nano, "2006-01-02"} {
@@ -98,7 +125,7 @@ func (c *cli) plan(ctx context.Context, o *planOptions, path string) error {
 	if err != nil {
 		return err
 	}
-	how := oneShot{scan: &o.scanOptions, policy: o.policy, uv: o.uv, python: q.Python, plans: true}
+	how := oneShot{scan: &o.scanOptions, policy: o.policy, uv: o.uv, python: q.Python, plans: true, exceptions: o.exceptions()}
 	if o.now != "" {
 		now, err := parseTime("--now", o.now)
 		if err != nil {
@@ -111,11 +138,16 @@ func (c *cli) plan(ctx context.Context, o *planOptions, path string) error {
 		return err
 	}
 	defer s.close()
-	if err := o.refuseForServer(s, append([]string{"policy", "now"}, ownOnly...)); err != nil {
+	if err := o.refuseForServer(s, append([]string{"policy", "now", "waivers", "freezes", "vex"}, ownOnly...)); err != nil {
 		return err
 	}
 	if o.policy != "" && c.opt.data != "" {
 		return usage("--policy can't be given with --data, whose log names the policy in force; set policy: in the configuration file")
+	}
+	for _, name := range []string{"waivers", "freezes", "vex"} {
+		if o.changed(name) && c.opt.data != "" {
+			return usage("--%s can't be given with --data, whose plans stand for everybody; set planner.%s: in the configuration file", name, name)
+		}
 	}
 	scan, done, err := c.runScan(ctx, s, q)
 	if err != nil {
@@ -131,7 +163,7 @@ func (c *cli) plan(ctx context.Context, o *planOptions, path string) error {
 		return err
 	}
 	doc.Tool, doc.ExitCode = c.tool(), planExit(doc, complete)
-	files, err := c.planFiles(ctx, s, o.outDir, got)
+	files, err := c.planFiles(ctx, s, o, got)
 	if err != nil {
 		return err
 	}
@@ -216,7 +248,8 @@ func (c *cli) awaitPlan(ctx context.Context, s *session, done *api.Scan) (*api.P
 }
 
 // planFiles writes what --out-dir asks for.
-func (c *cli) planFiles(ctx context.Context, s *session, dir string, got *api.Plan) ([]string, error) {
+func (c *cli) planFiles(ctx context.Context, s *session, o *planOptions, got *api.Plan) ([]string, error) {
+	dir := o.outDir
 	if dir == "" {
 		return nil, nil
 	}
@@ -228,7 +261,7 @@ func (c *cli) planFiles(ctx context.Context, s *session, dir string, got *api.Pl
 	if err := json.Unmarshal(raw, inv); err != nil {
 		return nil, surroundings("read the inventory of the plan: %w", err)
 	}
-	files, err := planner.WriteFiles(ctx, dir, &got.Document, inv, store{s.api})
+	files, err := planner.WriteFiles(ctx, dir, &got.Document, inv, store{s.api}, c.lockFormat(s, o))
 	if err != nil {
 		return nil, surroundings("write the plan's files into %s: %w", dir, err)
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/drydock-dev/drydock/pkg/report"
 	"github.com/drydock-dev/drydock/services/gateway/api"
 	"github.com/drydock-dev/drydock/services/gateway/client"
+	"github.com/drydock-dev/drydock/services/planner"
 )
 
 // backend is what commands ask of a Drydock: the gateway in this process, or its client.
@@ -39,6 +40,7 @@ type backend interface {
 type session struct {
 	api    backend
 	remote string       // address of the server, empty when the work is done in this process
+	parts  *parts       // nil where a server works, or nobody
 	alive  func() error // why the work in this process ended, nil while it goes on
 	close  func()
 }
@@ -56,12 +58,13 @@ func (s store) Put(context.Context, []byte) (evidence.Digest, error) {
 
 // oneShot is what a command that works here wants of the workers.
 type oneShot struct {
-	scan   *scanOptions
-	plans  bool
-	policy string
-	uv     string           // the resolver's program; empty: found or fetched
-	python string           // the target's version, where the person said it
-	clock  func() time.Time // nil: the real one
+	scan       *scanOptions
+	plans      bool
+	policy     string
+	uv         string                // the resolver's program; empty: found or fetched
+	exceptions func(*planner.Config) // lays what the line says over the configuration; nil: nothing
+	python     string                // the target's version, where the person said it
+	clock      func() time.Time      // nil: the real one
 }
 
 // worksHere gives scan and plan workers: a server's, those of a data directory, or a memory bus's.

@@ -32,6 +32,9 @@ func (c *cli) parts(b bus.Bus, o oneShot) (*parts, error) {
 	if p.cache != "" {
 		p.cfg.Planner.Answers, p.cfg.Planner.Build = filepath.Join(p.cache, "answers"), c.build()
 	}
+	if o.exceptions != nil {
+		o.exceptions(&p.cfg.Planner)
+	}
 	if o.clock != nil {
 		p.now = o.clock
 	}
@@ -101,7 +104,7 @@ func (c *cli) workers(ctx context.Context, b bus.Bus, o oneShot, announce bool) 
 	run := worker.New(b, p.stages, how)
 	ended := make(chan error, 1)
 	go func() { ended <- run.Run(ctx) }()
-	s := &session{api: p.gateway}
+	s := &session{api: p.gateway, parts: p}
 	s.alive = func() error {
 		select {
 		case err := <-ended:

@@ -26,7 +26,7 @@ type Plan struct {
 	Recommendations Recommendations `json:"cicd_recommendations"`
 
 	Incomplete []inventory.Incomplete `json:"incomplete,omitempty"` // what the scan could not determine
-	Notes      []string               `json:"notes,omitempty"`      // what the resolution could not take into account, as sentences
+	Notes      []string               `json:"notes,omitempty"`      // what a reader must know, as sentences: deadlines that a freeze endangers, what the resolution could not take into account
 }
 
 // Inputs are what the plan was made from; beside the digest, not in it.
@@ -42,7 +42,10 @@ type Inputs struct {
 	Machine      string     `json:"machine,omitempty"`
 	Full         bool       `json:"full,omitempty"`
 	Resolver     string     `json:"resolver,omitempty"`
-	Record       string     `json:"record,omitempty"` // sha256:… evidence: everything the plan was made from, for making it again
+	Waivers      string     `json:"waivers,omitempty"` // sha256:… of the file
+	Freezes      string     `json:"freezes,omitempty"` // sha256:… of the file
+	VEX          string     `json:"vex,omitempty"`     // sha256:… of the documents
+	Record       string     `json:"record,omitempty"`  // sha256:… evidence: everything the plan was made from, for making it again
 }
 
 // Phase groups updates that go together.

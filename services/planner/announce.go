@@ -108,13 +108,17 @@ func retryAt(s *events.State, d *made, now time.Time) *time.Time {
 	return &at
 }
 
-// revisitAt is when time alone changes the answer: a release is old enough. nil: never.
+// revisitAt is when time alone changes the answer: a release is old enough, a waiver ends, a freeze
+// begins. nil: never.
 func revisitAt(d *made, now time.Time) *time.Time {
 	var at *time.Time
 	for _, o := range d.plan.Outcomes {
 		if o.Until != nil && o.Until.After(now) {
 			at = earlier(at, o.Until)
 		}
+	}
+	if x := d.in.Exceptions.next(d.in.App, now); x != nil {
+		at = earlier(at, x)
 	}
 	if at == nil {
 		return nil

@@ -84,7 +84,7 @@ func (e environment) solve(ctx context.Context, t task, w outside, engine func(c
 		pins[p.Package] = p.Version
 	}
 	s := &solver{task: t, engine: engine, limit: limit, now: now,
-		book: &book{world: w, pins: pins, hashed: t.Hashed, wishes: t.Wishes, now: now, pages: map[string]*judgedPage{}}}
+		book: &book{world: w, pins: pins, bounds: t.Bounds, hashed: t.Hashed, wishes: t.Wishes, now: now, pages: map[string]*judgedPage{}}}
 	out := s.solve(ctx)
 	out.Made = now
 	return out

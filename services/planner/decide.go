@@ -20,7 +20,7 @@ const pypi = "PyPI"
 
 // writable are the kinds of sources updates are planned for. An environment has no manifest to change; its
 // updates say what its next release must hold.
-var writable = map[string]bool{"": true, "requirements": true, "environment": true}
+var writable = map[string]bool{"": true, "requirements": true, "environment": true, "uv-lock": true, "pyproject": true}
 
 // outcomeKey names a finding in a plan.
 type outcomeKey struct{ pkg, version, source, vulnerability string }
@@ -44,7 +44,7 @@ type verdict struct {
 func (in *situation) tasks() []task {
 	out := make([]task, len(in.Envs))
 	for i, e := range in.Envs {
-		t := task{Hashed: e.Hashed, Floating: e.Floating, Wants: in.wants(i), Routine: in.Policy.RoutineCooldown(), Wishes: in.Wishes}
+		t := task{Hashed: e.Hashed, Bounds: e.Bounds, Floating: e.Floating, Wants: in.wants(i), Routine: in.Policy.RoutineCooldown(), Wishes: in.Wishes}
 		for _, r := range e.Floating {
 			t.Floats = append(t.Floats, r.String())
 		}
@@ -123,8 +123,15 @@ func (in *situation) settled(f finding) report.Outcome {
 		return set(report.OutcomeError, "found before; the newest scan could not tell whether it is still there")
 	case f.Active == pep508.Untrue:
 		return set(report.NotAffected, "its marker %s excludes it on the target", printable(f.Marker))
+	}
+	if decided, ok := in.Exceptions.answered(in.App, f, in.Now, o); ok {
+		return decided
+	}
+	switch {
 	case f.Ecosystem != pypi:
 		return set(report.Unsupported, "updates are planned for PyPI packages only, this one is of %s", printable(f.Ecosystem))
+	case in.Unwritable[f.Source] != "":
+		return set(report.Unsupported, "%s", in.Unwritable[f.Source])
 	case !writable[f.SourceKind]:
 		return set(report.Unsupported, "stands in a source of kind %s, which is not written back yet", printable(f.SourceKind))
 	case f.Ref != "":
@@ -150,6 +157,9 @@ func decide(in *situation, answers []solved) []verdict {
 	var out []verdict
 	for _, f := range in.Findings {
 		v := verdict{Outcome: in.settled(f), finding: f, env: in.envOf(f)}
+		if v.Outcome.Outcome == report.AcceptedUntil && v.env >= 0 && answers[v.env].first(f.Package, f.Version) != nil {
+			v.Outcome = report.Outcome{Package: f.Package, Version: f.Version, Source: f.Source, Vulnerability: f.Vulnerability} // fixed on the way
+		}
 		if v.Outcome.Outcome == "" {
 			v.fate = answers[v.env].Fates[f.Package]
 			v.moved = answers[v.env].first(f.Package, f.Version)
@@ -160,6 +170,7 @@ func decide(in *situation, answers []solved) []verdict {
 		} else {
 			in.remember(&v)
 		}
+		in.Exceptions.remind(in.App, f, in.Now, &v.Outcome)
 		out = append(out, v)
 	}
 	for _, g := range in.Gone {

@@ -47,6 +47,15 @@ type digestedOutcome struct {
 	Phase         string `json:"phase,omitempty"`
 }
 
+// approved is an outcome as it is approved: a freeze that begins or ends changes nothing of the plan itself, it holds
+// it from production.
+func approved(outcome string) string {
+	if outcome == report.Frozen {
+		return report.Planned
+	}
+	return outcome
+}
+
 // digest names a plan: sha256 of the RFC 8785 form of what is approved.
 func digest(p *report.Plan, inventories []string) (string, error) {
 	d := digested{Application: p.Application, Inventories: inventories, Phases: []digestedPhase{}, Outcomes: []digestedOutcome{}}
@@ -61,7 +70,7 @@ func digest(p *report.Plan, inventories []string) (string, error) {
 		d.Phases = append(d.Phases, dp)
 	}
 	for _, o := range p.Outcomes {
-		d.Outcomes = append(d.Outcomes, digestedOutcome{o.Package, o.Version, o.Source, o.Vulnerability, o.Outcome, o.Phase})
+		d.Outcomes = append(d.Outcomes, digestedOutcome{o.Package, o.Version, o.Source, o.Vulnerability, approved(o.Outcome), o.Phase})
 	}
 	raw, err := json.Marshal(d)
 	if err != nil {

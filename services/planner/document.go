@@ -29,7 +29,8 @@ func document(in *situation, answers []solved, vs []verdict, ps []phase, tool re
 		Incomplete: in.Incomplete, Notes: notes(in, answers),
 		Inputs: report.Inputs{Inventory: in.Digest, Advisories: advisories, Index: indexDigest(pages(answers)), Policy: in.Policy.Digest(), Now: in.Now.UTC(),
 			ExcludeNewer: in.Wishes.ExcludeNewer, Python: in.Wishes.Target.Python, Platform: in.Wishes.Target.Platform,
-			Machine: in.Wishes.Target.Machine, Resolver: resolverName, Full: in.Wishes.Full},
+			Machine: in.Wishes.Target.Machine, Resolver: resolverName, Full: in.Wishes.Full,
+			Waivers: in.Exceptions.Waivers.Digest(), Freezes: in.Exceptions.Freezes.Digest(), VEX: in.Exceptions.VEX.Digest()},
 	}
 	for _, f := range in.Findings {
 		if f.Seen {
@@ -64,9 +65,10 @@ func pages(answers []solved) map[string]string {
 	return out
 }
 
-// notes are what a reader must know of the resolution: what it could not take into account.
+// notes are what a reader must know: deadlines that a freeze endangers, and what the resolution could not take
+// into account.
 func notes(in *situation, answers []solved) []string {
-	var out []string
+	out := slices.Clone(in.Warnings)
 	for i, e := range in.Envs {
 		out = append(out, e.Conflicts...)
 		for _, b := range answers[i].Broken {

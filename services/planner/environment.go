@@ -19,10 +19,11 @@ type environment struct {
 	Scopes    []string
 	Pins      []pin // one for each package, by name
 	Floating  []pep508.Requirement
-	Hashed    bool                // pip then asks for hashes of everything
-	Twice     map[string][]string // packages pinned to several versions at once: the lines that say so
-	Left      []string            // what no resolution can take into account, as sentences
-	Conflicts []string            // why files that lie together are planned apart
+	Bounds    map[string][]resolution.Bound // what files allow of packages that are not pinned
+	Hashed    bool                          // pip then asks for hashes of everything
+	Twice     map[string][]string           // packages pinned to several versions at once: the lines that say so
+	Left      []string                      // what no resolution can take into account, as sentences
+	Conflicts []string                      // why files that lie together are planned apart
 }
 
 // pin is a package at a version, with the lines it stands on that hold on the target.
@@ -130,9 +131,10 @@ func (e *environment) bound(b inventory.Bound, pins map[string]*pin) {
 			Source: b.Source, Line: b.Line, Pin: inventory.Exact, Scope: b.Scope}}}
 		return
 	}
-	if r, err := pep508.Parse(b.Package + b.Specifier); err == nil {
-		e.Floating = append(e.Floating, r)
+	if e.Bounds == nil {
+		e.Bounds = map[string][]resolution.Bound{}
 	}
+	e.Bounds[b.Package] = append(e.Bounds[b.Package], resolution.Bound{Specifier: b.Specifier, By: at})
 }
 
 // beyondPin is what a line allows that does not itself name the version it is pinned to.

@@ -50,7 +50,10 @@ type situation struct {
 	InForceDigest string                        // of its document
 	Told          map[outcomeKey]report.Outcome // of the plan in force, when it was made under the same policy
 	Provisional   bool
-	Envs          []environment // what is installed together
+	Exceptions    exceptions
+	Envs          []environment     // what is installed together
+	Unwritable    map[string]string // manifests that can be read but not written, with the reason
+	Warnings      []string          // of freezes and deadlines
 }
 
 // gather reads what is known of the application; nil when nothing was scanned yet.
@@ -68,6 +71,9 @@ func (s *Service) gather(ctx context.Context, f worker.Facts) (*situation, error
 		return nil, err
 	}
 	in.setPolicy(whole)
+	if in.Exceptions, err = readExceptions(s.cfg); err != nil {
+		return nil, worker.NeedsHuman(fmt.Errorf("read what people decided beside the policy: %w", err))
+	}
 	var reports []report.Scan
 	var inventories []*inventory.Inventory
 	for _, sc := range scans {
@@ -97,6 +103,9 @@ func (s *Service) gather(ctx context.Context, f worker.Facts) (*situation, error
 	}
 	in.collect(f.App, reports)
 	in.Envs = environments(in.Inventory, in.Wishes.Target)
+	if in.Unwritable, err = unwritable(ctx, in.Inventory, f.Evidence); err != nil {
+		return nil, err
+	}
 	if f.App.Plan == nil {
 		return in, nil
 	}

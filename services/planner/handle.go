@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"time"
 
 	"github.com/drydock-dev/drydock/pkg/events"
@@ -30,10 +31,11 @@ func (s *Service) plan(ctx context.Context, f worker.Facts, again bool) ([]event
 	g := events.PlanGenerated{Plan: p.Plan, Scan: in.Scan.Report, Inventory: in.Digest, Policy: in.Policy.Digest(), Resolution: p.Resolution,
 		Outcomes: tally(p.Outcomes), ExitCode: p.ExitCode, Retry: retryAt(f.App, d, f.Now), Revisit: revisitAt(d, f.Now)}
 	news := announce(f.App, in, d.phases, g)
-	if old := f.App.Plan; len(news) == 0 && (again || sooner(g.Revisit, old.Revisit)) {
+	if old := f.App.Plan; len(news) == 0 && (again || sooner(g.Revisit, old.Revisit) || !maps.Equal(g.Outcomes, old.Outcomes)) {
 		same := old.PlanGenerated
-		if !sameTime(g.Revisit, same.Revisit) {
-			same.Document = "" // it says until when a release is too young: another document of the same plan
+		if !sameTime(g.Revisit, same.Revisit) || !maps.Equal(g.Outcomes, same.Outcomes) {
+			same.Document = "" // until when a release is too young, what a freeze holds: another document of the same plan
+			same.Outcomes, same.ExitCode = g.Outcomes, g.ExitCode
 		}
 		same.Retry, same.Revisit = g.Retry, g.Revisit
 		news = []said{{key: same.Plan, payload: same}}
@@ -131,6 +133,7 @@ type made struct {
 func (in *situation) conclude(answers []solved, tool report.Tool, advisories string) (*made, error) {
 	d := &made{in: in, answers: answers, verdicts: decide(in, answers)}
 	d.phases = phases(in, answers, d.verdicts)
+	in.Warnings = in.Exceptions.hold(in.App, in.Now, d.verdicts)
 	var err error
 	d.plan, err = document(in, answers, d.verdicts, d.phases, tool, advisories)
 	return d, err

@@ -19,14 +19,15 @@ import (
 
 // task is one environment to plan for: with what the world says, everything its answer depends on.
 type task struct {
-	Pins     []taskPin            `json:"pins"`
-	Floating []pep508.Requirement `json:"-"`
-	Floats   []string             `json:"floating,omitempty"`
-	Hashed   bool                 `json:"hashed,omitempty"`
-	Wants    []want               `json:"wants"` // by class, then by package
-	Routine  time.Duration        `json:"routine"`
-	Updates  map[string]byStep    `json:"updates,omitempty"` // classes of updates that fix nothing known; with --full
-	Wishes   wishes               `json:"wishes"`
+	Pins     []taskPin                     `json:"pins"`
+	Floating []pep508.Requirement          `json:"-"`
+	Floats   []string                      `json:"floating,omitempty"`
+	Bounds   map[string][]resolution.Bound `json:"bounds,omitempty"` // of packages that are not pinned
+	Hashed   bool                          `json:"hashed,omitempty"`
+	Wants    []want                        `json:"wants"` // by class, then by package
+	Routine  time.Duration                 `json:"routine"`
+	Updates  map[string]byStep             `json:"updates,omitempty"` // classes of updates that fix nothing known; with --full
+	Wishes   wishes                        `json:"wishes"`
 }
 
 type taskPin struct {

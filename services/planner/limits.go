@@ -24,6 +24,8 @@ const (
 	maxTape = 1 << 30
 	// maxAnswers is how many resolutions are remembered, in memory and on disk.
 	maxAnswers = 256
+	// maxExceptions bounds a file of waivers, freezes or VEX statements.
+	maxExceptions = 16 << 20
 	// parallel is how many pages and metadata are asked for at once.
 	parallel = 8
 )

@@ -98,3 +98,30 @@ func sameVersion(a, b string) bool {
 	vb, errb := pep440.Parse(b)
 	return a == b || erra == nil && errb == nil && va.Equal(vb)
 }
+
+// unwritable are the lock files that no update could be written to, with what stands in the way: it is known before
+// anything is planned.
+func unwritable(ctx context.Context, inv *inventory.Inventory, ev evidence.Store) (map[string]string, error) {
+	out := map[string]string{}
+	lock := manifest.UVLock{}
+	for _, src := range inv.Sources {
+		if src.Kind != "uv-lock" {
+			continue
+		}
+		set := manifest.Set{Files: map[string][]byte{}, Inventory: inv}
+		for _, f := range manifest.Touched(inv, []report.Update{{Source: src.Path}}) {
+			if f.Size > maxManifest {
+				continue
+			}
+			text, err := ev.Get(ctx, f.Digest)
+			if err != nil {
+				return nil, storeError(fmt.Errorf("read %s: %w", f.Path, err))
+			}
+			set.Files[f.Path] = text
+		}
+		if err := lock.Supports(set, src.Path); err != nil {
+			out[src.Path] = printable(err.Error())
+		}
+	}
+	return out, nil
+}

@@ -22,7 +22,7 @@ func Markdown(p *report.Plan) string {
 		fmt.Fprintf(b, "> **Not proved to install together.** Each version was chosen by itself (resolution `%s`); only the tests in an isolated environment tell whether the set installs.\n\n", code(p.Resolution))
 	}
 	if len(p.Notes) > 0 {
-		b.WriteString("> **What the resolution could not take into account:**\n")
+		b.WriteString("> **Take note:**\n")
 		for _, n := range p.Notes {
 			fmt.Fprintf(b, "> - %s\n", cell(n))
 		}

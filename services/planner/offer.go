@@ -19,7 +19,8 @@ import (
 // book keeps the judged pages of one environment: a page is read and judged once, whatever the phases.
 type book struct {
 	world  outside
-	pins   map[string]string // as the manifests have them
+	pins   map[string]string             // as the manifests have them
+	bounds map[string][]resolution.Bound // of packages that are not pinned
 	hashed bool
 	wishes wishes
 	now    time.Time
@@ -162,6 +163,9 @@ func (v *view) look(ctx context.Context, name string) (fine []candidate, withhel
 			continue
 		}
 		r := c.seen(v.cooldown(name), v.now)
+		if !permitted(v.bounds[name], c.version) {
+			r.add(whyRange)
+		}
 		switch only, limited := v.only[name]; {
 		case len(r.Whys) > 0:
 			withheld = append(withheld, r)

@@ -39,6 +39,12 @@ type Config struct {
 	Machine string `yaml:"machine" json:"machine,omitempty"`
 	// ResolveLimit bounds one resolution; default 2m. What was settled by then stays, the rest is an error that says so.
 	ResolveLimit time.Duration `yaml:"resolve_limit" json:"resolve_limit,omitempty"`
+	// Waivers is a file of accepted risks, Freezes one of the times when nothing moves to production (docs/waivers.md).
+	// Whoever can write them decides what stays unfixed, and when nothing moves.
+	Waivers string `yaml:"waivers" json:"waivers,omitempty"`
+	Freezes string `yaml:"freezes" json:"freezes,omitempty"`
+	// VEX are OpenVEX documents: what they call not_affected is no finding to fix. Whoever can write them can silence one.
+	VEX []string `yaml:"vex" json:"vex,omitempty"`
 	// Answers keeps resolutions in a folder, so that an application that did not change needs no resolver; empty
 	// keeps them in memory only. It may be deleted at any time. Whoever can write there decides what is planned.
 	Answers string `yaml:"-" json:"-"`
@@ -98,6 +104,9 @@ func New(cfg Config, deps Deps) (*Service, error) {
 	}
 	cfg.Machine = cmp.Or(cfg.Machine, Default().Machine)
 	cfg.ResolveLimit = cmp.Or(cfg.ResolveLimit, resolveLimit)
+	if _, err := readExceptions(cfg); err != nil {
+		return nil, err
+	}
 	return &Service{cfg: cfg, deps: deps, answers: newAnswers(cfg.Answers)}, nil
 }
 

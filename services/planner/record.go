@@ -40,6 +40,7 @@ type planRecord struct {
 	InForce     string                 `json:"in_force,omitempty"` // sha256:… evidence: the plan in force
 	Told        bool                   `json:"told,omitempty"`     // its deadlines bind
 	Provisional bool                   `json:"provisional,omitempty"`
+	Exceptions  exceptionTexts         `json:"exceptions,omitzero"`
 
 	Worlds []recorded `json:"worlds"` // one for each environment, in their order
 }
@@ -61,6 +62,10 @@ func (d *made) keepRecord(ctx context.Context, store evidence.Store) (string, er
 		App: in.App, Now: in.Now, Scan: in.Scan, Inventory: in.Digest, Inventories: in.Inventories, Incomplete: in.Incomplete, Complete: in.Complete,
 		Findings: in.Findings, Gone: in.Gone, Wishes: in.Wishes, Policy: in.Policy.Digest(), InForce: in.InForceDigest, Told: in.Told != nil}
 	if _, err := store.Put(ctx, in.Policy.Text()); err != nil {
+		return "", err
+	}
+	var err error
+	if r.Exceptions, err = in.Exceptions.keep(ctx, store); err != nil {
 		return "", err
 	}
 	for i, e := range in.Envs {
@@ -156,7 +161,13 @@ func (r planRecord) situation(ctx context.Context, store evidence.Store) (*situa
 		return nil, &Divergence{"policy", fmt.Sprintf("the text of %s means %s to this Drydock", r.Policy, whole.Digest())}
 	}
 	in.setPolicy(whole)
+	if in.Exceptions, err = r.Exceptions.read(ctx, store); err != nil {
+		return nil, err
+	}
 	in.Envs = environments(in.Inventory, in.Wishes.Target)
+	if in.Unwritable, err = unwritable(ctx, in.Inventory, store); err != nil {
+		return nil, &Divergence{"inventory", err.Error()}
+	}
 	if r.InForce != "" {
 		in.InForce = &report.Plan{}
 		if err := readEvidence(ctx, store, r.InForce, in.InForce); err != nil {

@@ -1,0 +1,215 @@
+package planner
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"time"
+
+	"github.com/drydock-dev/drydock/pkg/evidence"
+	"github.com/drydock-dev/drydock/pkg/freeze"
+	"github.com/drydock-dev/drydock/pkg/report"
+	"github.com/drydock-dev/drydock/pkg/vex"
+	"github.com/drydock-dev/drydock/pkg/waiver"
+)
+
+// exceptions are what people decided beside the policy: risks they accept for a time, times when nothing moves,
+// and vulnerabilities that do not touch what they run.
+type exceptions struct {
+	Waivers *waiver.List
+	Freezes *freeze.List
+	VEX     *vex.Set
+
+	vex []*vex.Document
+}
+
+// readExceptions reads the files of the configuration. They are read for every plan, so that a change of them
+// counts from the next one on.
+func readExceptions(cfg Config) (exceptions, error) {
+	var x exceptions
+	var errs []error
+	take := func(path string, parse func([]byte) error) {
+		if path == "" {
+			return
+		}
+		data, err := readBounded(path)
+		if err == nil {
+			err = parse(data)
+		}
+		errs = append(errs, err)
+	}
+	take(cfg.Waivers, func(data []byte) (err error) { x.Waivers, err = waiver.Parse(cfg.Waivers, data); return err })
+	take(cfg.Freezes, func(data []byte) (err error) { x.Freezes, err = freeze.Parse(cfg.Freezes, data); return err })
+	for _, path := range cfg.VEX {
+		take(path, func(data []byte) error {
+			d, err := vex.Parse(path, data)
+			x.vex = append(x.vex, d)
+			return err
+		})
+	}
+	x.VEX = vex.NewSet(slices.DeleteFunc(slices.Clone(x.vex), func(d *vex.Document) bool { return d == nil })...)
+	return x, errors.Join(errs...)
+}
+
+func readBounded(path string) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("read %s: %w", path, errors.Unwrap(err))
+	}
+	defer func() { _ = f.Close() }() // only read
+	data, err := io.ReadAll(io.LimitReader(f, maxExceptions+1))
+	if err != nil {
+		return nil, fmt.Errorf("read %s: %w", path, err)
+	}
+	if len(data) > maxExceptions {
+		return nil, fmt.Errorf("read %s: more than %d bytes; is it the right file?", path, maxExceptions)
+	}
+	return data, nil
+}
+
+// answered is the outcome of a finding that people decided on; false: they did not.
+func (x exceptions) answered(app string, f finding, now time.Time, o report.Outcome) (report.Outcome, bool) {
+	st, silenced := x.VEX.For(vex.Subject{PURL: f.PURL, Package: f.Package, Version: f.Version, IDs: f.IDs, Application: app}, now)
+	if silenced {
+		o.Outcome, o.Detail = report.NotAffected, "VEX: "+printable(st.String())
+		return o, true
+	}
+	if w := x.waived(app, f, now).Waiver; w != nil {
+		until := w.Expires
+		o.Outcome, o.Detail, o.Until = report.AcceptedUntil, "accepted until "+minute(until)+" by "+printable(w.String()), &until
+		return o, true
+	}
+	return o, false
+}
+
+func (x exceptions) waived(app string, f finding, now time.Time) waiver.Answer {
+	return x.Waivers.For(app, waiver.Subject{Package: f.Package, Ecosystem: f.Ecosystem, Version: f.Version, Kind: f.Kind, IDs: f.IDs}, now)
+}
+
+// remind says of a finding that came back that it was accepted before.
+func (x exceptions) remind(app string, f finding, now time.Time, o *report.Outcome) {
+	if w := x.waived(app, f, now).Expired; w != nil && o.Outcome != report.AcceptedUntil {
+		o.Detail += fmt.Sprintf("; was accepted until %s by waiver %s of %s", minute(w.Expires), printable(w.ID), printable(w.Owner))
+	}
+}
+
+// hold marks the planned findings that a freeze keeps from production: now, or on the day of their deadline. The
+// plan goes on beside it, so that everything but production is ready.
+func (x exceptions) hold(app string, now time.Time, vs []verdict) (warnings []string) {
+	warn := func(format string, args ...any) {
+		if w := fmt.Sprintf(format, args...); !slices.Contains(warnings, w) {
+			warnings = append(warnings, w)
+		}
+	}
+	for i := range vs {
+		v := &vs[i]
+		if v.Outcome.Outcome != report.Planned {
+			continue
+		}
+		at := v.deadline.At
+		f, frozen := x.Freezes.At(app, v.Phase, now)
+		if frozen {
+			free := x.Freezes.Free(app, v.Phase, now)
+			v.Outcome.Outcome, v.Outcome.Until = report.Frozen, &free
+			v.Detail += "; held by the freeze " + printable(f.String())
+			if !at.IsZero() && at.Before(free) {
+				v.Detail += fmt.Sprintf("; its deadline %s falls inside: only break-glass, or an end of the freeze, keeps it", minute(at))
+				warn("%s: a deadline of %s falls inside the freeze %s, in force until %s: only break-glass, or an end of the freeze, keeps it", v.Phase, minute(at), printable(f.Name), minute(free))
+			}
+			continue
+		}
+		if at.IsZero() {
+			continue
+		}
+		if g, inside := x.Freezes.At(app, v.Phase, at); inside {
+			v.Detail += fmt.Sprintf("; its deadline %s falls inside the freeze %s: it must be in production before %s", minute(at), printable(g.Name), minute(g.From))
+			warn("%s: a deadline of %s falls inside the freeze %s: it must be in production before %s", v.Phase, minute(at), printable(g.Name), minute(g.From))
+		}
+	}
+	return warnings
+}
+
+// next is when the exceptions change by themselves: a waiver ends, a freeze begins, a statement
+// counts from then on. nil: never.
+func (x exceptions) next(app string, now time.Time) *time.Time {
+	var at *time.Time
+	for _, t := range []*time.Time{x.Waivers.Next(app, now), x.Freezes.Next(app, now), x.VEX.Next(now)} {
+		if t != nil {
+			at = earlier(at, t)
+		}
+	}
+	return at
+}
+
+// exceptionTexts names the texts in evidence.
+type exceptionTexts struct {
+	Waivers string   `json:"waivers,omitempty"`
+	Freezes string   `json:"freezes,omitempty"`
+	VEX     []string `json:"vex,omitempty"`
+}
+
+func (x exceptions) keep(ctx context.Context, store evidence.Store) (exceptionTexts, error) {
+	var out exceptionTexts
+	put := func(text []byte, name *string) error {
+		d, err := store.Put(ctx, text)
+		*name = string(d)
+		return err
+	}
+	if x.Waivers != nil {
+		if err := put(x.Waivers.Text(), &out.Waivers); err != nil {
+			return out, err
+		}
+	}
+	if x.Freezes != nil {
+		if err := put(x.Freezes.Text(), &out.Freezes); err != nil {
+			return out, err
+		}
+	}
+	for _, d := range x.vex {
+		name := ""
+		if err := put(d.Text(), &name); err != nil {
+			return out, err
+		}
+		out.VEX = append(out.VEX, name)
+	}
+	return out, nil
+}
+
+// read is the reverse of keep.
+func (t exceptionTexts) read(ctx context.Context, store evidence.Store) (exceptions, error) {
+	var x exceptions
+	get := func(what, digest string, parse func([]byte) error) error {
+		data, err := store.Get(ctx, evidence.Digest(digest))
+		if err == nil {
+			err = parse(data)
+		}
+		if err != nil {
+			return &Divergence{what, err.Error()}
+		}
+		return nil
+	}
+	if t.Waivers != "" {
+		if err := get("waivers", t.Waivers, func(d []byte) (err error) { x.Waivers, err = waiver.Parse(t.Waivers, d); return err }); err != nil {
+			return x, err
+		}
+	}
+	if t.Freezes != "" {
+		if err := get("freezes", t.Freezes, func(d []byte) (err error) { x.Freezes, err = freeze.Parse(t.Freezes, d); return err }); err != nil {
+			return x, err
+		}
+	}
+	for _, digest := range t.VEX {
+		if err := get("vex", digest, func(d []byte) error {
+			doc, err := vex.Parse(digest, d)
+			x.vex = append(x.vex, doc)
+			return err
+		}); err != nil {
+			return x, err
+		}
+	}
+	x.VEX = vex.NewSet(x.vex...)
+	return x, nil
+}
