@@ -150,7 +150,7 @@ type tell struct {
 	versions   []string
 }
 
-func (w *world) told(t tester, sentence string) (tell, bool) {
+func (w *world) tells(t tester, sentence string) (tell, bool) {
 	if m := forms["require"].FindStringSubmatch(sentence); m != nil {
 		return tell{m[1], m[4], w.between(t, m[1], m[2], m[3])}, true
 	}
@@ -219,7 +219,7 @@ func proof(t *rapid.T, w *world, p Problem, b Block, wants []string) {
 		if forms["ranges"].MatchString(sentence) {
 			return
 		}
-		if tell, ok := w.told(t, sentence); ok {
+		if tell, ok := w.tells(t, sentence); ok {
 			tells = append(tells, tell)
 		}
 	}

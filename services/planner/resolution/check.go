@@ -1,6 +1,7 @@
 package resolution
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 )
@@ -165,9 +166,7 @@ func (s *state) excused(e *edge) bool {
 // that asks could move instead, or none.
 func (s *state) floatable(t *pack, es []*edge, present []*pack) (why blame, stay *pack, ok bool) {
 	s.b.load(t)
-	if t.candErr != nil {
-		s.fail(t, t.candErr)
-	}
+	s.unsettled(t)
 	for _, r := range s.domain(t) {
 		if !slices.ContainsFunc(es, func(e *edge) bool { return !e.allows(r) }) {
 			return why, nil, true
@@ -190,6 +189,16 @@ func (s *state) floatable(t *pack, es []*edge, present []*pack) (why blame, stay
 		why.add(p)
 	}
 	return why, nil, false
+}
+
+// unsettled notes that a package is in the way only because the index did not answer for it.
+func (s *state) unsettled(p *pack) {
+	switch {
+	case p.candErr != nil:
+		s.fail(p, p.candErr)
+	case p.held != "" && p.cur.later:
+		s.fail(p, fmt.Errorf("read what %s requires: %w", p.cur, p.cur.err))
+	}
 }
 
 func (s *state) fail(p *pack, err error) {

@@ -142,6 +142,12 @@ func (r *run) stands(c choice) uv.Problem {
 			q.Preferences[p.name] = rel.version
 		}
 	}
+	s := state{b: r.b, deep: r.deep}
+	for _, p := range s.reach() {
+		if p.pin == nil && !p.floats && s.doubtful(p) {
+			q.Requirements = append(q.Requirements, p.name+"=="+p.at.version)
+		}
+	}
 	q.Requirements = append(q.Requirements, r.floats()...)
 	return q
 }
@@ -204,6 +210,32 @@ func (r *run) ask(q uv.Problem) (uv.Answer, error) {
 	return a, fmt.Errorf("have uv judge the set: %w", err)
 }
 
+// doubtful says whether a package is in the set only for requirements of which it is not known whether they count on the
+// target: uv, which takes the usual machine for granted, may do without it.
+func (s *state) doubtful(p *pack) bool {
+	for _, q := range s.reach() {
+		if q.at == nil {
+			continue
+		}
+		for _, e := range s.b.edges(q.at, q.ext) {
+			if e.to == p && !e.unsure && !s.excused(e) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// spared says whether a requirement was left out of which it is not known whether it counts: uv may follow it.
+func (s *state) spared(present []*pack) bool {
+	for _, p := range present {
+		if p.at != nil && slices.ContainsFunc(s.b.edges(p.at, p.ext), func(e *edge) bool { return e.unsure && e.to.at == nil }) {
+			return true
+		}
+	}
+	return false
+}
+
 // judge asks uv whether the set with the choice holds. A *uv.Conflict is returned as it is.
 func (r *run) judge(c choice) error {
 	defer c.put()()
@@ -221,7 +253,7 @@ func (r *run) judge(c choice) error {
 			return fmt.Errorf("%w: uv has %s where the metadata ask for %s", ErrDisagree, strings.TrimSpace(p.name+" "+got), p.at.version)
 		}
 	}
-	if !r.b.complete || len(r.b.floating) > 0 {
+	if !r.b.complete || len(r.b.floating) > 0 || s.spared(present) {
 		return nil
 	}
 	for name := range a.Pins {

@@ -212,4 +212,31 @@ var moving = []shape{{
 	pins: "urllib3==1.26.0", floating: "internal", partial: true, wants: "urllib3", runs: 1,
 	want: `urllib3 1.26.0 → 2.0.0
 		broken: the files require internal, and no release of internal that may be picked meets all that is asked of it`,
+}, {
+	name: "a requirement that may not count holds all the same",
+	index: `
+		sqlalchemy 1.4 | greenlet!=0.4.17; platform_machine == 'aarch64'
+		sqlalchemy 2.0 | greenlet>=2; platform_machine == 'aarch64'
+		greenlet 1.0
+		greenlet 2.0`,
+	pins: "sqlalchemy==1.4 greenlet==1.0", wants: "sqlalchemy", machine: "any", runs: 1,
+	want: `greenlet 1.0 → 2.0: sqlalchemy 2.0 requires greenlet>=2
+		sqlalchemy 1.4 → 2.0`,
+}, {
+	name: "a new requirement that may not count is added",
+	index: `
+		sqlalchemy 1.4
+		sqlalchemy 2.0 | greenlet>=2; platform_machine == 'aarch64'
+		greenlet 2.0`,
+	pins: "sqlalchemy==1.4", wants: "sqlalchemy", machine: "any", runs: 1,
+	want: `greenlet  → 2.0: sqlalchemy 2.0 requires greenlet>=2
+		sqlalchemy 1.4 → 2.0`,
+}, {
+	name: "one that did not count before does not now",
+	index: `
+		sqlalchemy 1.4 | greenlet!=0.4.17; platform_machine == 'x86_64'
+		sqlalchemy 2.0 | greenlet>=2; platform_machine == 'x86_64'
+		greenlet 2.0`,
+	pins: "sqlalchemy==1.4", wants: "sqlalchemy", machine: "any", runs: 1,
+	want: `sqlalchemy 1.4 → 2.0`,
 }}

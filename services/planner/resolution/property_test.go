@@ -153,6 +153,7 @@ func compare(t tester, w *world, p Problem, e Engine) {
 	if len(got) == 0 {
 		return
 	}
+	told(t, w, p, s)
 	if !s.Exhaustive {
 		t.Fatalf("not exhaustive\n%s%+v\n%+v", w.draw(), p, s)
 	}
@@ -170,6 +171,28 @@ func compare(t tester, w *world, p Problem, e Engine) {
 	for _, name := range o.names {
 		if at[name] != best[name] {
 			t.Fatalf("%s is %q, should be %q: cost %v, should be %v\n%s%+v\n%+v", name, at[name], best[name], o.cost(at), o.cost(best), w.draw(), p, s)
+		}
+	}
+}
+
+// told looks up what the moves say of themselves.
+func told(t tester, w *world, p Problem, s Solution) {
+	at := maps.Clone(w.pins)
+	for _, m := range s.Moves {
+		at[m.Package] = m.To
+	}
+	for _, m := range s.Moves {
+		wanted := slices.Contains(p.Wants, m.Package)
+		if wanted != (m.Because == "") || !wanted && !holds(t, w, p, m.Because) {
+			t.Fatalf("%s: because %q\n%s%+v\n%+v", m.Package, m.Because, w.draw(), p, s)
+		}
+		if (m.From == "") != (m.Step == "") || m.From != w.pins[m.Package] || !slices.IsSorted(m.Via) {
+			t.Fatalf("%+v", m)
+		}
+		for _, q := range m.Via {
+			if !w.mentions(q, at[q], m.Package) {
+				t.Fatalf("%s is not required by %s\n%s%+v\n%+v", m.Package, q, w.draw(), p, s)
+			}
 		}
 	}
 }

@@ -157,9 +157,7 @@ func (s *search) values(t task, demands []*edge) ([]*release, blame) {
 	why := blame{all: t.why.all}
 	why.join(t.why)
 	domain := s.domain(t.p)
-	if t.p.candErr != nil {
-		s.fail(t.p, t.p.candErr)
-	}
+	s.unsettled(t.p)
 	left := domain[:0]
 	for _, r := range domain {
 		if r.read && !s.possible(r, &why) {
@@ -192,6 +190,7 @@ func (s *search) possible(r *release, why *blame) bool {
 	for _, e := range s.b.edges(r, r.of.extras) {
 		if t := e.to; (t.decided || t.held != "") && t.at != nil && !e.allows(t.at) && s.binds(e) {
 			s.noteEdge(e)
+			s.unsettled(t)
 			why.add(t)
 			return false
 		}

@@ -1,6 +1,7 @@
 package resolution
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -293,7 +294,7 @@ func (s *state) because(c choice, p *pack) string {
 	p.at = p.cur
 	defer func() { p.at = c[p] }()
 	present := s.reach()
-	var own string
+	var own, extra string
 	for _, q := range present {
 		if q.at == nil {
 			continue
@@ -305,8 +306,10 @@ func (s *state) because(c choice, p *pack) string {
 				return e.sentence()
 			case q == p && own == "" && (e.to.at == nil || !e.allows(e.to.at)):
 				own = e.sentence()
+			case q == p && extra == "" && len(e.extras) > 0:
+				extra = e.sentence() // and that with the extra could not be met
 			}
 		}
 	}
-	return own
+	return cmp.Or(own, extra)
 }

@@ -47,6 +47,7 @@ type shape struct {
 	partial                            bool // the pins are no full lock
 	bounds                             map[string]Bound
 	held                               map[string]string
+	machine                            string // "any": not known
 	runs                               int
 	want                               string
 }
@@ -54,6 +55,9 @@ type shape struct {
 func (sh shape) problem(t testing.TB) (*world, Problem) {
 	w := newWorld(t, sh.index)
 	p := Problem{Pins: w.pin(sh.pins), Wants: strings.Fields(sh.wants), Complete: !sh.partial, Env: linux}
+	if sh.machine != "" {
+		p.Env.Machine = strings.TrimPrefix(sh.machine, "any")
+	}
 	for i, pin := range p.Pins {
 		if b, ok := sh.bounds[pin.Package]; ok {
 			p.Pins[i].Allowed = []Bound{b}
