@@ -2,6 +2,7 @@ package resolution
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -208,30 +209,35 @@ func TestSmallest(t *testing.T) {
 func TestGivenUp(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		w, p := drawWorld(t, true)
-		o := newOracle(w, p)
-		s, err := solve(t.Context(), p, w, &fake{}, limits{reads: maxReads, nodes: rapid.IntRange(1, 8).Draw(t, "nodes"), better: rapid.IntRange(0, 8).Draw(t, "better")})
-		if err != nil {
-			t.Fatal(err)
-		}
-		if len(s.Moves) == 0 {
-			return
-		}
-		at := o.start()
-		for _, m := range s.Moves {
-			at[m.Package] = m.To
-		}
-		var had []string
-		for _, name := range p.Wants {
-			if _, blocked := s.Blocked[name]; !blocked {
-				had = append(had, name)
-			}
-		}
-		irreducible(t, o, at, had, fmt.Sprintf("%s%+v\n%+v", w.draw(), p, s))
+		givenUp(t, w, p, &fake{}, limits{reads: maxReads, nodes: rapid.IntRange(1, 8).Draw(t, "nodes"), better: rapid.IntRange(0, 8).Draw(t, "better")})
 	})
 }
 
+func givenUp(t tester, w *world, p Problem, e Engine, l limits) {
+	o := newOracle(w, p)
+	s, err := solve(t.Context(), p, w, e, l)
+	if err != nil {
+		t.Fatalf("%v", err)
+	}
+	at := o.start()
+	for _, m := range s.Moves {
+		at[m.Package] = m.To
+	}
+	var had []string
+	for _, name := range p.Wants {
+		if b, blocked := s.Blocked[name]; !blocked {
+			had = append(had, name)
+		} else if errors.Is(b.Err, ErrDisagree) {
+			t.Fatalf("%v\n%s%+v", b.Err, w.draw(), p)
+		}
+	}
+	if len(s.Moves) > 0 {
+		irreducible(t, o, at, had, fmt.Sprintf("%s%+v\n%+v", w.draw(), p, s))
+	}
+}
+
 // irreducible says that a set holds, and that nothing of it can be taken back or made smaller by itself.
-func irreducible(t *rapid.T, o *oracle, at map[string]string, had []string, world string) {
+func irreducible(t tester, o *oracle, at map[string]string, had []string, world string) {
 	if ok, _, bad := o.check(at, o.excused); !ok {
 		t.Fatalf("does not hold: %v\n%s", bad, world)
 	}
@@ -278,6 +284,9 @@ func TestSmallestUV(t *testing.T) {
 			}
 			asked++
 			compare(t, d.w, d.p, e)
+			if complete && asked%4 == 0 {
+				givenUp(t, d.w, d.p, e, limits{reads: maxReads, nodes: asked % 3, better: 1})
+			}
 		}
 	}
 }

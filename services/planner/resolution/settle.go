@@ -244,6 +244,8 @@ func (r *run) resort(wants []*pack) (choice, error) {
 	switch {
 	case errors.As(err, &conflict):
 		return nil, fmt.Errorf("%w; uv says: %s", ErrSearch, conflict.Text)
+	case errors.Is(err, errUnsound) && len(r.b.broken) > 0:
+		return nil, fmt.Errorf("%w; uv, which is not told of requirements that are broken already, has no answer either", ErrSearch)
 	case err != nil:
 		return nil, err
 	}
