@@ -55,19 +55,26 @@ func (t table) Versions(ctx context.Context, name string) ([]uv.Offered, error) 
 func (t table) Metadata(ctx context.Context, name, version string) ([]byte, error) {
 	t.b.mu.Lock()
 	defer t.b.mu.Unlock()
-	t.b.ctx = ctx
 	p := t.b.pack(name)
 	r := p.release(version)
 	if r == nil {
 		return nil, fmt.Errorf("%s %s: %w", name, version, index.ErrUnknownProject)
 	}
-	if p.held == "" {
-		t.b.fetch(r)
+	if p.held == "" && !r.read {
+		t.b.mu.Unlock() // uv asks for many at a time
+		raw, err := t.b.offer.Metadata(ctx, name, version)
+		t.b.mu.Lock()
+		if !r.read {
+			t.b.take(r, raw, err)
+		}
 	}
-	if r != p.cur {
-		return r.raw, r.lasting()
+	switch {
+	case r == p.cur:
+		return t.patched(r), nil
+	case r.err != nil:
+		return nil, r.lasting() // without metadata uv passes it over
 	}
-	return t.patched(r), nil
+	return r.raw, nil
 }
 
 // lasting is the error that ends a run: a release that can't be read now. One that never can be is passed over.

@@ -163,10 +163,12 @@ func TestOddMetadata(t *testing.T) {
 		six 1.16.0`)
 	p := Problem{Pins: w.pin("app==1.0 six==1.16.0"), Wants: []string{"app"}, Complete: true, Env: linux}
 	for _, e := range []Engine{&fake{}, realUV(t)} {
-		s, err := Solve(t.Context(), p, w, e)
-		want := "app 1.0 → 1.4\nunknown: app 1.0: requires six from an address of its own\n"
-		if got := show(s); err != nil || got != want {
-			t.Errorf("%v\n%s", err, got)
+		for _, l := range []limits{usual, {reads: maxReads}} { // found by the search, and by uv
+			s, err := solve(t.Context(), p, w, e, l)
+			want := "app 1.0 → 1.4\nunknown: app 1.0: requires six from an address of its own\n"
+			if got := show(s); err != nil || got != want {
+				t.Errorf("%v\n%s", err, got)
+			}
 		}
 	}
 }
