@@ -239,4 +239,32 @@ var moving = []shape{{
 		greenlet 2.0`,
 	pins: "sqlalchemy==1.4", wants: "sqlalchemy", machine: "any", runs: 1,
 	want: `sqlalchemy 1.4 → 2.0`,
+}, {
+	name: "odd versions stay byte for byte",
+	index: `
+		torch 1.12.0+cu117 | typing-extensions
+		typing-extensions 4.0.0rc1
+		typing-extensions 4.0
+		pytz 2022.7.1
+		legacy 1!2.0.post1
+		black 22.01.0
+		idna 3.6
+		idna 3.7`,
+	pins:  "torch==1.12.0+cu117 typing-extensions==4.0.0rc1 pytz==2022.7.1 legacy==1!2.0.post1 black==22.01.0 idna==3.6",
+	wants: "idna", runs: 1,
+	want: `idna 3.6 → 3.7`,
+}, {
+	name: "a package that another wants anyway is had at what suits both",
+	index: `
+		a 1.0 | c<2
+		a 1.1 | c<3
+		b 1.0 | c<2
+		b 2.0 | c>=2
+		c 1.0
+		c 2.0
+		c 3.0`,
+	pins: "a==1.0 b==1.0 c==1.0", wants: "b c", runs: 1,
+	want: `a 1.0 → 1.1: a 1.0 requires c<2
+		b 1.0 → 2.0
+		c 1.0 → 2.0`,
 }}
