@@ -20,6 +20,7 @@ type assembly struct {
 	steps  int               // includes followed for constraints
 
 	limiting map[string]*limiting // by path, files that limit environments they are no source of
+	locked   []inventory.Package  // exact pins of constraints files for packages that nothing asks for by name
 }
 
 // assemble joins what was read: includes belong to the environment of the file that includes them, constraints

@@ -90,6 +90,7 @@ func (a *assembly) bounds(live []manifest) {
 	for _, root := range slices.Sorted(maps.Keys(from)) {
 		a.limit(root, from[root], required[root])
 	}
+	a.constrained(live)
 	if len(a.inv.Bounds) > maxBounds {
 		a.inv.Bounds = a.inv.Bounds[:maxBounds]
 		a.inv.Incomplete = append(a.inv.Incomplete, inventory.Incomplete{Reason: inventory.Unreadable,
@@ -97,10 +98,30 @@ func (a *assembly) bounds(live []manifest) {
 	}
 }
 
+// constrained tells the constraints file of one environment, which locks what that installs without naming it, from one
+// that many share, whose pins say nothing of what each of them installs. What the first pins is there to be judged.
+// A file that was compiled, or asks for hashes, names all that is installed: nothing else counts there.
+func (a *assembly) constrained(live []manifest) {
+	whole := map[string]bool{}
+	for _, m := range live {
+		scope := "repository:" + a.scope[m.Path]
+		whole[scope] = whole[scope] || slices.ContainsFunc(m.Includes, func(i include) bool { return i.Bound }) ||
+			slices.ContainsFunc(m.Packages, func(p inventory.Package) bool { return len(p.Hashes) > 0 })
+	}
+	for _, p := range a.locked {
+		if len(a.limiting[p.Source].scopes) > 1 || whole[p.Scope] {
+			a.bound(p, p.Scope)
+			continue
+		}
+		p.PURL, p.Direct = purl(p), false
+		a.inv.Packages = append(a.inv.Packages, p)
+	}
+}
+
 // limit follows the files that limit one environment.
 func (a *assembly) limit(root string, from []include, required map[string]bool) {
 	seen := map[include]bool{}
-	for queue := from; len(queue) > 0 && len(a.inv.Bounds) <= maxBounds; queue = queue[1:] {
+	for queue := from; len(queue) > 0 && len(a.inv.Bounds)+len(a.locked) <= maxBounds; queue = queue[1:] {
 		i := include{Path: queue[0].Path, Constraint: queue[0].Constraint}
 		m := a.byPath[i.Path]
 		if m == nil || seen[i] || a.steps > maxConstraintSteps {
@@ -121,8 +142,8 @@ func (a *assembly) limit(root string, from []include, required map[string]bool) 
 			case i.Constraint && a.scope[i.Path] == "" && !required[p.Package]:
 				// It pins what nothing here asks for yet: an update that does is held to it. Other exact pins move
 				// with their package.
-				p.Source = m.Path
-				a.bound(p, "repository:"+root)
+				p.Source, p.Scope = m.Path, "repository:"+root
+				a.locked = append(a.locked, p)
 			}
 		}
 		for _, next := range m.Includes {

@@ -69,7 +69,7 @@ func TestCircleOfIncludesIsReadOnce(t *testing.T) {
 // In a circle the file that would be found by its name owns the environment, and a constraints file stays one.
 func TestCircleWithConstraints(t *testing.T) {
 	_, inv := read(t, write(t, map[string]string{"requirements.txt": "-r loop.txt\n-c c.txt\na==1", "loop.txt": "-r requirements.txt\nb==1", "c.txt": "django==3.2.0"}))
-	if got, want := entries(inv), "loop.txt:2 b 1 requirements.txt\nrequirements.txt:3 a 1 requirements.txt"; got != want {
+	if got, want := entries(inv), "c.txt:1 django 3.2.0 requirements.txt\nloop.txt:2 b 1 requirements.txt\nrequirements.txt:3 a 1 requirements.txt"; got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}
 	_, inv = read(t, write(t, map[string]string{"requirements-a.txt": "-c requirements-b.txt\na==1", "requirements-b.txt": "-c requirements-a.txt\nb==1"}))
@@ -77,7 +77,7 @@ func TestCircleWithConstraints(t *testing.T) {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}
 	_, inv = read(t, write(t, map[string]string{"requirements/base.txt": "-c pins.txt\na==1", "requirements/pins.txt": "-c base.txt\nb==1"}))
-	if got, want := entries(inv), "requirements/base.txt:2 a 1 requirements/base.txt"; got != want {
+	if got, want := entries(inv), "requirements/base.txt:2 a 1 requirements/base.txt\nrequirements/pins.txt:2 b 1 requirements/base.txt"; got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}
 }
@@ -87,7 +87,7 @@ func TestConstraintsPin(t *testing.T) {
 		"requirements.txt": "-c constraints.txt\nflask\njinja2>=3\nwerkzeug>=3\nclick\nx @ https://example.test/x.whl\n", "constraints.txt": "-c more.txt\nflask==2.2.2\njinja2==3.1\nwerkzeug==2.0\nx==9\nunused==1\nclick==8.1",
 		"more.txt": "click==8.0",
 	}))
-	want := "requirements.txt:2 flask 2.2.2 requirements.txt\nrequirements.txt:3 jinja2 3.1 requirements.txt\nrequirements.txt:4 werkzeug  requirements.txt\nrequirements.txt:5 click  requirements.txt\nrequirements.txt:6 x  requirements.txt"
+	want := "constraints.txt:6 unused 1 requirements.txt\nrequirements.txt:2 flask 2.2.2 requirements.txt\nrequirements.txt:3 jinja2 3.1 requirements.txt\nrequirements.txt:4 werkzeug  requirements.txt\nrequirements.txt:5 click  requirements.txt\nrequirements.txt:6 x  requirements.txt"
 	if got := entries(inv); got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}
