@@ -40,6 +40,7 @@ func (s *solver) updating() *view {
 // hurry tries again what the routine cooldown of other packages holds back: where the fix needs them they may
 // be as young as the fix itself, and each says so.
 func (s *solver) hurry(ctx context.Context, st *step, blocked map[want]resolution.Block) {
+	hurried := false
 	for _, w := range byPackage(blocked) { // one by one: each may hurry others only as far as its own class goes
 		if s.at[w.Package] != "" { // one before it moved it on the way
 			s.settle(w, fate{Kind: fateMoves})
@@ -47,13 +48,15 @@ func (s *solver) hurry(ctx context.Context, st *step, blocked map[want]resolutio
 			continue
 		}
 		v := s.shortest(w.Cooldown)
-		if blocked[w].Err != nil || w.Cooldown >= s.task.Routine || !s.differs(ctx, v) {
+		if blocked[w].Err != nil || !hurried && !s.differs(ctx, v) {
 			continue
 		}
+		moved := len(st.Moves)
 		short := fmt.Sprintf("the fix of %s needs it: its own cooldown of %s counts (%s), not the routine %s", w.Package, span(w.Cooldown), w.Rule, span(s.task.Routine))
 		if left := s.attempt(ctx, st, []want{w}, v, short); len(left) == 0 {
 			delete(blocked, w)
 		}
+		hurried = hurried || len(st.Moves) > moved
 	}
 }
 

@@ -1,14 +1,11 @@
 package planner
 
 import (
-	"bytes"
 	"cmp"
-	"compress/gzip"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"maps"
 	"slices"
 	"sync"
@@ -70,9 +67,9 @@ type tape struct {
 
 // page is the answer for one project: the project, or the error with its kind.
 type page struct {
-	Project *index.Project `json:"project,omitempty"`
-	Error   string         `json:"error,omitempty"`
-	Kind    string         `json:"kind,omitempty"` // unknown | unreachable | other
+	Project *index.Project
+	Error   string
+	Kind    string // unknown | unreachable | other
 }
 
 // spoken is a text or an error.
@@ -262,41 +259,6 @@ func again(text, kind string) error {
 		return nil
 	}
 	return toldError{text, map[string]error{kindUnknown: index.ErrUnknownProject, kindUnreachable: index.ErrUnreachable}[kind]}
-}
-
-// pack writes a tape as evidence: JSON, compressed, because pages are long and repeat themselves.
-func (t tape) pack() ([]byte, error) {
-	var out bytes.Buffer
-	z, err := gzip.NewWriterLevel(&out, gzip.BestSpeed)
-	if err != nil {
-		return nil, err
-	}
-	if err := json.NewEncoder(z).Encode(t); err != nil {
-		return nil, fmt.Errorf("write down what the index said: %w", err)
-	}
-	if err := z.Close(); err != nil {
-		return nil, fmt.Errorf("write down what the index said: %w", err)
-	}
-	return out.Bytes(), nil
-}
-
-func unpackTape(data []byte) (*tape, error) {
-	z, err := gzip.NewReader(bytes.NewReader(data))
-	if err != nil {
-		return nil, fmt.Errorf("read what the index said: %w", err)
-	}
-	text, err := io.ReadAll(io.LimitReader(z, maxTape+1))
-	if err != nil {
-		return nil, fmt.Errorf("read what the index said: %w", err)
-	}
-	if len(text) > maxTape {
-		return nil, fmt.Errorf("read what the index said: more than %d bytes", maxTape)
-	}
-	t := newTape()
-	if err := json.Unmarshal(text, &t); err != nil {
-		return nil, fmt.Errorf("read what the index said: %w", err)
-	}
-	return &t, nil
 }
 
 // digests names what the index said of each package.

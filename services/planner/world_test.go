@@ -5,9 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"maps"
 	"regexp"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -89,91 +87,6 @@ func (a advisories) Match(ecosystem, name, version string) ([]advisory.Hit, erro
 }
 func (a advisories) Databases() []advisory.Database { return nil }
 func (a advisories) Digest() string                 { return "sha256:advisories" }
-
-// shelf is an index: releases by package, "2.2.5", "2.3.0 yanked", "5.0 py>=3.10", "1.0 at=2026-01-02".
-type shelf struct {
-	releases map[string][]string
-	pinned   map[string]map[string]bool // versions that manifests name and that are there too
-	down     bool
-}
-
-// Metadata says what the line of the release says it needs: "needs=werkzeug>=2.2".
-func (s *shelf) Metadata(_ context.Context, p *index.Project, f index.File) ([]byte, error) {
-	if s.down {
-		return nil, fmt.Errorf("look up %s: %w", p.Name, index.ErrUnreachable)
-	}
-	v, _ := index.VersionOf(p.Name, f.Name)
-	text := fmt.Sprintf("Metadata-Version: 2.1\nName: %s\nVersion: %s\n", p.Name, v)
-	for _, line := range s.releases[p.Name] {
-		words := strings.Fields(line)
-		if !sameVersion(words[0], v.String()) {
-			continue
-		}
-		for _, w := range words[1:] {
-			if need, ok := strings.CutPrefix(w, "needs="); ok {
-				text += "Requires-Dist: " + need + "\n"
-			}
-		}
-	}
-	return []byte(text), nil
-}
-
-func (s *shelf) Project(_ context.Context, name string) (*index.Project, error) {
-	if s.down {
-		return nil, fmt.Errorf("look up %s: %w", name, index.ErrUnreachable)
-	}
-	lines, ok := s.releases[name]
-	if !ok {
-		return nil, index.ErrUnknownProject
-	}
-	p := &index.Project{Name: name, Page: "https://index.example/" + name}
-	lines = slices.Clone(lines)
-	for _, v := range slices.Sorted(maps.Keys(s.pinned[name])) {
-		if !slices.ContainsFunc(lines, func(l string) bool { return sameVersion(strings.Fields(l)[0], v) }) {
-			lines = append(lines, v)
-		}
-	}
-	p.Digest = "sha256:" + sum(strings.Join(lines, "\n"))
-	for _, line := range lines {
-		words := strings.Fields(line)
-		at := time.Date(2023, 5, 2, 0, 0, 0, 0, time.UTC)
-		r := index.Release{Version: words[0], Released: &at}
-		f := index.File{Name: name + "-" + words[0] + ".tar.gz", Hashes: map[string]string{"sha256": sum(name + words[0])}, Uploaded: &at}
-		for _, w := range words[1:] {
-			switch {
-			case w == "yanked":
-				r.Yanked, r.YankedReason, f.Yanked = true, "broken build", true
-			case w == "undated":
-				r.Released, f.Uploaded = nil, nil
-			case w == "unhashed":
-				f.Hashes = nil
-			case strings.HasPrefix(w, "py"):
-				r.RequiresPython, f.RequiresPython = w[2:], w[2:]
-			case strings.HasPrefix(w, "at="):
-				when, err := time.Parse(time.DateOnly, w[3:])
-				if err != nil {
-					panic(err)
-				}
-				r.Released, f.Uploaded = &when, &when
-			}
-		}
-		wheel := f
-		wheel.Name = name + "-" + words[0] + "-py3-none-any.whl"
-		if f.Hashes != nil {
-			wheel.Hashes = map[string]string{"sha256": sum("wheel " + name + words[0])}
-		}
-		r.Files = []index.File{f, wheel}
-		p.Releases = append(p.Releases, r)
-	}
-	slices.SortFunc(p.Releases, func(a, b index.Release) int {
-		va, _ := pep440.Parse(a.Version)
-		vb, _ := pep440.Parse(b.Version)
-		return va.Compare(vb)
-	})
-	return p, nil
-}
-
-func sum(s string) string { return strings.TrimPrefix(string(evidence.Of([]byte(s))), "sha256:") }
 
 // world is an application with everything around it, without a bus.
 type world struct {

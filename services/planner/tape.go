@@ -1,0 +1,121 @@
+package planner
+
+import (
+	"bytes"
+	"compress/gzip"
+	"encoding/json"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/drydock-dev/drydock/pkg/index"
+)
+
+// The form of a page on a tape: what decisions rest on and nothing else. Addresses of files are left out, because
+// a private index may write a secret into them, and a plan made again downloads nothing.
+type (
+	tapedPage struct {
+		Error    string         `json:"error,omitempty"`
+		Kind     string         `json:"kind,omitempty"`
+		Name     string         `json:"name,omitempty"`
+		Digest   string         `json:"digest,omitempty"`
+		Index    string         `json:"index,omitempty"` // without credentials
+		Page     string         `json:"page,omitempty"`
+		Releases []tapedRelease `json:"releases,omitempty"`
+	}
+	tapedRelease struct {
+		Version  string      `json:"version"`
+		Yanked   bool        `json:"yanked,omitempty"`
+		Reason   string      `json:"yanked_reason,omitempty"`
+		Requires string      `json:"requires_python,omitempty"`
+		Released *time.Time  `json:"released,omitempty"`
+		Files    []tapedFile `json:"files"`
+	}
+	tapedFile struct {
+		Name      string     `json:"filename"`
+		SHA256    string     `json:"sha256,omitempty"`
+		Requires  string     `json:"requires_python,omitempty"`
+		Uploaded  *time.Time `json:"uploaded,omitempty"`
+		Yanked    bool       `json:"yanked,omitempty"`
+		Described bool       `json:"described,omitempty"` // its metadata lies beside it (PEP 658)
+	}
+)
+
+// MarshalJSON writes the form of a tape.
+func (p page) MarshalJSON() ([]byte, error) {
+	out := tapedPage{Error: p.Error, Kind: p.Kind}
+	if q := p.Project; q != nil {
+		out.Name, out.Digest, out.Index, out.Page = q.Name, q.Digest, q.Index, q.Page
+		out.Releases = make([]tapedRelease, len(q.Releases))
+		for i, r := range q.Releases {
+			files := make([]tapedFile, len(r.Files))
+			for j, f := range r.Files {
+				files[j] = tapedFile{f.Name, f.Hashes["sha256"], f.RequiresPython, f.Uploaded, f.Yanked, f.Metadata != nil}
+			}
+			out.Releases[i] = tapedRelease{r.Version, r.Yanked, r.YankedReason, r.RequiresPython, r.Released, files}
+		}
+	}
+	return json.Marshal(out)
+}
+
+// UnmarshalJSON reads it.
+func (p *page) UnmarshalJSON(data []byte) error {
+	in := tapedPage{}
+	if err := json.Unmarshal(data, &in); err != nil {
+		return err
+	}
+	*p = page{Error: in.Error, Kind: in.Kind}
+	if in.Name == "" {
+		return nil
+	}
+	p.Project = &index.Project{Name: in.Name, Digest: in.Digest, Index: in.Index, Page: in.Page, Releases: make([]index.Release, len(in.Releases))}
+	for i, r := range in.Releases {
+		files := make([]index.File, len(r.Files))
+		for j, f := range r.Files {
+			files[j] = index.File{Name: f.Name, Hashes: map[string]string{}, RequiresPython: f.Requires, Uploaded: f.Uploaded, Yanked: f.Yanked}
+			if f.SHA256 != "" {
+				files[j].Hashes["sha256"] = f.SHA256
+			}
+			if f.Described {
+				files[j].Metadata = map[string]string{}
+			}
+		}
+		p.Project.Releases[i] = index.Release{Version: r.Version, Yanked: r.Yanked, YankedReason: r.Reason, RequiresPython: r.Requires, Released: r.Released, Files: files}
+	}
+	return nil
+}
+
+// pack writes a tape as evidence: JSON, compressed, because pages are long and repeat themselves.
+func (t tape) pack() ([]byte, error) {
+	var out bytes.Buffer
+	z, err := gzip.NewWriterLevel(&out, gzip.BestSpeed)
+	if err != nil {
+		return nil, err
+	}
+	if err := json.NewEncoder(z).Encode(t); err != nil {
+		return nil, fmt.Errorf("write down what the index said: %w", err)
+	}
+	if err := z.Close(); err != nil {
+		return nil, fmt.Errorf("write down what the index said: %w", err)
+	}
+	return out.Bytes(), nil
+}
+
+func unpackTape(data []byte) (*tape, error) {
+	z, err := gzip.NewReader(bytes.NewReader(data))
+	if err != nil {
+		return nil, fmt.Errorf("read what the index said: %w", err)
+	}
+	text, err := io.ReadAll(io.LimitReader(z, maxTape+1))
+	if err != nil {
+		return nil, fmt.Errorf("read what the index said: %w", err)
+	}
+	if len(text) > maxTape {
+		return nil, fmt.Errorf("read what the index said: more than %d bytes", maxTape)
+	}
+	t := newTape()
+	if err := json.Unmarshal(text, &t); err != nil {
+		return nil, fmt.Errorf("read what the index said: %w", err)
+	}
+	return &t, nil
+}
