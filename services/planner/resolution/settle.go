@@ -282,6 +282,7 @@ func (r *run) write(accepted []*pack, c choice) {
 			m.From, m.Step = p.cur.version, pep440.Step(p.cur.v, rel.v)
 		}
 		r.sol.Moves = append(r.sol.Moves, m)
+		delete(r.sol.Blocked, p.name) // given up as a want, and moved for another
 	}
 	for i, m := range r.sol.Moves {
 		if p := r.b.packs[m.Package]; !p.want {
