@@ -101,13 +101,17 @@ func (o *planOptions) exceptions() func(*planner.Config) {
 }
 
 // lockFormat writes uv.lock back, where a plan moves something in one.
-func (c *cli) lockFormat(s *session, o *planOptions) manifest.Format {
+func (c *cli) lockFormat(s *session, o *planOptions, plan *report.Plan) manifest.Format {
 	p := s.parts
-	if p == nil { // a server planned; what writes here is this machine's
+	if p == nil { // a server planned; what writes here is this machine's, which has no database
 		p = &parts{cfg: c.cfg, cache: c.cacheDir(), getenv: c.getenv}
 		p.engine = c.engine(cmp.Or(o.uv, c.cfg.UV.Path), p)
 	}
-	return manifest.UVLock{Tool: p.engine.program, Index: p.index("")}
+	f := manifest.UVLock{Tool: p.engine.program, Index: p.index("")}
+	if p.databases != nil {
+		f.Allowed = planner.MayAdd(p.index(""), p.matcher(), plan, p.policy().For(plan.Application).RoutineCooldown())
+	}
+	return f
 }
 
 // parseTime reads RFC 3339 or a date.
@@ -261,7 +265,7 @@ func (c *cli) planFiles(ctx context.Context, s *session, o *planOptions, got *ap
 	if err := json.Unmarshal(raw, inv); err != nil {
 		return nil, surroundings("read the inventory of the plan: %w", err)
 	}
-	files, err := planner.WriteFiles(ctx, dir, &got.Document, inv, store{s.api}, c.lockFormat(s, o))
+	files, err := planner.WriteFiles(ctx, dir, &got.Document, inv, store{s.api}, c.lockFormat(s, o, &got.Document))
 	if err != nil {
 		return nil, surroundings("write the plan's files into %s: %w", dir, err)
 	}

@@ -5,8 +5,11 @@ import (
 	"fmt"
 	"path"
 	"path/filepath"
+	"time"
 
+	"github.com/drydock-dev/drydock/pkg/advisory"
 	"github.com/drydock-dev/drydock/pkg/evidence"
+	"github.com/drydock-dev/drydock/pkg/index"
 	"github.com/drydock-dev/drydock/pkg/inventory"
 	"github.com/drydock-dev/drydock/pkg/pep440"
 	"github.com/drydock-dev/drydock/pkg/pep508"
@@ -124,4 +127,35 @@ func unwritable(ctx context.Context, inv *inventory.Inventory, ev evidence.Store
 		}
 	}
 	return out, nil
+}
+
+// MayAdd lists the releases that a lock file may hold besides the plan's own: what an environment other than the
+// plan's needs when its packages move. They are judged as every newly picked release is: by the advisories, yanks,
+// pre-releases and the routine cooldown. m may be nil: then nothing may be added.
+func MayAdd(ix index.Source, m advisory.Matcher, p *report.Plan, cooldown time.Duration) func(context.Context, string) ([]string, error) {
+	return func(ctx context.Context, name string) ([]string, error) {
+		if m == nil {
+			return nil, nil
+		}
+		project, err := ix.Project(ctx, name)
+		if err != nil {
+			return nil, err
+		}
+		var out []string
+		for _, r := range project.Releases {
+			v, err := pep440.Parse(r.Version)
+			if err != nil || v.IsPrerelease() || r.Yanked || r.Released == nil || r.Released.Add(cooldown).After(p.Inputs.Now) ||
+				p.Inputs.ExcludeNewer != nil && r.Released.After(*p.Inputs.ExcludeNewer) {
+				continue
+			}
+			hits, err := m.Match(pypi, name, r.Version)
+			if err != nil {
+				return nil, err
+			}
+			if len(hits) == 0 {
+				out = append(out, r.Version)
+			}
+		}
+		return out, nil
+	}
 }
