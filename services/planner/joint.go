@@ -14,6 +14,7 @@ import (
 	"github.com/drydock-dev/drydock/pkg/pep440"
 	"github.com/drydock-dev/drydock/pkg/pep508"
 	"github.com/drydock-dev/drydock/pkg/policy"
+	"github.com/drydock-dev/drydock/pkg/uv"
 	"github.com/drydock-dev/drydock/services/planner/resolution"
 )
 
@@ -121,6 +122,7 @@ type solved struct {
 	Away    bool              `json:"away,omitempty"`    // the index left a question without an answer, which it may give later
 	Patchy  bool              `json:"patchy,omitempty"`  // so may others, or it is no answer of the index at all
 	Runs    int               `json:"runs"`              // of uv
+	Args    []string          `json:"args,omitempty"`    // of uv, which are the same for each run but for its files
 	Made    time.Time         `json:"made"`              // by this clock
 	Ripe    *time.Time        `json:"ripe,omitempty"`    // until then the clock makes no difference
 	Pages   map[string]string `json:"pages"`             // digests of the index pages it rests on
@@ -323,7 +325,7 @@ func (s *solver) resolve(ctx context.Context, wants []want, v *view) (resolution
 		p.Wants = append(p.Wants, w.Package)
 	}
 	p.Complete = s.complete(ctx, v)
-	sol, err := resolution.Solve(ctx, p, v, engine)
+	sol, err := resolution.Solve(ctx, p, v, argued{engine, &s.out.Args})
 	s.out.Runs += sol.Runs
 	for _, b := range sol.Broken {
 		if !slices.Contains(s.out.Broken, b) {
@@ -341,6 +343,20 @@ func (s *solver) unknown(what string) {
 	if !slices.Contains(s.out.Unknown, what) {
 		s.out.Unknown = append(s.out.Unknown, what)
 	}
+}
+
+// argued notes with which arguments uv was run.
+type argued struct {
+	resolution.Engine
+	args *[]string
+}
+
+func (e argued) Compile(ctx context.Context, p uv.Problem) (uv.Answer, error) {
+	a, err := e.Engine.Compile(ctx, p)
+	if len(a.Args) > 0 {
+		*e.args = a.Args
+	}
+	return a, err
 }
 
 // complete reports whether the pins are a full lock: what each of them requires is pinned too. pip asks that

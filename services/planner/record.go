@@ -50,6 +50,7 @@ type recorded struct {
 	Environment string            `json:"environment"`
 	Tape        string            `json:"tape,omitempty"`  // sha256:… evidence; absent where nothing was asked
 	Pages       map[string]string `json:"pages,omitempty"` // digests of the index pages, by package
+	Args        []string          `json:"args,omitempty"`  // of uv
 }
 
 // keepRecord stores what the plan was made from and names it; empty where nothing outlives the run.
@@ -69,7 +70,7 @@ func (d *made) keepRecord(ctx context.Context, store evidence.Store) (string, er
 		return "", err
 	}
 	for i, e := range in.Envs {
-		w := recorded{Environment: e.Name, Pages: d.answers[i].Pages}
+		w := recorded{Environment: e.Name, Pages: d.answers[i].Pages, Args: d.answers[i].Args}
 		if d.tapes[i] != nil {
 			digest, err := store.Put(ctx, d.tapes[i])
 			if err != nil {
