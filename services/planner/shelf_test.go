@@ -23,6 +23,7 @@ type shelf struct {
 	down     bool
 	broken   map[string]error // pages that answer with an error
 	mute     map[string]error // "name version" whose metadata can't be had
+	hidden   map[string]bool  // packages whose pinned versions are not there
 	asked    atomic.Int64     // pages and metadata
 }
 
@@ -69,7 +70,7 @@ func (s *shelf) Project(_ context.Context, name string) (*index.Project, error) 
 	p := &index.Project{Name: name, Page: "https://index.example/" + name}
 	lines = slices.Clone(lines)
 	for _, v := range slices.Sorted(maps.Keys(s.pinned[name])) {
-		if !slices.ContainsFunc(lines, func(l string) bool { return sameVersion(strings.Fields(l)[0], v) }) {
+		if !s.hidden[name] && !slices.ContainsFunc(lines, func(l string) bool { return sameVersion(strings.Fields(l)[0], v) }) {
 			lines = append(lines, v)
 		}
 	}

@@ -104,6 +104,7 @@ type world struct {
 	options    events.PlanOptions
 	complete   bool
 	said       []events.Event // by other services
+	arbitrary  string         // "name version" whose version has no order: pinned by ===
 }
 
 func newWorld(t testing.TB, cfg Config, a advisories, releases map[string][]string) *world {
@@ -185,6 +186,11 @@ func (w *world) inventoryOf(files map[string]string) *inventory.Inventory {
 				p.Hashes = append(p.Hashes, h[1])
 			}
 			inv.Packages = append(inv.Packages, p)
+		}
+	}
+	for i := range inv.Packages {
+		if name, version, _ := strings.Cut(w.arbitrary, " "); inv.Packages[i].Package == name {
+			inv.Packages[i].Version, inv.Packages[i].Specifier, inv.Packages[i].Pin = version, "==="+version, inventory.Exact
 		}
 	}
 	return inv
