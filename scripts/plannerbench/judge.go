@@ -9,6 +9,7 @@ import (
 	"slices"
 	"sort"
 	"strings"
+	"time"
 
 	"github.com/drydock-dev/drydock/pkg/pep440"
 	"github.com/drydock-dev/drydock/scripts/plannerbench/world"
@@ -220,7 +221,7 @@ func (b *bench) hashes(ctx context.Context, s *situation, pins map[string]pin) (
 	return "complete", nil
 }
 
-// picked notes new pins that nobody should be given: yanked releases and pre-releases.
+// picked notes new pins that nobody should be given: yanked releases, pre-releases, releases of the same day.
 func (b *bench) picked(ctx context.Context, s *situation, v *verdict) error {
 	names := make([]string, 0, len(v.change.changed)+len(v.change.added))
 	all := map[string]string{}
@@ -240,10 +241,17 @@ func (b *bench) picked(ctx context.Context, s *situation, v *verdict) error {
 			return err
 		}
 		found, alive := false, false
+		published := s.Now
 		for _, f := range page {
 			if same(world.Version(n, f), all[n]) {
 				found, alive = true, alive || !f.IsYanked()
+				if f.Uploaded.Before(published) {
+					published = f.Uploaded
+				}
 			}
+		}
+		if age := s.Now.Sub(published); found && age < 24*time.Hour {
+			v.remarks = append(v.remarks, fmt.Sprintf("picks %s %s, %.0f hours old", n, all[n], age.Hours()))
 		}
 		if found && !alive {
 			v.remarks = append(v.remarks, fmt.Sprintf("picks the yanked %s %s", n, all[n]))
