@@ -98,8 +98,7 @@ func (a *attempt) next(pins map[string]string, open []pep508.Requirement) (map[s
 		}
 		m, err := coremeta.Parse(text)
 		if err != nil {
-			a.err = err
-			return nil, err
+			continue // as uv does with a release that can't be read
 		}
 		needs, _ := m.Needs(a.p.Env, r.Extras)
 		with := maps.Clone(pins)

@@ -24,6 +24,7 @@ type shelf struct {
 	broken   map[string]error // pages that answer with an error
 	mute     map[string]error // "name version" whose metadata can't be had
 	hidden   map[string]bool  // packages whose pinned versions are not there
+	secret   string           // that the addresses of files begin with
 	asked    atomic.Int64     // pages and metadata
 }
 
@@ -76,7 +77,11 @@ func (s *shelf) Project(_ context.Context, name string) (*index.Project, error) 
 	}
 	p.Digest = "sha256:" + sum(strings.Join(lines, "\n"))
 	for _, line := range lines {
-		p.Releases = append(p.Releases, releaseOf(name, strings.Fields(line)))
+		r := releaseOf(name, strings.Fields(line))
+		for i := range r.Files {
+			r.Files[i].URL = s.secret + r.Files[i].Name
+		}
+		p.Releases = append(p.Releases, r)
 	}
 	slices.SortFunc(p.Releases, func(a, b index.Release) int {
 		va, _ := pep440.Parse(a.Version)
