@@ -167,7 +167,11 @@ func renderOutcomes(p *page, plan *report.Plan) {
 		if o.Outcome == report.Planned || o.Outcome == report.Fixed {
 			continue
 		}
-		p.wrapped(plain, "    ", "! %s: %s %s %s (%s): %s", o.Outcome, o.Package, o.Version, o.Vulnerability, o.Source, o.Detail)
+		mark := "!"
+		if o.Outcome == report.AcceptedUntil || o.Outcome == report.NotAffected {
+			mark = "-" // somebody decided: nothing is asked of the reader
+		}
+		p.wrapped(plain, "    ", "%s %s: %s %s %s (%s): %s", mark, o.Outcome, o.Package, o.Version, o.Vulnerability, o.Source, o.Detail)
 		for _, c := range o.Chain {
 			p.wrapped(plain, "      ", "    %s", c)
 		}
