@@ -51,8 +51,8 @@ func TestIndexFailsForOne(t *testing.T) {
 			},
 			outcomes: map[string]string{"CVE-1": "blocked: it is not the file that the index describes"}, exit: 1},
 		{name: "the metadata of what leaves can't be had", pins: "lib==1.0", db: twoFindings, releases: map[string][]string{"lib": {"1.1"}},
-			prepare:  func(w *world) { w.shelf.mute = map[string]error{"lib 1.0": index.ErrUnreachable} },
-			moves:    "regular lib 1.0>1.1", outcomes: map[string]string{"CVE-1": "planned: 1.1"}, notes: []string{"lib 1.0: the index does not answer"}},
+			prepare: func(w *world) { w.shelf.mute = map[string]error{"lib 1.0": index.ErrUnreachable} },
+			moves:   "regular lib 1.0>1.1", outcomes: map[string]string{"CVE-1": "planned: 1.1"}, notes: []string{"lib 1.0: the index does not answer"}},
 	})
 }
 

@@ -104,7 +104,9 @@ type world struct {
 	options    events.PlanOptions
 	complete   bool
 	said       []events.Event // by other services
-	arbitrary  string         // "name version" whose version has no order: pinned by ===
+	together   bool           // all files are one environment
+	bounds     []inventory.Bound
+	arbitrary  string // "name version" whose version has no order: pinned by ===
 }
 
 func newWorld(t testing.TB, cfg Config, a advisories, releases map[string][]string) *world {
@@ -188,7 +190,11 @@ func (w *world) inventoryOf(files map[string]string) *inventory.Inventory {
 			inv.Packages = append(inv.Packages, p)
 		}
 	}
+	inv.Bounds = w.bounds
 	for i := range inv.Packages {
+		if w.together {
+			inv.Packages[i].Scope = "repository:requirements.txt"
+		}
 		if name, version, _ := strings.Cut(w.arbitrary, " "); inv.Packages[i].Package == name {
 			inv.Packages[i].Version, inv.Packages[i].Specifier, inv.Packages[i].Pin = version, "==="+version, inventory.Exact
 		}
