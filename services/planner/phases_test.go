@@ -28,7 +28,7 @@ func TestPhases(t *testing.T) {
 		{name: "two files of one environment", files: map[string]string{"requirements.txt": "-r base.txt\nlib==1.0\n", "base.txt": "lib==1.0\n"}, db: advisories{"lib": {"CVE-1 <1.1 low"}},
 			releases: map[string][]string{"lib": {"1.1"}}, prepare: func(w *world) { w.together = true },
 			moves: "regular lib 1.0>1.1, regular lib 1.0>1.1"},
-		{name: "two environments", files: map[string]string{"a/requirements.txt": "lib==1.0\nold==1.0\n", "b/requirements.txt": "lib==1.0\n"}, db: advisories{"lib": {"CVE-1 <1.1 low"}},
+		{name: "two environments", files: map[string]string{"a/requirements.txt": "lib==1.0\nold==1.0\n", "b/requirements.txt": "lib==1.0\nold==2.0\n"}, db: advisories{"lib": {"CVE-1 <1.1 low"}},
 			releases: map[string][]string{"lib": {"1.1 needs=old>=2", "1.2"}, "old": {"1.0", "2.0"}},
 			moves:    "regular lib 1.0>1.2, regular lib 1.0>1.1"},
 		{name: "a full lock gets what is newly required", files: map[string]string{"requirements.txt": hashed("lib", "1.0") + hashed("dep", "1.0")}, db: advisories{"lib": {"CVE-1 <1.1 low"}},

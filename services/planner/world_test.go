@@ -88,6 +88,14 @@ func (a advisories) Match(ecosystem, name, version string) ([]advisory.Hit, erro
 func (a advisories) Databases() []advisory.Database { return nil }
 func (a advisories) Digest() string                 { return "sha256:advisories" }
 
+// named are advisories with a digest of their own.
+type named struct {
+	advisories
+	digest string
+}
+
+func (n named) Digest() string { return cmp.Or(n.digest, n.advisories.Digest()) }
+
 // world is an application with everything around it, without a bus.
 type world struct {
 	t          testing.TB
@@ -104,6 +112,7 @@ type world struct {
 	options    events.PlanOptions
 	complete   bool
 	said       []events.Event // by other services
+	digest     string         // of the advisories
 	together   bool           // all files are one environment
 	bounds     []inventory.Bound
 	arbitrary  string // "name version" whose version has no order: pinned by ===
@@ -114,7 +123,7 @@ func newWorld(t testing.TB, cfg Config, a advisories, releases map[string][]stri
 	w := &world{t: t, store: &store{}, state: events.NewState("payments"), org: &events.OrgState{}, now: start,
 		advisories: a, uv: &engine{}, shelf: &shelf{releases: releases, pinned: map[string]map[string]bool{}}, policy: policy.Default(), complete: true}
 	var err error
-	w.service, err = New(cfg, Deps{Matcher: func() advisory.Matcher { return w.advisories }, Policy: func() *policy.Policy { return w.policy },
+	w.service, err = New(cfg, Deps{Matcher: func() advisory.Matcher { return named{w.advisories, w.digest} }, Policy: func() *policy.Policy { return w.policy },
 		Index: func(string) index.Source { return w.shelf }, Engine: w.engine(), Tool: report.Tool{Name: "drydock", Version: "test"}})
 	if err != nil {
 		t.Fatal(err)
