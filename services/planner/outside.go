@@ -170,34 +170,64 @@ func (r *recorder) said() tape {
 // errNotOnTape says that a plan made again asks what the first one did not.
 var errNotOnTape = errors.New("was not asked when the plan was made")
 
-// A tape answers as the world did.
+// unasked are questions that a tape does not answer.
+type unasked struct {
+	mu  sync.Mutex
+	all []Divergence
+}
 
-func (t *tape) Project(_ context.Context, name string) (*index.Project, error) {
-	p, ok := t.Pages[name]
+func (u *unasked) note(input, what string) error {
+	err := fmt.Errorf("%s %w", what, errNotOnTape)
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.all = append(u.all, Divergence{input, err.Error()})
+	return err
+}
+
+// first is the first of them by its words, as goroutines ask in no order; nil: none.
+func (u *unasked) first() *Divergence {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if len(u.all) == 0 {
+		return nil
+	}
+	d := slices.MinFunc(u.all, func(a, b Divergence) int {
+		return cmp.Or(-cmp.Compare(a.Input, b.Input), cmp.Compare(a.Detail, b.Detail))
+	})
+	return &d
+}
+
+// replay is a tape as a world: it answers as the world did.
+type replay struct {
+	tape    *tape
+	unasked *unasked
+}
+
+func replaying(t *tape) replay { return replay{t, &unasked{}} }
+
+func (r replay) Project(_ context.Context, name string) (*index.Project, error) {
+	p, ok := r.tape.Pages[name]
 	if !ok {
-		return nil, fmt.Errorf("the index page of %s %w", name, errNotOnTape)
+		return nil, r.unasked.note("index", "the index page of "+name)
 	}
 	return p.Project, p.err()
 }
 
-func (t *tape) Match(ecosystem, name, version string) ([]advisory.Hit, error) {
+func (r replay) Match(ecosystem, name, version string) ([]advisory.Hit, error) {
 	key := hitKey(ecosystem, name, version)
-	if hits, ok := t.Hits[key]; ok {
+	if hits, ok := r.tape.Hits[key]; ok {
 		return slices.Clone(hits), nil
 	}
-	if kind, ok := t.Misses[key]; ok {
+	if kind, ok := r.tape.Misses[key]; ok {
 		return nil, missError(kind)
 	}
-	return nil, fmt.Errorf("the advisories of %s %s %w", name, version, errNotOnTape)
+	return nil, r.unasked.note("advisories", "about "+name+" "+version)
 }
-
-// replay is a tape as a world.
-type replay struct{ *tape }
 
 func (r replay) Metadata(_ context.Context, p *index.Project, f index.File) ([]byte, error) {
 	s, ok := r.tape.Metadata[p.Name+"/"+f.Name]
 	if !ok {
-		return nil, fmt.Errorf("the metadata of %s %w", f.Name, errNotOnTape)
+		return nil, r.unasked.note("index", "the metadata of "+f.Name)
 	}
 	return []byte(s.Text), s.err()
 }

@@ -124,7 +124,7 @@ func Recompute(ctx context.Context, store evidence.Store, document string, engin
 	if resolver := resolverName; r.Resolver != resolver {
 		return nil, &Divergence{"resolver", fmt.Sprintf("the plan was made with %s, this is %s", r.Resolver, resolver)}
 	}
-	answers, err := r.answers(ctx, store, in, engine)
+	answers, unasked, err := r.answers(ctx, store, in, engine)
 	if err != nil {
 		return nil, err
 	}
@@ -138,6 +138,9 @@ func Recompute(ctx context.Context, store evidence.Store, document string, engin
 		return nil, fmt.Errorf("write the plan again: %w", err)
 	}
 	if !bytes.Equal(again, stored) {
+		if unasked != nil {
+			return d.plan, unasked
+		}
 		return d.plan, r.diverges(old, d.plan, tool)
 	}
 	return d.plan, nil
@@ -181,13 +184,14 @@ func (r planRecord) situation(ctx context.Context, store evidence.Store) (*situa
 	return in, nil
 }
 
-// answers resolves again, with the tapes as the world.
-func (r planRecord) answers(ctx context.Context, store evidence.Store, in *situation, engine resolution.Engine) ([]solved, error) {
+// answers resolves again, with the tapes as the world. What they do not say is named: where the plan comes out the
+// same it made no difference.
+func (r planRecord) answers(ctx context.Context, store evidence.Store, in *situation, engine resolution.Engine) (out []solved, missing *Divergence, err error) {
 	tasks := in.tasks()
 	if len(tasks) != len(r.Worlds) {
-		return nil, &Divergence{"inventory", fmt.Sprintf("%d environments were planned, the inventory now makes %d", len(r.Worlds), len(tasks))}
+		return nil, nil, &Divergence{"inventory", fmt.Sprintf("%d environments were planned, the inventory now makes %d", len(r.Worlds), len(tasks))}
 	}
-	out := make([]solved, len(tasks))
+	out = make([]solved, len(tasks))
 	for i, w := range r.Worlds {
 		if w.Tape == "" {
 			out[i] = nothing()
@@ -195,21 +199,25 @@ func (r planRecord) answers(ctx context.Context, store evidence.Store, in *situa
 		}
 		data, err := store.Get(ctx, evidence.Digest(w.Tape))
 		if err != nil {
-			return nil, &Divergence{"index", fmt.Sprintf("what the index said for %s: %v", w.Environment, err)}
+			return nil, nil, &Divergence{"index", fmt.Sprintf("what the index said for %s: %v", w.Environment, err)}
 		}
 		t, err := unpackTape(data)
 		if err != nil {
-			return nil, &Divergence{"index", err.Error()}
+			return nil, nil, &Divergence{"index", err.Error()}
 		}
-		a := in.Envs[i].solve(ctx, tasks[i], replay{t}, func(context.Context) (resolution.Engine, error) { return engine, nil }, r.Limit, in.Now)
+		world := replaying(t)
+		a := in.Envs[i].solve(ctx, tasks[i], world, func(context.Context) (resolution.Engine, error) { return engine, nil }, r.Limit, in.Now)
 		if ctx.Err() != nil {
-			return nil, fmt.Errorf("recompute the plan of %s: %w", in.App, context.Cause(ctx))
+			return nil, nil, fmt.Errorf("recompute the plan of %s: %w", in.App, context.Cause(ctx))
 		}
 		a.Pages = w.Pages
-		in.keep(i, &a, replay{t})
+		in.keep(i, &a, world)
+		if missing == nil {
+			missing = world.unasked.first()
+		}
 		out[i] = a
 	}
-	return out, nil
+	return out, missing, nil
 }
 
 // diverges names what differs although every recorded input was read back whole.

@@ -49,6 +49,9 @@ func (s *store) Get(_ context.Context, d evidence.Digest) ([]byte, error) {
 	if !ok {
 		return nil, evidence.ErrNotFound
 	}
+	if evidence.Of(data) != d {
+		return nil, evidence.ErrCorrupt
+	}
 	return data, nil
 }
 
