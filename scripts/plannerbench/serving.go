@@ -17,16 +17,48 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"github.com/drydock-dev/drydock/scripts/plannerbench/world"
 )
 
 // fleet is how many applications share packages.
 const fleet = 100
 
+// far is how long an index takes for an answer that is not on this machine.
+const far = 30 * time.Millisecond
+
 // removable are pins nothing else in speed/30.txt needs: leaving some out makes another application.
 var removable = []string{"gunicorn", "waitress", "redis", "pyyaml", "boto3", "flask", "sqlalchemy", "cryptography"}
 
-// serving measures a `drydock up`: an application planned again, and many that share packages.
-func (b *bench) serving(ctx context.Context, st stage) (rows []figure, err error) {
+// serving measures a `drydock up`: an application planned again, and many that share packages; those also with
+// an index that is not on this machine.
+func (b *bench) serving(ctx context.Context, st stage) ([]figure, error) {
+	near, err := b.fleet(ctx, st, fleet)
+	if err != nil {
+		return nil, err
+	}
+	now, err := time.Parse(time.RFC3339, frozenAt)
+	if err != nil {
+		return nil, err
+	}
+	st.dir += "-far"
+	if st.root, err = b.world.Add(world.Scene{Name: "far", Now: now, Delay: far}); err != nil {
+		return nil, err
+	}
+	if err := os.RemoveAll(st.dir); err != nil {
+		return nil, err
+	}
+	away, err := b.fleet(ctx, st, fleet/10)
+	if err != nil {
+		return nil, err
+	}
+	row := away[1]
+	row.what = fmt.Sprintf("the same, %d applications and an index that takes %s for each answer", fleet/10, seconds(far))
+	return append(near, row), nil
+}
+
+// fleet has n applications planned that share packages, and the first of them again.
+func (b *bench) fleet(ctx context.Context, st stage, n int) (rows []figure, err error) {
 	s, err := b.startServer(ctx, st)
 	if err != nil {
 		return nil, err
@@ -36,7 +68,7 @@ func (b *bench) serving(ctx context.Context, st stage) (rows []figure, err error
 	if err != nil {
 		return nil, err
 	}
-	plans := make([]planned, fleet)
+	plans := make([]planned, n)
 	for i := range plans {
 		app := filepath.Join(st.dir, "fleet", fmt.Sprintf("app-%03d", i))
 		if err := write(filepath.Join(app, "requirements.txt"), without(string(all), i)); err != nil {
@@ -46,14 +78,6 @@ func (b *bench) serving(ctx context.Context, st stage) (rows []figure, err error
 			return nil, err
 		}
 	}
-	first, second := plans[0], plans[1]
-	var rest []time.Duration
-	var sumCPU time.Duration
-	for _, p := range plans[1:] {
-		rest = append(rest, p.took)
-		sumCPU += p.cpu
-	}
-	slices.Sort(rest)
 	app := filepath.Join(st.dir, "fleet", "app-000")
 	before := s.runs()
 	again, err := median(func() (time.Duration, error) {
@@ -65,11 +89,25 @@ func (b *bench) serving(ctx context.Context, st stage) (rows []figure, err error
 	}
 	return []figure{
 		{"`drydock up`, 30 pins, planned again with nothing changed: the planner's part", "≤ 20 ms, no uv", fmt.Sprintf("%s, %d runs of uv", seconds(again), s.runs()-before), ""},
-		{fmt.Sprintf("%d applications that share packages: the planner's part of the second against the first (empty caches)", fleet), "< 20 %",
-			fmt.Sprintf("%.0f %%: %s against %s", 100*second.took.Seconds()/first.took.Seconds(), seconds(second.took), seconds(first.took)),
-			fmt.Sprintf("median of the others %s; CPU of the second %.0f %%, of the others on average %.0f %% of the first", seconds(rest[len(rest)/2]),
-				100*second.cpu.Seconds()/first.cpu.Seconds(), 100*sumCPU.Seconds()/float64(fleet-1)/first.cpu.Seconds())},
+		secondAgainstFirst(plans),
 	}, nil
+}
+
+// secondAgainstFirst compares the plans of applications that share packages.
+func secondAgainstFirst(plans []planned) figure {
+	first, second := plans[0], plans[1]
+	var rest []time.Duration
+	var cpu time.Duration
+	for _, p := range plans[1:] {
+		rest = append(rest, p.took)
+		cpu += p.cpu
+	}
+	slices.Sort(rest)
+	percent := func(d, of time.Duration) float64 { return 100 * d.Seconds() / max(of, time.Millisecond).Seconds() }
+	return figure{fmt.Sprintf("%d applications that share packages: the planner's part of the second against the first (empty caches)", len(plans)), "< 20 %",
+		fmt.Sprintf("%.0f %%: %s (%d runs of uv) against %s (%d)", percent(second.took, first.took), seconds(second.took), second.runs, seconds(first.took), first.runs),
+		fmt.Sprintf("median of the others %s; CPU of the second %.0f %%, of the others on average %.0f %% of the first", seconds(rest[len(rest)/2]),
+			percent(second.cpu, first.cpu), percent(cpu/time.Duration(len(rest)), first.cpu))}
 }
 
 // without leaves out the removable pins whose bit is set in i.
@@ -156,6 +194,7 @@ func (s *server) stop() error {
 type planned struct {
 	took time.Duration // from the scan's receipt by the planner to its acknowledgement
 	cpu  time.Duration // of the server, scan included, and of what it started
+	runs int           // of uv
 }
 
 // plan asks for a plan and reads from the server's metrics what the planner took for it.
@@ -164,7 +203,7 @@ func (s *server) plan(ctx context.Context, app string) (planned, error) {
 	if err != nil {
 		return planned{}, err
 	}
-	cpu := cpuOf(s.cmd.Process.Pid)
+	cpu, runs := cpuOf(s.cmd.Process.Pid), s.runs()
 	o, err := s.b.run(ctx, s.b.work, s.env, s.b.drydock, "plan", app, "--app", filepath.Base(app), "--python", s.b.version, "--server", s.address, "--format", "json")
 	if err != nil {
 		return planned{}, err
@@ -178,7 +217,7 @@ func (s *server) plan(ctx context.Context, app string) (planned, error) {
 			return planned{}, err
 		}
 		if n > count {
-			return planned{took: now - took, cpu: cpuOf(s.cmd.Process.Pid) - cpu}, nil
+			return planned{took: now - took, cpu: cpuOf(s.cmd.Process.Pid) - cpu, runs: s.runs() - runs}, nil
 		}
 		if time.Now().After(deadline) {
 			return planned{}, errors.New("the planner's metrics count no plan")

@@ -34,7 +34,8 @@ type Scene struct {
 	Now      time.Time
 	Releases []Release
 	Yanks    []Yank
-	Advice   *Advice // nil: the OSV API answers 404
+	Advice   *Advice       // nil: the OSV API answers 404
+	Delay    time.Duration // before each answer: how far away the index is
 }
 
 // World serves scenes. Add all scenes before it is asked about them.
@@ -144,6 +145,7 @@ func (w *World) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 		http.NotFound(rw, r)
 		return
 	}
+	time.Sleep(sc.Delay)
 	kind, rest, _ := strings.Cut(rest, "/")
 	var err error
 	switch kind {
