@@ -30,6 +30,9 @@ const (
 	usualFile = 400
 	// maxFilename is what file systems take; a longer name can't be a distribution's.
 	maxFilename = 255
+	// lastYear is the last in which a file can have been uploaded: a later time is no date. No document can hold
+	// one after the year 9999 (RFC 3339), which waiting for such a release would come to.
+	lastYear = 9000
 	// maxDetail bounds what is quoted from an index in an error.
 	maxDetail = 120
 	// maxFile bounds one distribution fetched whole; larger ones exist (accelerator libraries), nobody asks for

@@ -80,7 +80,7 @@ func (r *Release) add(f *pageFile, base *url.URL) {
 	if f.metadata != nil {
 		file.Metadata = wellFormed(f.metadata)
 	}
-	if t, err := time.Parse(time.RFC3339Nano, f.uploaded); err == nil {
+	if t, err := time.Parse(time.RFC3339Nano, f.uploaded); err == nil && t.Year() > 0 && t.Year() <= lastYear {
 		t = t.UTC()
 		file.Uploaded = &t
 		if r.Released == nil || t.Before(*r.Released) {
