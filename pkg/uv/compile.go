@@ -92,7 +92,7 @@ func (a *attempt) run(ctx context.Context, py python) (Answer, error) {
 	defer s.close()
 	r, err := run(s.ctx, command{
 		path: a.tool.Path, dir: dir, limit: max(time.Until(a.end), time.Millisecond), maxOut: maxErrors, maxErr: maxErrors,
-		args: a.args(s.url(), py.path), env: a.environment(s, py, dir), started: a.tool.started,
+		args: a.args(py.path), env: a.environment(s, s.url(), py, dir), started: a.tool.started,
 	})
 	s.close() // what follows is of what was asked
 	switch {
@@ -114,25 +114,26 @@ func (a *attempt) run(ctx context.Context, py python) (Answer, error) {
 	if err != nil {
 		return Answer{}, fmt.Errorf("%w: %w", ErrDied, err)
 	}
-	answer.Args, answer.CPU = a.args("http://127.0.0.1/simple/", "python3"), r.cpu
+	answer.Args, answer.CPU = a.args("python3"), r.cpu
 	return answer, nil
 }
 
 // args is the command line. Whatever could come from a configuration file is said here, beside --no-config.
-func (a *attempt) args(index, python string) []string {
+func (a *attempt) args(python string) []string {
 	args := []string{"pip", "compile", inFile, "-c", constraintsFile, "-o", outFile,
-		"--no-config", "--no-cache", "--no-sources", "--only-binary", ":all:", "--default-index", index,
+		"--no-config", "--no-cache", "--no-sources", "--only-binary", ":all:",
 		"--keyring-provider", "disabled", "--resolution", "lowest-direct", "--python", python}
 	args = append(args, a.platform...)
 	return append(args, "--no-header", "--no-progress", "--color", "never")
 }
 
 // environment is all that uv sees of ours. The server is also its proxy: what it would ask of another host
-// ends there.
-func (a *attempt) environment(s *server, py python, dir string) []string {
-	proxy := "http://" + s.addr
+// ends there. The index stands here and not among the arguments, which every user of the machine can read: its
+// token would open the names, versions and requirements of private packages to them.
+func (a *attempt) environment(s *server, index string, py python, dir string) []string {
+	proxy := "http://" + proxyUser + ":" + s.token + "@" + s.addr
 	return []string{
-		"PATH=" + py.searchPath(dir, a.lookup),
+		"PATH=" + py.searchPath(dir, a.lookup), "UV_DEFAULT_INDEX=" + index,
 		"UV_PYTHON_DOWNLOADS=never", "UV_NO_PROGRESS=1", "UV_NO_ENV_FILE=1",
 		"UV_HTTP_RETRIES=0", // what can't be answered now won't be in ten seconds
 		"UV_HTTP_TIMEOUT=" + strconv.Itoa(int(a.limit/time.Second)+60), // the limit is ours to keep

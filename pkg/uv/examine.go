@@ -67,8 +67,12 @@ func (l Locator) recall(path string) (c check, ok bool) {
 	return c, err == nil && len(c.SHA256) == hex.EncodedLen(sha256.Size)
 }
 
-// remember fails silently: then the next check takes its tenth of a second again.
+// remember fails silently: then the next check takes its tenth of a second again. So does what changed only now:
+// file systems count time in ticks of some milliseconds, and another change in the same tick would not show.
 func (l Locator) remember(c check) {
+	if time.Since(c.Changed) < settled {
+		return
+	}
 	data, err := json.Marshal(c)
 	path := l.record(c.Path)
 	if l.Dir == "" || err != nil || os.MkdirAll(filepath.Dir(path), 0o700) != nil {

@@ -13,7 +13,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
-	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -46,9 +45,14 @@ func newScene(t *testing.T, tool *Tool) *scene {
 		if len(s.pids) == 1 {
 			defer close(s.up)
 		}
-		if i := slices.Index(cmd.Args, "--default-index"); i >= 0 {
-			u, _ := url.Parse(cmd.Args[i+1])
-			s.servers = append(s.servers, u.Host)
+		for _, variable := range cmd.Env {
+			if address, ok := strings.CutPrefix(variable, "UV_DEFAULT_INDEX="); ok {
+				u, _ := url.Parse(address)
+				s.servers = append(s.servers, u.Host)
+				if token := strings.Split(u.Path, "/")[1]; strings.Contains(strings.Join(cmd.Args, " "), token) {
+					s.t.Error("whoever lists the processes sees the token of the server")
+				}
+			}
 		}
 	}
 	s.tool = &watched

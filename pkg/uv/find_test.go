@@ -243,6 +243,12 @@ func TestChangedProgram(t *testing.T) {
 	if _, err := l.Find(t.Context()); err != nil || s.fetched != 2 || !strings.Contains(h.String(), "its sha256 is not that of a uv 0.13.9") {
 		t.Errorf("%v, fetched %d times, said %s", err, s.fetched, h.String())
 	}
+	if _, err := os.Stat(l.record(tool.Path)); err == nil {
+		t.Error("a program that changed only now is remembered: the next change may have the same time")
+	}
+	if err := os.MkdirAll(filepath.Dir(l.record(tool.Path)), 0o700); err != nil {
+		t.Fatal(err)
+	}
 	if err := os.WriteFile(l.record(tool.Path), []byte("{"), 0o600); err != nil {
 		t.Fatal(err)
 	}

@@ -109,7 +109,7 @@ func TestNothingInherited(t *testing.T) {
 	if _, err := tool.Compile(t.Context(), Problem{Env: linux311, Offer: flasks()}); !errors.Is(err, ErrDied) {
 		t.Error(err)
 	}
-	check("PATH UV_PYTHON_DOWNLOADS UV_NO_PROGRESS UV_NO_ENV_FILE UV_HTTP_RETRIES UV_HTTP_TIMEOUT ALL_PROXY HTTPS_PROXY HTTP_PROXY NO_PROXY")
+	check("PATH UV_DEFAULT_INDEX UV_PYTHON_DOWNLOADS UV_NO_PROGRESS UV_NO_ENV_FILE UV_HTTP_RETRIES UV_HTTP_TIMEOUT ALL_PROXY HTTPS_PROXY HTTP_PROXY NO_PROXY")
 }
 
 func TestHostileMetadata(t *testing.T) {

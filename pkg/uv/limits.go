@@ -41,6 +41,9 @@ const (
 	maxLockPythons = 8
 	// maxRecord bounds a remembered check of a program, a line of JSON.
 	maxRecord = 4 << 10
+	// settled is how long ago a program must have changed for its digest to be remembered by its time of change:
+	// far more than the tick of any file system.
+	settled = 2 * time.Second
 	// stale is the age at which what an interrupted fetch left behind is removed; none takes that long.
 	stale = time.Hour
 	// tickEvery is how often a slow fetch says that it goes on.

@@ -166,7 +166,7 @@ func (a *lockAttempt) run(ctx context.Context, py python) (LockAnswer, error) {
 	}
 	r, err := run(s.ctx, command{
 		path: a.tool.Path, dir: dir, limit: max(time.Until(a.end), time.Millisecond), maxOut: maxErrors, maxErr: maxErrors,
-		args: a.args(s.base()+"simple", py.path, filepath.Join(dir, "work")), env: a.environment(s.server, py, dir),
+		args: a.args(py.path, filepath.Join(dir, "work")), env: a.environment(s.server, s.base()+"simple", py, dir),
 	})
 	switch {
 	case ctx.Err() != nil:
@@ -188,7 +188,7 @@ func (a *lockAttempt) run(ctx context.Context, py python) (LockAnswer, error) {
 		return LockAnswer{}, fmt.Errorf("%w: read its lock: %w", ErrDied, err)
 	}
 	answer := LockAnswer{Lock: []byte(strings.ReplaceAll(string(data), s.base(), lockBase)), CPU: r.cpu}
-	answer.Args = a.args("http://127.0.0.1/simple", "python3", ".")
+	answer.Args = a.args("python3", ".")
 	return answer, nil
 }
 
@@ -220,8 +220,8 @@ func (a *lockAttempt) write(dir string, s *lockServer) error {
 
 // args is the command line. Pre-releases are allowed because the Offer says which releases are; the lock that
 // is given must say so in its options.
-func (a *lockAttempt) args(index, python, work string) []string {
-	args := []string{"lock", "--directory", work, "--no-config", "--no-cache", "--no-build", "--default-index", index,
+func (a *lockAttempt) args(python, work string) []string {
+	args := []string{"lock", "--directory", work, "--no-config", "--no-cache", "--no-build",
 		"--keyring-provider", "disabled", "--prerelease", "allow", "--python", python, "--no-progress", "--color", "never"}
 	if a.problem.Resolution != "" {
 		args = append(args, "--resolution", a.problem.Resolution)

@@ -61,11 +61,7 @@ func (s *lockServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	defer s.served.Done()
-	if r.Method == http.MethodConnect || r.URL.Host != "" && r.URL.Host != s.addr { // asked as a proxy
-		s.mu.Lock()
-		s.strayed = clip(plain(r.Host))
-		s.mu.Unlock()
-		http.Error(w, "there is nothing but the offered releases", http.StatusForbidden)
+	if s.refused(w, r) {
 		return
 	}
 	parts := strings.Split(strings.TrimPrefix(r.URL.Path, "/"), "/")

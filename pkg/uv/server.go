@@ -111,11 +111,7 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			w.WriteHeader(http.StatusServiceUnavailable)
 		}
 	}()
-	if r.Method == http.MethodConnect || r.URL.Host != "" && r.URL.Host != s.addr { // asked as a proxy
-		s.mu.Lock()
-		s.strayed = clip(plain(r.Host))
-		s.mu.Unlock()
-		http.Error(w, "there is nothing but the offered releases", http.StatusForbidden)
+	if s.refused(w, r) {
 		return
 	}
 	parts := strings.Split(strings.TrimPrefix(r.URL.Path, "/"), "/")
@@ -147,6 +143,25 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Length", strconv.Itoa(len(body)))
 		_, _ = w.Write(body)
 	}
+}
+
+// proxyUser is the name under which uv asks for other hosts.
+const proxyUser = "uv"
+
+// refused answers what is asked as of a proxy. Only uv knows the token: who else finds the port can't make it
+// seem that uv strayed.
+func (s *server) refused(w http.ResponseWriter, r *http.Request) bool {
+	if r.Method != http.MethodConnect && (r.URL.Host == "" || r.URL.Host == s.addr) {
+		return false
+	}
+	as := &http.Request{Header: http.Header{"Authorization": r.Header["Proxy-Authorization"]}}
+	if user, token, ok := as.BasicAuth(); ok && user == proxyUser && subtle.ConstantTimeCompare([]byte(token), []byte(s.token)) == 1 {
+		s.mu.Lock()
+		s.strayed = clip(plain(r.Host))
+		s.mu.Unlock()
+	}
+	http.Error(w, "there is nothing but the offered releases", http.StatusForbidden)
+	return true
 }
 
 func (s *server) enter() bool {

@@ -2,6 +2,7 @@ package uv
 
 import (
 	"bufio"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"io"
@@ -75,9 +76,14 @@ func TestServer(t *testing.T) {
 		t.Errorf("%v, %s", s.failure(), s.stray())
 	}
 	for _, line := range []string{"CONNECT index.example:443 HTTP/1.1\r\nHost: index.example:443", "GET http://index.example/" + s.token + "/simple/flask/ HTTP/1.1\r\nHost: index.example"} {
+		if answer := raw(t, s.addr, line); !strings.Contains(answer, " 403 ") || s.stray() != "" {
+			t.Errorf("%s, of somebody else: %s, %s", line, answer, s.stray())
+		}
+		line += "\r\nProxy-Authorization: Basic " + base64.StdEncoding.EncodeToString([]byte(proxyUser+":"+s.token))
 		if answer := raw(t, s.addr, line); !strings.Contains(answer, " 403 ") || !strings.Contains(s.stray(), "index.example") {
 			t.Errorf("%s: %s, %s", line, answer, s.stray())
 		}
+		s.strayed = ""
 	}
 	if host, _, _ := net.SplitHostPort(s.addr); host != "127.0.0.1" {
 		t.Errorf("it listens on %s", s.addr)
