@@ -34,11 +34,6 @@ type pin struct {
 	Lines            []inventory.Package
 }
 
-// direct reports whether somebody asks for the package itself.
-func (p pin) direct() bool {
-	return slices.ContainsFunc(p.Lines, func(l inventory.Package) bool { return l.Direct })
-}
-
 // environments puts the inventory's PyPI packages together as they are installed.
 func environments(inv *inventory.Inventory, t pep508.Environment) []environment {
 	var out []environment
