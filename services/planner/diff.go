@@ -17,7 +17,11 @@ type Side struct {
 	Plan      *report.Plan
 	Inventory *inventory.Inventory // nil: not at hand
 	Pages     map[string]string    // digests of the index pages it rests on, by package; nil: no record
+	Hits      map[string]hits      // what the database said, by package; nil: no record
 }
+
+// hits are the vulnerabilities that were said to hit a release, by version.
+type hits map[string]string
 
 // Compare tells what differs between two plans of an application, and which input made the difference. An input
 // is named as the cause of a change when it differs and speaks of that package; where several do, all are named.
@@ -71,61 +75,95 @@ type comparison struct {
 	inputs []report.InputChange
 }
 
-// cause names the inputs that can have made a change that has to do with a package. fallback inputs count where
-// none that speaks of packages differs.
+// cause names the inputs that can have made a change that has to do with a package: each that differs, unless it
+// is known that it says the same of that package. Where none is left it is one that speaks of another package of the
+// set, and where none does it is the clock.
 func (c comparison) cause(pkg string) string {
-	var sure, maybe []string
+	var may, others []string
+	clock := ""
 	for _, in := range c.inputs {
 		switch in.Input {
 		case "inventory":
-			switch known, differs := c.pinsDiffer(pkg); {
-			case !known:
-				maybe = append(maybe, "inventory")
-			case differs:
-				sure = append(sure, "inventory: "+pkg+" is pinned otherwise")
-			}
+			may, others = blamed(may, others, in.Input, pkg, c.a.Inventory != nil && c.b.Inventory != nil, c.pinsDiffer, "%s is pinned otherwise")
+		case "advisories":
+			may, others = blamed(may, others, in.Input, pkg, c.a.Hits != nil && c.b.Hits != nil, c.hitsDiffer, "what hits %s changed")
 		case "index":
-			switch before, after := c.a.Pages[pkg], c.b.Pages[pkg]; {
-			case c.a.Pages == nil || c.b.Pages == nil:
-				maybe = append(maybe, "index")
-			case before != after && before != "" && after != "":
-				sure = append(sure, "index: the page of "+pkg+" changed")
-			case before != after:
-				maybe = append(maybe, "index")
-			}
+			may, others = blamed(may, others, in.Input, pkg, c.a.Pages != nil && c.b.Pages != nil, c.pagesDiffer, "the page of %s changed")
 		case "now":
-			maybe = append(maybe, "now: releases grow older, and so do findings")
+			clock = "now: releases grow older, and so do findings"
 		default:
-			maybe = append(maybe, in.Input)
+			may = append(may, in.Input)
 		}
 	}
-	switch {
-	case len(sure) > 0:
-		return strings.Join(sure, "; ")
-	case len(maybe) > 1 && strings.HasPrefix(maybe[len(maybe)-1], "now"):
-		maybe = maybe[:len(maybe)-1] // the clock always differs: it is the cause only where nothing else is
-	case len(maybe) == 0:
-		return "another package of the set: see the other changes"
+	if len(may) == 0 {
+		may = others
 	}
-	return strings.Join(maybe, " or ")
+	if len(may) > 0 {
+		return strings.Join(may, ", or ")
+	}
+	return cmp.Or(clock, "the order in which it was planned: no input differs")
 }
 
-// pinsDiffer compares the versions of a package in the two inventories.
-func (c comparison) pinsDiffer(pkg string) (known, differs bool) {
-	if c.a.Inventory == nil || c.b.Inventory == nil {
-		return false, false
+// blamed adds an input to the causes: for the package itself, for others that it speaks of, or where nobody knows of
+// which by its name alone.
+func blamed(may, others []string, input, pkg string, known bool, differing func() []string, how string) (m, o []string) {
+	if !known {
+		return append(may, input), others
 	}
-	pins := func(inv *inventory.Inventory) []string {
-		var out []string
-		for _, p := range inv.Packages {
-			if p.Package == pkg {
-				out = append(out, p.Source+" "+p.Version+p.Specifier)
+	all := differing()
+	if slices.Contains(all, pkg) {
+		return append(may, input+": "+fmt.Sprintf(how, pkg)), others
+	}
+	for i, name := range all {
+		if i == maxTold {
+			return may, append(others, fmt.Sprintf("%s: %s", input, count(len(all)-i, "more package", "more packages")))
+		}
+		others = append(others, input+": "+fmt.Sprintf(how, name))
+	}
+	return may, others
+}
+
+// pagesDiffer are the packages whose index pages differ, of those that both plans rest on, sorted.
+func (c comparison) pagesDiffer() []string {
+	var out []string
+	for _, name := range slices.Sorted(maps.Keys(c.a.Pages)) {
+		if after, ok := c.b.Pages[name]; ok && after != c.a.Pages[name] {
+			out = append(out, name)
+		}
+	}
+	return out
+}
+
+// hitsDiffer are the packages of which a release that both plans looked at is hit by something else, sorted.
+func (c comparison) hitsDiffer() []string {
+	var out []string
+	for _, name := range slices.Sorted(maps.Keys(c.a.Hits)) {
+		for version, before := range c.a.Hits[name] {
+			if after, ok := c.b.Hits[name][version]; ok && after != before {
+				out = append(out, name)
+				break
 			}
 		}
-		slices.Sort(out)
+	}
+	return out
+}
+
+// pinsDiffer are the packages that stand otherwise in the two inventories, sorted.
+func (c comparison) pinsDiffer() []string {
+	pins := func(inv *inventory.Inventory) map[string][]string {
+		out := map[string][]string{}
+		for _, p := range inv.Packages {
+			out[p.Package] = append(out[p.Package], p.Source+" "+p.Version+p.Specifier)
+		}
+		for _, all := range out {
+			slices.Sort(all)
+		}
 		return out
 	}
-	return true, !slices.Equal(pins(c.a.Inventory), pins(c.b.Inventory))
+	before, after := pins(c.a.Inventory), pins(c.b.Inventory)
+	names := maps.Clone(before)
+	maps.Copy(names, after)
+	return slices.DeleteFunc(slices.Sorted(maps.Keys(names)), func(name string) bool { return slices.Equal(before[name], after[name]) })
 }
 
 type updateAt struct{ pkg, source, from string }
@@ -171,9 +209,9 @@ func (c comparison) outcomes(d *report.PlanDiff) {
 
 // outcomeCause is that of the package; of a finding that comes or goes while its pin stays, the advisories.
 func (c comparison) outcomeCause(k outcomeKey, x, y report.Outcome) string {
-	known, differs := c.pinsDiffer(k.pkg)
+	known := c.a.Inventory != nil && c.b.Inventory != nil
 	advisories := slices.ContainsFunc(c.inputs, func(i report.InputChange) bool { return i.Input == "advisories" })
-	if (x.Outcome == "" || y.Outcome == "") && known && !differs && advisories {
+	if (x.Outcome == "" || y.Outcome == "") && advisories && known && !slices.Contains(c.pinsDiffer(), k.pkg) {
 		return "advisories: the database changed and the pin did not"
 	}
 	return c.cause(k.pkg)

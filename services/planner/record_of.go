@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"slices"
+	"strings"
 
 	"github.com/drydock-dev/drydock/pkg/evidence"
 	"github.com/drydock-dev/drydock/pkg/inventory"
@@ -20,9 +22,10 @@ func Known(ctx context.Context, store evidence.Store, p *report.Plan) (Side, err
 	if p.Inputs.Record != "" {
 		r := planRecord{}
 		if err := readEvidence(ctx, store, p.Inputs.Record, &r); err == nil {
-			s.Pages = map[string]string{}
+			s.Pages, s.Hits = map[string]string{}, map[string]hits{}
 			for _, w := range r.Worlds {
 				maps.Copy(s.Pages, w.Pages)
+				s.hear(ctx, store, w.Tape)
 			}
 		}
 	}
@@ -30,4 +33,36 @@ func Known(ctx context.Context, store evidence.Store, p *report.Plan) (Side, err
 		return s, fmt.Errorf("read the inputs of the plan: %w", context.Cause(ctx))
 	}
 	return s, nil
+}
+
+// hear takes in what the database said while an environment was planned. What is lost or spoilt says nothing.
+func (s *Side) hear(ctx context.Context, store evidence.Store, digest string) {
+	if digest == "" {
+		return
+	}
+	data, err := store.Get(ctx, evidence.Digest(digest))
+	if err != nil {
+		s.Hits = nil
+		return
+	}
+	t, err := unpackTape(data)
+	if err != nil || s.Hits == nil {
+		s.Hits = nil
+		return
+	}
+	for key, found := range t.Hits {
+		name, version, ok := strings.Cut(strings.TrimPrefix(key, pypi+"/"), "@")
+		if !ok {
+			continue
+		}
+		var ids []string
+		for _, h := range found {
+			ids = append(ids, h.ID)
+		}
+		slices.Sort(ids)
+		if s.Hits[name] == nil {
+			s.Hits[name] = hits{}
+		}
+		s.Hits[name][version] = strings.Join(ids, " ")
+	}
 }
