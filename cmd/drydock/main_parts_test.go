@@ -147,10 +147,14 @@ func TestDecideStatus(t *testing.T) {
 		"all fixed":   {api.Status{Ready: true, Databases: db, Applications: []api.Application{{Application: "a", Outcomes: map[string]int{"fixed": 3, "not-affected": 1}}}}, 0, 0, 0},
 		"breached": {api.Status{Ready: true, Now: now, Databases: db, Applications: []api.Application{{Application: "a", Changes: []api.Change{
 			{Change: "c-1", Deadline: now.Add(time.Hour)}, {Change: "c-2", Deadline: now.Add(-time.Hour)}}}}}, 1, 2, 1},
+		"no deadline": {api.Status{Ready: true, Now: now, Databases: db, Applications: []api.Application{{Application: "a", Changes: []api.Change{{Change: "c-1", Class: "feature"}}}}}, 1, 1, 0},
 	} {
 		got := decideStatus(&c.st)
 		if got.ExitCode != c.code || len(got.NeedYou) != c.need || got.Breached != c.br {
 			t.Errorf("%s: exit %d, %d need you, %d breached; want %d, %d, %d", name, got.ExitCode, len(got.NeedYou), got.Breached, c.code, c.need, c.br)
+		}
+		if name == "no deadline" && got.NeedYou[0].Due != nil {
+			t.Errorf("what has no deadline is due %v", got.NeedYou[0].Due)
 		}
 		if name == "breached" && !got.NeedYou[0].Breached {
 			t.Error("what is breached comes first")
@@ -235,5 +239,16 @@ func TestABugIsOneSentence(t *testing.T) {
 	m := &Main{Args: []string{"version"}, Stderr: &out, Stdin: strings.NewReader("")} // no stdout at all
 	if got := m.Run(context.Background()); got != report.ExitEnvironment || strings.Count(out.String(), "\n") != 1 || !strings.Contains(out.String(), "a bug in Drydock") {
 		t.Errorf("exit %d: %s", got, out.String())
+	}
+}
+
+func TestDeadlineWords(t *testing.T) {
+	now := time.Date(2026, 11, 22, 8, 0, 0, 0, time.UTC)
+	if got := deadlineWords(events.Change{}, now); got != "none: it fixes nothing known" {
+		t.Errorf("a change without deadline: %q", got)
+	}
+	late := events.Change{ChangeOpened: events.ChangeOpened{Deadline: now.Add(-48 * time.Hour), DeadlineRule: "high: 14d"}}
+	if got := deadlineWords(late, now); got != "20 Nov 2026 08:00Z, breached 2 days ago (high: 14d)" {
+		t.Errorf("a breached one: %q", got)
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/drydock-dev/drydock/pkg/events"
 	"github.com/drydock-dev/drydock/pkg/report"
 )
 
@@ -126,6 +127,14 @@ func until(t, now time.Time) string {
 		return fmt.Sprintf("%s, breached %s ago", at, span(-d))
 	}
 	return fmt.Sprintf("%s (in %s)", at, span(d))
+}
+
+// deadlineWords says by when a change must be closed, and by which rule.
+func deadlineWords(ch events.Change, now time.Time) string {
+	if ch.Deadline.IsZero() {
+		return "none: it fixes nothing known"
+	}
+	return fmt.Sprintf("%s (%s)", until(ch.Deadline, now), ch.DeadlineRule)
 }
 
 func span(d time.Duration) string {

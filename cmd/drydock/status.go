@@ -87,7 +87,10 @@ func decideStatus(st *api.Status) *statusDoc {
 			doc.Incomplete = append(doc.Incomplete, a.Application)
 		}
 		for _, ch := range a.Changes {
-			n := need{Application: a.Application, What: "update " + updateWords(ch), Due: &ch.Deadline, Breached: ch.Breached || st.Now.After(ch.Deadline), Next: "drydock why " + ch.Change}
+			n := need{Application: a.Application, What: "update " + updateWords(ch), Next: "drydock why " + ch.Change}
+			if !ch.Deadline.IsZero() {
+				n.Due, n.Breached = &ch.Deadline, ch.Breached || st.Now.After(ch.Deadline)
+			}
 			if n.Breached {
 				doc.Breached++
 			}

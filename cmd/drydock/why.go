@@ -185,7 +185,7 @@ func (w *inquiry) application(app string) error {
 		}
 	}
 	for _, ch := range openChanges(st) {
-		w.a.say("change", "%s %s, due %s", ch.Change, ch.Phase, until(ch.Deadline, w.a.now))
+		w.a.say("change", "%s %s, deadline %s", ch.Change, ch.Phase, deadlineWords(ch, w.a.now))
 	}
 	return nil
 }
@@ -198,7 +198,7 @@ func openChanges(st *events.State) []events.Change {
 		}
 	}
 	slices.SortFunc(out, func(a, b events.Change) int {
-		return cmp.Or(a.Deadline.Compare(b.Deadline), cmp.Compare(a.Change, b.Change))
+		return cmp.Or(events.CompareDeadlines(a.Deadline, b.Deadline), cmp.Compare(a.Change, b.Change))
 	})
 	return out
 }
@@ -254,7 +254,7 @@ func (w *inquiry) headline(st *events.State, f events.Finding, inPlan []events.C
 		ch := inPlan[0]
 		w.a.Headline = fmt.Sprintf("planned, not fixed: change %s (%s) updates %s", ch.Change, ch.Phase, what)
 		w.a.say("next", "apply %s, then drydock scan %s: the finding closes when a scan no longer sees it", updatesOf(ch, f.Package), targetOf(st))
-		w.a.say("deadline", "%s (%s)", until(ch.Deadline, w.a.now), ch.DeadlineRule)
+		w.a.say("deadline", "%s", deadlineWords(ch, w.a.now))
 	case st.Plan == nil:
 		w.a.Headline = fmt.Sprintf("found in %s, not planned yet", what)
 		w.a.say("next", "drydock plan %s", targetOf(st))
@@ -344,7 +344,7 @@ func (w *inquiry) change(id string) error {
 	switch {
 	case ch.Terminal != "":
 		w.a.Headline = fmt.Sprintf("%s of %s: %s, %s", id, app, ch.Terminal, ch.Reason)
-	case ch.Breached || w.a.now.After(ch.Deadline):
+	case ch.Breached || !ch.Deadline.IsZero() && w.a.now.After(ch.Deadline):
 		w.a.Headline = fmt.Sprintf("%s of %s: open, its deadline is breached", id, app)
 	default:
 		w.a.Headline = fmt.Sprintf("%s of %s: open, waits for its updates to be applied", id, app)
@@ -358,7 +358,7 @@ func (w *inquiry) change(id string) error {
 			w.a.say("fixes", "%s in %s (%s)", x.Vulnerability, x.Package, x.Severity)
 		}
 	}
-	w.a.say("deadline", "%s (%s)", until(ch.Deadline, w.a.now), ch.DeadlineRule)
+	w.a.say("deadline", "%s", deadlineWords(ch, w.a.now))
 	if ch.SupersededBy != "" {
 		w.a.say("next", "drydock why %s", ch.SupersededBy)
 	}

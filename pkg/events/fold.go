@@ -196,6 +196,14 @@ func (s *State) ListOpenFindings() []Finding {
 	return out
 }
 
+// CompareDeadlines orders deadlines, the most urgent first; what has none (the zero time) comes last.
+func CompareDeadlines(a, b time.Time) int {
+	if a.IsZero() || b.IsZero() {
+		return b.Compare(a)
+	}
+	return a.Compare(b)
+}
+
 // OpenChanges returns the changes that have not ended, the most urgent first: by deadline, then id.
 func (s *State) OpenChanges() []Change {
 	var out []Change
@@ -204,7 +212,9 @@ func (s *State) OpenChanges() []Change {
 			out = append(out, c)
 		}
 	}
-	slices.SortFunc(out, func(a, b Change) int { return cmp.Or(a.Deadline.Compare(b.Deadline), cmp.Compare(a.Change, b.Change)) })
+	slices.SortFunc(out, func(a, b Change) int {
+		return cmp.Or(CompareDeadlines(a.Deadline, b.Deadline), cmp.Compare(a.Change, b.Change))
+	})
 	return out
 }
 

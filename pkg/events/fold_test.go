@@ -288,3 +288,12 @@ func TestNewestScans(t *testing.T) {
 		t.Errorf("newest scans %v, want %v", got, want)
 	}
 }
+
+func TestCompareDeadlines(t *testing.T) {
+	soon, later, none := time.Unix(1, 0), time.Unix(2, 0), time.Time{}
+	got := []time.Time{none, later, soon}
+	slices.SortFunc(got, events.CompareDeadlines)
+	if !got[0].Equal(soon) || !got[1].Equal(later) || !got[2].IsZero() || events.CompareDeadlines(none, none) != 0 {
+		t.Errorf("ordered %v; want the soonest first and what has none last", got)
+	}
+}

@@ -44,16 +44,16 @@ type Update struct {
 
 // ChangeOpened starts the way of one phase to production.
 type ChangeOpened struct {
-	Change       string    `json:"change"`        // ChangeID
-	Plan         string    `json:"plan"`          // sha256:… of the plan it is a phase of
-	Phase        string    `json:"phase"`         // name of the phase
-	Class        string    `json:"class"`         // policy class
-	Branch       string    `json:"branch"`        // git branch it is proposed on
-	Updates      []Update  `json:"updates"`       // sorted by package
-	Findings     []string  `json:"findings"`      // ids of the findings it fixes, sorted
-	Opened       time.Time `json:"opened"`        // the earliest first detection among its findings
-	Deadline     time.Time `json:"deadline"`      // until when it must be closed
-	DeadlineRule string    `json:"deadline_rule"` // the rule that set the deadline
+	Change       string    `json:"change"`                 // ChangeID
+	Plan         string    `json:"plan"`                   // sha256:… of the plan it is a phase of
+	Phase        string    `json:"phase"`                  // name of the phase
+	Class        string    `json:"class"`                  // policy class
+	Branch       string    `json:"branch"`                 // git branch it is proposed on
+	Updates      []Update  `json:"updates"`                // sorted by package
+	Findings     []string  `json:"findings"`               // ids of the findings it fixes, sorted
+	Opened       time.Time `json:"opened"`                 // the earliest first detection among its findings
+	Deadline     time.Time `json:"deadline,omitzero"`      // until when it must be closed; absent: no deadline, it fixes nothing known
+	DeadlineRule string    `json:"deadline_rule,omitzero"` // the rule that set the deadline
 }
 
 // ChangeSuperseded ends a change; terminal.

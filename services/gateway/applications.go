@@ -140,7 +140,7 @@ func changes(st *events.State, all bool) []api.Change {
 
 func sortChanges(out []api.Change) {
 	slices.SortFunc(out, func(a, b api.Change) int {
-		return cmp.Or(a.Deadline.Compare(b.Deadline), cmp.Compare(a.Application, b.Application), cmp.Compare(a.Change, b.Change))
+		return cmp.Or(events.CompareDeadlines(a.Deadline, b.Deadline), cmp.Compare(a.Application, b.Application), cmp.Compare(a.Change, b.Change))
 	})
 }
 

@@ -101,8 +101,8 @@ type Change struct {
 	Branch       string          `json:"branch"`
 	State        string          `json:"state" doc:"open, or the verb of its terminal event"`
 	Opened       time.Time       `json:"opened"`
-	Deadline     time.Time       `json:"deadline"`
-	DeadlineRule string          `json:"deadline_rule"`
+	Deadline     time.Time       `json:"deadline,omitzero" doc:"Absent: it has none, since it fixes nothing known"`
+	DeadlineRule string          `json:"deadline_rule,omitzero"`
 	Breached     bool            `json:"breached"`
 	Updates      []events.Update `json:"updates"`
 	Findings     []string        `json:"findings"`
