@@ -1,6 +1,7 @@
 package wheel
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 
@@ -44,6 +45,26 @@ func (n Name) Supports(env pep508.Environment) bool {
 		}
 	}
 	return false
+}
+
+// Reaches says whether some system of the environment's kind could install the wheel, whatever its C library
+// (PEP 656) and however new that or macOS is: [Supports] is about a target of modest age, and the machine in the end
+// may be another, whose installer takes the wheel for its own system before any that Supports knows.
+func Reaches(env pep508.Environment, filename string) bool {
+	n, err := Parse(filename)
+	if err != nil {
+		return false
+	}
+	for _, tag := range slices.Clone(n.Platforms) {
+		switch parts := strings.SplitN(tag, "_", 4); {
+		case len(parts) < 4:
+		case parts[0] == "manylinux" || parts[0] == "musllinux":
+			n.Platforms = append(n.Platforms, "linux_"+parts[3])
+		case parts[0] == "macosx":
+			n.Platforms = append(n.Platforms, "macosx_11_0_"+parts[3])
+		}
+	}
+	return n.Supports(env)
 }
 
 // minorOf is the second number of a Python 3; known is false where the Python is not known, minor -1 where it

@@ -132,3 +132,36 @@ func BenchmarkSupports(b *testing.B) {
 		}
 	}
 }
+
+func TestReaches(t *testing.T) {
+	linux, mac := pep508.Environment{Python: "3.11", Platform: "linux", Machine: "x86_64"}, pep508.Environment{Python: "3.11", Platform: "darwin", Machine: "arm64"}
+	for _, tc := range []struct {
+		env             pep508.Environment
+		tag             string
+		supports, reach bool
+	}{
+		{linux, "py3-none-any", true, true},
+		{linux, "cp311-cp311-manylinux_2_28_x86_64", true, true},
+		{linux, "cp311-cp311-manylinux_2_34_x86_64", false, true},
+		{linux, "cp311-cp311-manylinux_2_99_aarch64.manylinux_2_99_x86_64", false, true},
+		{linux, "cp311-abi3-musllinux_1_2_x86_64", false, true},
+		{linux, "cp311-cp311-musllinux_1_2_aarch64", false, false},
+		{linux, "cp312-cp312-manylinux_2_34_x86_64", false, false},
+		{linux, "cp311-cp311-macosx_11_0_arm64", false, false},
+		{linux, "cp311-cp311-manylinux_2_34", false, false},
+		{pep508.Environment{Python: "3.11", Platform: "linux"}, "cp311-cp311-musllinux_1_2_aarch64", false, true},
+		{mac, "cp311-cp311-macosx_26_0_arm64", false, true},
+		{mac, "cp311-cp311-macosx_26_0_x86_64", false, false},
+	} {
+		file := "foo-1.0-" + tc.tag + ".whl"
+		if got := Supports(tc.env, file); got != tc.supports {
+			t.Errorf("Supports(%+v, %s) = %v", tc.env, file, got)
+		}
+		if got := Reaches(tc.env, file); got != tc.reach {
+			t.Errorf("Reaches(%+v, %s) = %v", tc.env, file, got)
+		}
+	}
+	if Reaches(linux, "foo-1.0.tar.gz") {
+		t.Error("a source distribution is no wheel")
+	}
+}

@@ -209,12 +209,13 @@ func hasWheel(files []index.File, t pep508.Environment) bool {
 	return slices.ContainsFunc(files, func(f index.File) bool { return isWheel(f) && wheel.Supports(t, f.Name) })
 }
 
-// youngest is the latest upload among the distributions the target could install; nil when one of them has no date.
+// youngest is the latest upload among the distributions the target could install, of whichever C library and release
+// its system is; nil when one of them has no date. A wheel added later to an old release makes it young again.
 func youngest(files []index.File, t pep508.Environment) *time.Time {
 	wheels := hasWheel(files, t)
 	var out *time.Time
 	for _, f := range files {
-		if isWheel(f) != wheels || wheels && !wheel.Supports(t, f.Name) {
+		if isWheel(f) && !wheel.Reaches(t, f.Name) || isSource(f) && wheels {
 			continue
 		}
 		if f.Uploaded == nil {

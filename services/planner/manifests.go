@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"path"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/drydock-dev/drydock/pkg/advisory"
@@ -144,8 +145,10 @@ func MayAdd(ix index.Source, m advisory.Matcher, p *report.Plan, cooldown time.D
 		var out []string
 		for _, r := range project.Releases {
 			v, err := pep440.Parse(r.Version)
-			if err != nil || v.IsPrerelease() || r.Yanked || r.Released == nil || r.Released.Add(cooldown).After(p.Inputs.Now) ||
-				p.Inputs.ExcludeNewer != nil && r.Released.After(*p.Inputs.ExcludeNewer) {
+			young := func(f index.File) bool { // a lock names every file, for whichever system
+				return f.Uploaded == nil || f.Uploaded.Add(cooldown).After(p.Inputs.Now) || p.Inputs.ExcludeNewer != nil && f.Uploaded.After(*p.Inputs.ExcludeNewer)
+			}
+			if err != nil || v.IsPrerelease() || v.Local() != "" || r.Yanked || slices.ContainsFunc(r.Files, young) {
 				continue
 			}
 			hits, err := m.Match(pypi, name, r.Version)
