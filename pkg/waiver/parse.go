@@ -2,7 +2,6 @@ package waiver
 
 import (
 	"fmt"
-	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -217,10 +216,12 @@ func moment(t time.Time) string { return t.UTC().Format(time.RFC3339) }
 // person checks what names a person. Signs that can't be seen are refused: they would make one person two.
 func (c *checker) person(path, text, what string) {
 	c.text(path, text, what)
-	unseen := func(r rune) bool { return !unicode.IsPrint(r) && !unicode.IsSpace(r) }
+	unseen := func(r rune) bool { return !unicode.IsPrint(r) && !unicode.IsSpace(r) || unicode.Is(blank, r) }
 	switch {
 	case strings.ContainsFunc(text, unseen):
 		c.add(path, nil, "%+q has signs that can't be seen", clip(text))
+	case accentApart(text):
+		c.add(path, nil, "%+q has an accent as a sign of its own: write the letter with it as one, or two spellings would look like one person", clip(text))
 	case len(text) > maxName:
 		c.add(path, nil, "longer than %d bytes", maxName)
 	}
@@ -241,42 +242,6 @@ func (c *checker) text(path, text, what string) {
 	case strings.ContainsFunc(text, func(r rune) bool { return unicode.IsControl(r) && r != '\n' && r != '\t' }):
 		c.add(path, nil, "it has control characters")
 	}
-}
-
-// samePerson says whether two texts name one person, whatever their case and spaces: as a whole, or by the
-// name or the address of "Ana Berg <ana@bank.example>".
-func samePerson(a, b string) bool {
-	known := called(a)
-	for name := range called(b) {
-		if known[name] {
-			return true
-		}
-	}
-	return false
-}
-
-func called(text string) map[string]bool {
-	folded := strings.Map(func(r rune) rune {
-		if unicode.IsSpace(r) {
-			return -1
-		}
-		return fold(r)
-	}, text)
-	out := map[string]bool{folded: true}
-	if name, rest, ok := strings.Cut(folded, "<"); ok {
-		out[name], out[strings.TrimSuffix(rest, ">")] = true, true
-	}
-	maps.DeleteFunc(out, func(name string, _ bool) bool { return name == "" })
-	return out
-}
-
-// fold is one rune for all that differ in case only: ſ and S, K (kelvin) and k.
-func fold(r rune) rune {
-	least := r
-	for next := unicode.SimpleFold(r); next != r; next = unicode.SimpleFold(next) {
-		least = min(least, next)
-	}
-	return least
 }
 
 // clip keeps a message readable.
