@@ -9,6 +9,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/drydock-dev/drydock/pkg/events"
 	"github.com/drydock-dev/drydock/pkg/evidence"
 	"github.com/drydock-dev/drydock/pkg/freeze"
 	"github.com/drydock-dev/drydock/pkg/report"
@@ -73,7 +74,7 @@ func readBounded(path string) ([]byte, error) {
 // answered is the outcome of a finding that people decided on; false: they did not.
 func (x exceptions) answered(app string, f finding, now time.Time, o report.Outcome) (report.Outcome, bool) {
 	st, silenced := x.VEX.For(vex.Subject{PURL: f.PURL, Package: f.Package, Version: f.Version, IDs: f.IDs, Application: app}, now)
-	if silenced {
+	if silenced && f.Kind == events.KindVulnerability { // a malicious package is a risk to accept, not a weakness out of reach
 		o.Outcome, o.Detail = report.NotAffected, "VEX: "+printable(st.String())
 		return o, true
 	}
