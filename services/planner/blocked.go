@@ -8,6 +8,7 @@ import (
 	"maps"
 	"math"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/drydock-dev/drydock/pkg/index"
@@ -102,12 +103,12 @@ func (s *solver) held(ctx context.Context, w want, b resolution.Block) fate {
 			return f
 		}
 	}
-	f := fate{Kind: fateBlocked, Chain: b.Chain, Detail: b.Unblock}
+	f := fate{Kind: fateBlocked, Chain: b.Chain, Detail: "no release above " + s.version(w.Package) + " can be installed with the rest"}
 	if fine, _, err := s.fixing().look(ctx, w.Package); err == nil && len(fine) > 0 {
 		f.Detail = fmt.Sprintf("%s %s fixes it and can't be installed with the rest", w.Package, fine[0].Version)
-		if b.Unblock != "" {
-			f.Detail += "; " + b.Unblock
-		}
+	}
+	if b.Unblock != "" && !strings.Contains(b.Unblock, "hit by") { // one that an advisory hits frees nobody
+		f.Detail += "; it would be free with " + b.Unblock
 	}
 	return f
 }
