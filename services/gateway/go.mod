@@ -4,9 +4,7 @@ go 1.26.3
 
 require github.com/drydock-dev/drydock/pkg v0.1.0
 
-require (
-	github.com/danielgtaylor/huma/v2 v2.37.2
-)
+require github.com/danielgtaylor/huma/v2 v2.37.2
 
 require (
 	github.com/antithesishq/antithesis-sdk-go v0.8.0-default-no-op // indirect
