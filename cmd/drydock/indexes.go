@@ -64,8 +64,8 @@ func (c IndexConfig) Validate() error {
 const maxIndexes = 32
 
 // index gives the configured index for "" and its address, and else one client for each address, with a breaker
-// around each. Credentials from the environment are for what is configured only: whoever may use the API names
-// addresses too.
+// around each. Credentials, of the environment and of netrc, are for what is configured only: whoever may use the API
+// names addresses too, such as one of their own, or a trusted host's in the clear.
 func (p *parts) index(address string) index.Fetcher {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -85,7 +85,7 @@ func (p *parts) index(address string) index.Fetcher {
 	if address == "" {
 		ix = p.configured()
 	} else {
-		ix = p.client(address, fmt.Sprintf("index-%d", len(p.indexes)+1))
+		ix = p.client(address, fmt.Sprintf("index-%d", len(p.indexes)+1), "-")
 	}
 	p.indexes[address] = ix
 	return ix
@@ -94,19 +94,19 @@ func (p *parts) index(address string) index.Fetcher {
 func (p *parts) configured() index.Fetcher {
 	c := p.cfg.Index
 	if len(c.Sources) == 0 {
-		return p.client(p.withCredentials(c.URL, "DRYDOCK_INDEX_"), "index")
+		return p.client(p.withCredentials(c.URL, "DRYDOCK_INDEX_"), "index", c.Netrc)
 	}
 	clients := make([]*index.Client, len(c.Sources))
 	for i, s := range c.Sources {
 		variable := "DRYDOCK_INDEX_" + strings.ToUpper(strings.ReplaceAll(s.Name, "-", "_")) + "_"
-		clients[i] = p.client(p.withCredentials(s.URL, variable), "index-"+s.Name)
+		clients[i] = p.client(p.withCredentials(s.URL, variable), "index-"+s.Name, c.Netrc)
 	}
 	return index.NewChain(clients...)
 }
 
 // client reads one index. How long its pages count is a matter of the real clock, whatever time a plan is made for.
-func (p *parts) client(address, breaker string) *index.Client {
-	return index.NewClient(index.Config{URL: address, CacheDir: p.cache, Netrc: p.cfg.Index.Netrc, Guard: worker.NewBreaker(breaker, 0).Do})
+func (p *parts) client(address, breaker, netrc string) *index.Client {
+	return index.NewClient(index.Config{URL: address, CacheDir: p.cache, Netrc: netrc, Guard: worker.NewBreaker(breaker, 0).Do})
 }
 
 // withCredentials puts those of the environment into an address: they are stronger than what stands there.

@@ -5,7 +5,10 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/drydock-dev/drydock/pkg/index"
@@ -57,6 +60,29 @@ func TestSeveralIndexes(t *testing.T) {
 	one := &parts{cfg: Config{Index: IndexConfig{URL: srv.URL + "/public/", Netrc: "-"}}, getenv: p.getenv}
 	if _, err := one.index("").Project(t.Context(), "flask"); err != nil || told[1] != "/public/flask/ nobody:x" {
 		t.Errorf("the one index was told %v, %v", told, err)
+	}
+}
+
+// Whoever may use the API names an index; the credentials of the server's own user are not for that one.
+func TestNamedIndexGetsNoCredentials(t *testing.T) {
+	var got atomic.Value
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		got.Store("authorization: " + r.Header.Get("Authorization"))
+		http.NotFound(w, r)
+	}))
+	defer srv.Close()
+	for _, entry := range []string{"default", "machine 127.0.0.1"} {
+		netrc := filepath.Join(t.TempDir(), "netrc")
+		if err := os.WriteFile(netrc, []byte(entry+" login ana password s3cret\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		for configured, want := range map[string]string{"": "authorization: ", srv.URL + "/simple/": "authorization: Basic YW5hOnMzY3JldA=="} {
+			p := &parts{cfg: Config{Index: IndexConfig{URL: configured, Netrc: netrc}}}
+			_, _ = p.index(srv.URL+"/simple/").Project(t.Context(), "lib") // unknown
+			if got.Load() != want {
+				t.Errorf("%s, configured %q: %s", entry, configured, got.Load())
+			}
+		}
 	}
 }
 
