@@ -24,6 +24,9 @@ func (in *situation) keep(env int, a *solved, w outside) {
 		return
 	}
 	a.Steps = steps
+	if old.Inputs.Inventory != in.Digest {
+		a.Unknown = append(a.Unknown, "the updates of the plan in force are kept while the index does not answer; what stands beside them has changed since, and that all of it installs together is not proved")
+	}
 	moved := map[string]bool{}
 	for _, st := range steps {
 		for _, m := range st.Moves {

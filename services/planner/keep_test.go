@@ -1,6 +1,7 @@
 package planner
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -25,6 +26,9 @@ func TestIndexAwayKeepsThePlanInForce(t *testing.T) {
 	p := w.document()
 	if len(p.Phases) != len(before.Phases) || w.state.Plan.Retry == nil {
 		t.Fatalf("phases %+v, retry %v", p.Phases, w.state.Plan.Retry)
+	}
+	if notes := strings.Join(p.Notes, "\n"); !strings.Contains(notes, "is not proved") {
+		t.Errorf("a set that changed is claimed to install: %q", notes)
 	}
 	var unanswered int
 	for _, o := range p.Outcomes {
