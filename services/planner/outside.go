@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"regexp"
 	"slices"
 	"sync"
 
@@ -129,6 +130,7 @@ func (r *recorder) Metadata(ctx context.Context, p *index.Project, f index.File)
 	if ctx.Err() != nil {
 		return text, err
 	}
+	text = userinfo.ReplaceAll(text, []byte("://"))
 	said := spoken{Text: string(text)}
 	if err != nil {
 		said = spoken{Error: err.Error(), Kind: kindOf(err)}
@@ -141,6 +143,10 @@ func (r *recorder) Metadata(ctx context.Context, p *index.Project, f index.File)
 	r.tape.Metadata[key] = said
 	return text, err
 }
+
+// userinfo are the credentials in an address (RFC 3986 §3.2.1): requirements of private packages may have some, no
+// decision rests on them, and a tape is evidence.
+var userinfo = regexp.MustCompile(`://[^/?#\s]*@`)
 
 func (r *recorder) Match(ecosystem, name, version string) ([]advisory.Hit, error) {
 	key := hitKey(ecosystem, name, version)

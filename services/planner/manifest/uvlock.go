@@ -76,6 +76,9 @@ func (u UVLock) Apply(ctx context.Context, s Set) (map[string][]byte, error) {
 // Supports says, without uv and before anything is planned, whether the lock at a path could be written: nil, or
 // an error that names what stands in the way. What Touched lists for it must be in the set's files.
 func (u UVLock) Supports(s Set, at string) error {
+	if _, ok := s.Files[at]; !ok {
+		return fmt.Errorf("%s: it can't be read, is too large or holds a secret, so its text is not kept: %w", at, ErrUnsupported)
+	}
 	old, _, err := readLock(s.Files[at])
 	if err == nil {
 		_, err = projectsOf(s, at, old)
