@@ -187,9 +187,15 @@ func (c *cli) plan(ctx context.Context, o *planOptions, path string) error {
 	return exitWith(doc.ExitCode)
 }
 
-// gaps puts into a plan what its application's scans could not determine as of now, and reports whether they
-// could determine all. A plan that is still the answer is not made anew, but it may be older than the gap.
+// gaps puts into a plan what its application's scans could not determine as of now and what manifests ask for that is
+// not obeyed, and reports whether they could determine all. A plan that is still the answer is not made anew, but it
+// may be older than the gap.
 func gaps(ctx context.Context, s *session, doc *report.Plan, scan *report.Scan) (complete bool, err error) {
+	for _, n := range scan.Notes {
+		if !slices.Contains(doc.Notes, n) {
+			doc.Notes = append(doc.Notes, n)
+		}
+	}
 	alone := doc.Inputs.Inventory == scan.Inventory
 	if alone {
 		doc.Incomplete = nil

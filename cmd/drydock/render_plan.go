@@ -26,7 +26,7 @@ func planExit(p *report.Plan, complete bool) int {
 			code = report.ExitIncomplete
 		}
 	}
-	if !complete {
+	if !complete || p.Undetermined {
 		code = report.ExitIncomplete
 	}
 	return code
@@ -35,9 +35,13 @@ func planExit(p *report.Plan, complete bool) int {
 // renderPlan is the plan for people; now is the reader's, since a plan stays in force for weeks.
 func renderPlan(p *page, plan *report.Plan, complete bool, now time.Time, files []string, dir, path string) {
 	p.wrapped(bold, "  ", "%s: %s, %s", plan.Application, count(plan.Vulnerabilities, "finding"), count(updates(plan), "update"))
-	if plan.Resolution == "per-package" {
+	switch {
+	case updates(plan) == 0: // nothing was proved
+	case plan.Resolution == "per-package":
 		p.wrapped(yellow, "  ", "! resolution per-package: each version was chosen by itself; that they install together is not proved")
-	} else {
+	case len(plan.Notes) > 0:
+		p.wrapped(plain, "  ", "resolution %s: proved to install together, as far as these notes allow:", plan.Resolution)
+	default:
 		p.wrapped(plain, "  ", "resolution %s: proved to install together", plan.Resolution)
 	}
 	for _, n := range plan.Notes {

@@ -26,7 +26,9 @@ type Plan struct {
 	Recommendations Recommendations `json:"cicd_recommendations"`
 
 	Incomplete []inventory.Incomplete `json:"incomplete,omitempty"` // what the scan could not determine
-	Notes      []string               `json:"notes,omitempty"`      // what a reader must know, as sentences: deadlines that a freeze endangers, what the resolution could not take into account
+	// Undetermined: something that no outcome speaks of is not clean or could not be found out; the notes say what.
+	Undetermined bool     `json:"undetermined,omitempty"`
+	Notes        []string `json:"notes,omitempty"` // what a reader must know, as sentences: deadlines that a freeze endangers, what the resolution could not take into account
 }
 
 // Inputs are what the plan was made from; beside the digest, not in it.

@@ -43,8 +43,8 @@ func document(in *situation, answers []solved, vs []verdict, ps []phase, tool re
 	for _, v := range vs {
 		p.Outcomes = append(p.Outcomes, v.Outcome)
 	}
-	determined := !slices.ContainsFunc(answers, func(a solved) bool { return len(a.Open) > 0 })
-	p.ExitCode = exitCode(p.Outcomes, in.Complete && determined)
+	p.Undetermined = slices.ContainsFunc(answers, func(a solved) bool { return len(a.Open)+len(a.Bare) > 0 })
+	p.ExitCode = exitCode(p.Outcomes, in.Complete && !p.Undetermined)
 	var err error
 	p.Plan, err = digest(p, in.Inventories)
 	return p, err
@@ -74,11 +74,21 @@ func notes(in *situation, answers []solved) []string {
 		for _, b := range answers[i].Broken {
 			out = append(out, fmt.Sprintf("%s contradicts itself before any change: %s", e.Name, b))
 		}
-		for _, u := range slices.Concat(answers[i].Unknown, e.Left, answers[i].Open) {
+		for _, u := range slices.Concat(answers[i].Bare, answers[i].Unknown, e.Left, answers[i].Open) {
 			out = append(out, fmt.Sprintf("%s: %s", e.Name, u))
 		}
 	}
-	return out
+	return once(out)
+}
+
+// once leaves out what was said before: environments that exclude each other say the same of one another.
+func once(all []string) []string {
+	said := map[string]bool{}
+	return slices.DeleteFunc(all, func(s string) bool {
+		again := said[s]
+		said[s] = true
+		return again
+	})
 }
 
 // exitCode is that of `drydock plan` (docs/formats.md): 1 beats 2 beats 0.

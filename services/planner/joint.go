@@ -117,6 +117,7 @@ type solved struct {
 	Steps   []step            `json:"steps"`
 	Fates   map[string]fate   `json:"fates"`
 	Broken  []string          `json:"broken,omitempty"`  // what the pins contradict before any change
+	Bare    []string          `json:"bare,omitempty"`    // what is required without a pin and only releases meet that may not be picked
 	Unknown []string          `json:"unknown,omitempty"` // pins whose requirements nobody can tell
 	Open    []string          `json:"open,omitempty"`    // updates that fix nothing known and could not be looked for
 	Away    bool              `json:"away,omitempty"`    // the index left a question without an answer, which it may give later
@@ -136,8 +137,9 @@ type solver struct {
 	limit  time.Duration
 	now    time.Time
 
-	at  map[string]string // where earlier phases moved packages to
-	out solved
+	at   map[string]string // where earlier phases moved packages to
+	bare []resolution.Bare // of all resolutions
+	out  solved
 }
 
 func (s *solver) solve(ctx context.Context) solved {
@@ -152,6 +154,11 @@ func (s *solver) solve(ctx context.Context) solved {
 		}
 		if len(st.Moves) > 0 {
 			s.out.Steps = append(s.out.Steps, st)
+		}
+	}
+	for _, b := range s.bare { // what moved requires something else now
+		if s.at[b.By] == "" && !slices.Contains(s.out.Bare, b.Text) {
+			s.out.Bare = append(s.out.Bare, b.Text)
 		}
 	}
 	s.out.Away, s.out.Patchy = s.book.missed()
@@ -332,6 +339,7 @@ func (s *solver) resolve(ctx context.Context, wants []want, v *view) (resolution
 			s.out.Broken = append(s.out.Broken, b)
 		}
 	}
+	s.bare = append(s.bare, sol.Bare...)
 	for _, u := range sol.Unknown {
 		s.unknown(u)
 	}

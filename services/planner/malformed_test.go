@@ -139,6 +139,18 @@ func TestBrokenBaseline(t *testing.T) {
 	})
 }
 
+// What is required without a pin and only vulnerable releases meet would be installed all the same: the plan is not clean.
+func TestWhatNoPinHolds(t *testing.T) {
+	db := advisories{"lib": {"CVE-1 <1.1 low"}, "py": {"CVE-2 <9 high"}}
+	said := "requirements.txt: app 1.0 requires py>=1, which is not pinned, and no release that meets this may be picked: py 1.5 is hit by CVE-2"
+	tryAll(t, []trial{
+		{name: "every release is hit", pins: "lib==1.0 app==1.0", db: db, releases: map[string][]string{"lib": {"1.1"}, "app": {"1.0 needs=py>=1"}, "py": {"1.0", "1.5"}},
+			moves: "regular lib 1.0>1.1", outcomes: map[string]string{"CVE-1": "planned: 1.1"}, notes: []string{said}, exit: 2},
+		{name: "what requires it moves on", pins: "lib==1.0", db: db, releases: map[string][]string{"lib": {"1.0 needs=py>=1", "1.1"}, "py": {"1.0", "1.5"}},
+			moves: "regular lib 1.0>1.1", outcomes: map[string]string{"CVE-1": "planned: 1.1"}},
+	})
+}
+
 // Updates that fix nothing known have no outcome: what keeps them from being looked for is said, and exits with 2.
 func TestUnseenUpdatesAreSaid(t *testing.T) {
 	w := newWorld(t, Config{Python: "3.11"}, advisories{}, twoReleases)

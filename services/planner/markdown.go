@@ -16,9 +16,13 @@ func Markdown(p *report.Plan) string {
 	b := &strings.Builder{}
 	fmt.Fprintf(b, "# Update plan for %s\n\n", cell(p.Application))
 	fmt.Fprintf(b, "%s. Made %s, read-only.\n\n", headline(p), minute(p.Timestamp))
-	if p.Resolution == jointKind {
+	switch {
+	case len(p.Phases) == 0: // nothing was proved
+	case p.Resolution == jointKind && len(p.Notes) > 0:
+		b.WriteString("Resolution `joint`: each phase was proved to install together, by itself and after the ones before it, as far as the notes below allow.\n\n")
+	case p.Resolution == jointKind:
 		b.WriteString("Resolution `joint`: each phase was proved to install together, by itself and after the ones before it.\n\n")
-	} else {
+	default:
 		fmt.Fprintf(b, "> **Not proved to install together.** Each version was chosen by itself (resolution `%s`); only the tests in an isolated environment tell whether the set installs.\n\n", code(p.Resolution))
 	}
 	if len(p.Notes) > 0 {

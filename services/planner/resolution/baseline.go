@@ -163,14 +163,50 @@ func (b *book) before() {
 		}
 		for _, e := range floats[t] {
 			e.excused = true
-			if t.candErr == nil {
-				b.broken = append(b.broken, e.sentence()+", and no release of "+t.name+" that may be picked meets all that is asked of it")
-			}
 		}
 		if t.candErr != nil {
 			b.unknown[t.name] = t.candErr.Error()
+			continue
+		}
+		b.unmet(t, floats[t])
+	}
+}
+
+// unmet says why what is required without a pin can't be had: only releases that may not be picked meet it, or none.
+func (b *book) unmet(t *pack, es []*edge) {
+	bare := ""
+	if t.nobody {
+		bare = ", which is not pinned, and no index offers it"
+	} else if w := b.newest(t, es); w.Version != "" {
+		bare = ", which is not pinned, and no release that meets this may be picked: " + t.name + " " + w.Version + " " + w.Reason
+	}
+	for _, e := range es {
+		switch {
+		case bare == "":
+			b.broken = append(b.broken, e.sentence()+", and no release of "+t.name+" that may be picked meets all that is asked of it")
+		case e.from == nil:
+			b.bare = append(b.bare, Bare{Text: e.sentence() + bare})
+		default:
+			b.bare = append(b.bare, Bare{By: e.from.of.name, Text: e.sentence() + bare})
 		}
 	}
+}
+
+// newest is the newest withheld release that meets all that is asked of a package; without a version: there is none.
+func (b *book) newest(t *pack, es []*edge) (out Withheld) {
+	list, err := b.offer.Withheld(b.ctx, t.name)
+	if err != nil {
+		return out // the sentence then does without
+	}
+	list = slices.Concat(list, t.barred)
+	slices.SortStableFunc(list, func(x, y Withheld) int { return compareTexts(x.Version, y.Version) })
+	for _, w := range list {
+		v, err := pep440.Parse(w.Version)
+		if err == nil && !slices.ContainsFunc(es, func(e *edge) bool { return !e.allows(&release{of: t, v: v}) }) {
+			out = w
+		}
+	}
+	return out
 }
 
 // sink excuses all that is required without a pin: it can't be had with the pins as they are.

@@ -31,6 +31,7 @@ type book struct {
 	round     uint    // of evaluations: what is noted on packages in one does not count in the next
 	unknown   map[string]string
 	broken    []string
+	bare      []Bare
 }
 
 // pack is a package: where it stands, and what it could move to.

@@ -211,7 +211,7 @@ var moving = []shape{{
 		urllib3 2.0.0`,
 	pins: "urllib3==1.26.0", floating: "internal", partial: true, wants: "urllib3", runs: 1,
 	want: `urllib3 1.26.0 → 2.0.0
-		broken: the files require internal, and no release of internal that may be picked meets all that is asked of it`,
+		bare: the files require internal, which is not pinned, and no index offers it`,
 }, {
 	name: "a requirement that may not count holds all the same",
 	index: `

@@ -98,18 +98,23 @@ type Block struct {
 	Err         error  // it could not be determined: index, time, uv; then there is no chain
 }
 
+// Bare is a requirement without a pin that only releases meet which may not be picked, or that nobody offers: an
+// installation takes one of them all the same, or fails.
+type Bare struct{ By, Text string } // By is the package that requires it; empty: the files do
+
 // Solution is the answer. Moves hold together whatever is blocked.
 type Solution struct {
 	Moves      []Move           // by package
 	Blocked    map[string]Block // by wanted package
 	Broken     []string         // requirements that the pins violate before any change, as sentences
+	Bare       []Bare           // requirements without a pin of which nothing may be picked, before any change
 	Unknown    []string         // pins whose requirements are not known, with why
 	Runs       int              // of the engine
 	Exhaustive bool             // no answer has fewer changed pins, or as many and smaller steps: all were compared
 }
 
 // Solve finds the smallest change of the pins by which the wanted packages leave their versions. Everything that
-// pins and moves require holds among them, except what the pins violate already and no move touches (Broken); no
+// pins and moves require holds among them, except what the pins violate already and no move touches (Broken, Bare); no
 // pin goes down or goes away. Of wants that exclude one another the more important ones are had. Smallest means:
 // the fewest changed or added pins, then the fewest major and minor steps, then the lowest versions; an added pin
 // takes the newest release that fits, as there is nothing it could stay close to. The answer depends on what is

@@ -56,7 +56,7 @@ func solve(ctx context.Context, p Problem, o Offer, e Engine, l limits) (Solutio
 	if ctx.Err() != nil {
 		return Solution{}, fmt.Errorf("find releases that fit together: %w", ctx.Err())
 	}
-	r.sol.Broken = b.broken
+	r.sol.Broken, r.sol.Bare = b.broken, b.bare
 	for _, name := range slices.Sorted(maps.Keys(b.unknown)) {
 		text := name + ": " + b.unknown[name]
 		if q := b.packs[name]; q != nil && q.cur != nil {

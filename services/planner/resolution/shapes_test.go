@@ -32,6 +32,9 @@ func show(s Solution) string {
 		}
 		b.WriteString("\n")
 	}
+	for _, t := range s.Bare {
+		fmt.Fprintf(&b, "bare: %s\n", t.Text)
+	}
 	for _, t := range s.Broken {
 		fmt.Fprintf(&b, "broken: %s\n", t)
 	}
