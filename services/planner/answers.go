@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -12,6 +13,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/drydock-dev/drydock/pkg/advisory"
 	"github.com/drydock-dev/drydock/pkg/evidence"
 	"github.com/drydock-dev/drydock/pkg/index"
 	"github.com/drydock-dev/drydock/services/planner/resolution"
@@ -29,6 +31,7 @@ type answers struct {
 
 	mu   sync.Mutex
 	kept map[string]remembered
+	size int // of the tapes kept
 }
 
 // remembered is an answer with the tape of what it was made from.
@@ -50,7 +53,7 @@ func (s *Service) answer(ctx context.Context, in *situation) (out []solved, tape
 		key := ""
 		if m != nil && ix != nil {
 			key = t.key(m.Digest(), s.cfg.Build)
-			if known, ok := s.answers.find(ctx, key, ix, in.Now); ok {
+			if known, ok := s.answers.find(ctx, key, ix, in.Now); ok && (known.Tape != nil || s.cfg.Provisional) && known.Solved.harmless(m) {
 				out, tapes = append(out, known.Solved), append(tapes, known.Tape)
 				continue
 			}
@@ -60,9 +63,12 @@ func (s *Service) answer(ctx context.Context, in *situation) (out []solved, tape
 		in.keep(i, &a, r)
 		said := r.said()
 		a.Pages = said.digests()
-		tape, err := said.pack()
-		if err != nil { // of plain data: can't be; then there is nothing to make it again from
-			tape = nil
+		var tape []byte
+		var err error
+		if !s.cfg.Provisional { // else nobody makes it again
+			if tape, err = said.pack(t.versions()); err != nil { // of plain data: can't be
+				tape = nil
+			}
 		}
 		if ctx.Err() == nil && key != "" && a.whole() && err == nil {
 			s.answers.keep(key, remembered{a, tape})
@@ -72,6 +78,19 @@ func (s *Service) answer(ctx context.Context, in *situation) (out []solved, tape
 	return out, tapes
 }
 
+// harmless reports that no advisory hits what was picked. It never is hit, since the advisories are part of the key; but
+// a folder of answers may come from elsewhere, and nothing that is known to be bad is planned from there either.
+func (a solved) harmless(m advisory.Matcher) bool {
+	for _, st := range a.Steps {
+		for _, move := range st.Moves {
+			if hits, err := m.Match(pypi, move.Package, move.To); err != nil || len(hits) > 0 {
+				return false
+			}
+		}
+	}
+	return true
+}
+
 // nothing is the answer of an environment that asks for none.
 func nothing() solved {
 	return solved{Steps: []step{}, Fates: map[string]fate{}, Pages: map[string]string{}}
@@ -79,14 +98,19 @@ func nothing() solved {
 
 // solve plans one environment with what a world says.
 func (e environment) solve(ctx context.Context, t task, w outside, engine func(context.Context) (resolution.Engine, error), limit time.Duration, now time.Time) solved {
-	pins := map[string]string{}
-	for _, p := range t.Pins {
-		pins[p.Package] = p.Version
-	}
 	s := &solver{task: t, engine: engine, limit: limit, now: now,
-		book: &book{world: w, pins: pins, bounds: t.Bounds, hashed: t.Hashed, wishes: t.Wishes, now: now, pages: map[string]*judgedPage{}}}
+		book: &book{world: w, pins: t.versions(), bounds: t.Bounds, hashed: t.Hashed, wishes: t.Wishes, now: now, pages: map[string]*judgedPage{}}}
 	out := s.solve(ctx)
 	out.Made = now
+	return out
+}
+
+// versions are the pins by package.
+func (t task) versions() map[string]string {
+	out := map[string]string{}
+	for _, p := range t.Pins {
+		out[p.Package] = p.Version
+	}
 	return out
 }
 
@@ -162,8 +186,10 @@ func (a *answers) keep(key string, r remembered) {
 }
 
 func (a *answers) put(key string, r remembered) {
-	if len(a.kept) >= maxAnswers {
+	a.size += len(r.Tape) - len(a.kept[key].Tape)
+	if len(a.kept) >= maxAnswers || a.size > maxKeptAnswers {
 		clear(a.kept) // rare, and cheap to fill again from disk
+		a.size = len(r.Tape)
 	}
 	a.kept[key] = r
 }
@@ -206,17 +232,22 @@ func (a *answers) write(key string, r remembered) {
 	a.prune()
 }
 
-// prune removes the oldest answers above the limit.
+// prune removes the oldest answers above the limits.
 func (a *answers) prune() {
 	entries, err := os.ReadDir(a.dir)
-	if err != nil || len(entries) <= maxAnswers {
+	if err != nil {
 		return
 	}
-	oldest, at := "", time.Time{}
+	var all []fs.FileInfo
+	size := int64(0)
 	for _, e := range entries {
-		if info, err := e.Info(); err == nil && (oldest == "" || info.ModTime().Before(at)) {
-			oldest, at = e.Name(), info.ModTime()
+		if info, err := e.Info(); err == nil && info.Mode().IsRegular() {
+			all, size = append(all, info), size+info.Size()
 		}
 	}
-	_ = os.Remove(filepath.Join(a.dir, oldest)) // somebody else may have been quicker
+	slices.SortFunc(all, func(x, y fs.FileInfo) int { return x.ModTime().Compare(y.ModTime()) })
+	for len(all) > maxAnswers || size > maxStoredAnswers && len(all) > 1 {
+		_ = os.Remove(filepath.Join(a.dir, all[0].Name())) // somebody else may have been quicker
+		all, size = all[1:], size-all[0].Size()
+	}
 }

@@ -151,9 +151,13 @@ func (c *candidate) judge(a asked, j *judged, match func(string) ([]advisory.Hit
 	}
 	r.Files = slices.Clone(r.Files)
 	c.narrow(whyYanked, func(f index.File) bool { return !f.Yanked })
+	last, fits := "", true // what the files of a release ask for is mostly one and the same
 	c.narrow(whyPython, func(f index.File) bool {
-		ok, err := w.Target.Fits(cmp.Or(f.RequiresPython, r.RequiresPython))
-		return ok && err == nil
+		if asked := cmp.Or(f.RequiresPython, r.RequiresPython); asked != last {
+			ok, err := w.Target.Fits(asked)
+			last, fits = asked, ok && err == nil
+		}
+		return fits
 	})
 	if t := w.ExcludeNewer; t != nil {
 		c.narrow(whyUndated, func(f index.File) bool { return f.Uploaded != nil })

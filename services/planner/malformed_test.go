@@ -216,10 +216,12 @@ func TestNoCredentialsInEvidence(t *testing.T) {
 	}
 	for d, text := range w.store.docs {
 		if tape, err := unpackTape(text); err == nil {
-			for name, p := range tape.Pages {
-				data, err := p.MarshalJSON()
-				if err != nil || strings.Contains(string(data), secret) {
-					t.Errorf("the page of %s holds it (%v)", name, err)
+			if all := fmt.Sprintf("%+v", tape); strings.Contains(all, secret) {
+				t.Error("a tape holds it")
+			}
+			for _, p := range tape.Pages {
+				if p.Project != nil && p.Project.Releases[0].Files[0].URL != "" {
+					t.Error("a tape holds addresses of files")
 				}
 			}
 			continue

@@ -58,12 +58,12 @@ var (
 	errNoMatcher = errors.New("no advisory database is loaded")
 )
 
-// tape is what a world said while a plan was made.
+// tape is what a world said while a plan was made; tapeForm is how it is written.
 type tape struct {
-	Pages    map[string]page           `json:"pages"`    // by normalised name
-	Metadata map[string]spoken         `json:"metadata"` // by name/file
-	Hits     map[string][]advisory.Hit `json:"hits"`     // by ecosystem/name@version
-	Misses   map[string]string         `json:"misses"`   // questions to the database without an answer, with the error
+	Pages    map[string]page           // by normalised name
+	Metadata map[string]spoken         // by name/file
+	Hits     map[string][]advisory.Hit // by ecosystem/name@version
+	Misses   map[string]string         // questions to the database without an answer, with the error
 }
 
 // page is the answer for one project: the project, or the error with its kind.

@@ -121,7 +121,7 @@ func TestDivergenceOfARewrittenRecord(t *testing.T) {
 		"the decision itself: every input is the same; first difference: vulnerability_count": func(_ *world, r *planRecord) { r.Findings = r.Findings[1:] },
 		"index differs: the index page of away was not asked": func(w *world, r *planRecord) {
 			for i := range r.Worlds {
-				empty, err := newTape().pack()
+				empty, err := newTape().pack(nil)
 				if err != nil {
 					w.t.Fatal(err)
 				}
@@ -182,7 +182,7 @@ func TestTapeRoundTrip(t *testing.T) {
 		_, _ = r.Match("npm", name, "1")
 		_, _ = r.Match(pypi, name, "bananas")
 	}
-	data, err := r.said().pack()
+	data, err := r.said().pack(nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -190,7 +190,7 @@ func TestTapeRoundTrip(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	twice, err := back.pack()
+	twice, err := back.pack(nil)
 	if err != nil || string(twice) != string(data) {
 		t.Errorf("read and written again it differs (%v)", err)
 	}

@@ -95,7 +95,8 @@ func (s *shelf) Project(_ context.Context, name string) (*index.Project, error) 
 func releaseOf(name string, words []string) index.Release {
 	at := time.Date(2023, 5, 2, 0, 0, 0, 0, time.UTC)
 	r := index.Release{Version: words[0], Released: &at}
-	f := index.File{Name: name + "-" + words[0] + ".tar.gz", Hashes: map[string]string{"sha256": sum(name + words[0])}, Uploaded: &at}
+	file := strings.ReplaceAll(name, "-", "_") + "-" + words[0]
+	f := index.File{Name: file + ".tar.gz", Hashes: map[string]string{"sha256": sum(name + words[0])}, Uploaded: &at}
 	tag := "py3-none-any"
 	for _, w := range words[1:] {
 		switch {
@@ -122,7 +123,7 @@ func releaseOf(name string, words []string) index.Release {
 	r.Files = []index.File{f}
 	if tag != "" {
 		wheel := f
-		wheel.Name = name + "-" + words[0] + "-" + tag + ".whl"
+		wheel.Name = file + "-" + tag + ".whl"
 		if f.Hashes != nil {
 			wheel.Hashes = map[string]string{"sha256": sum("wheel " + name + words[0])}
 		}

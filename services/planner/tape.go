@@ -6,9 +6,12 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 
+	"github.com/drydock-dev/drydock/pkg/advisory"
 	"github.com/drydock-dev/drydock/pkg/index"
+	"github.com/drydock-dev/drydock/pkg/pep440"
 )
 
 // The form of a page on a tape: what decisions rest on and nothing else. Addresses of files are left out, because
@@ -41,32 +44,41 @@ type (
 	}
 )
 
-// MarshalJSON writes the form of a tape.
-func (p page) MarshalJSON() ([]byte, error) {
+// taped is the form of a page. pin is the version that is pinned; releases below it are left out, as nobody looks
+// at them.
+func (p page) taped(pin string) tapedPage {
 	out := tapedPage{Error: p.Error, Kind: p.Kind}
-	if q := p.Project; q != nil {
-		out.Name, out.Digest, out.Index, out.Page = q.Name, q.Digest, q.Index, q.Page
-		out.Releases = make([]tapedRelease, len(q.Releases))
-		for i, r := range q.Releases {
-			files := make([]tapedFile, len(r.Files))
-			for j, f := range r.Files {
-				files[j] = tapedFile{f.Name, f.Hashes["sha256"], f.RequiresPython, f.Uploaded, f.Yanked, f.Metadata != nil}
-			}
-			out.Releases[i] = tapedRelease{r.Version, r.Yanked, r.YankedReason, r.RequiresPython, r.Released, files}
-		}
+	q := p.Project
+	if q == nil {
+		return out
 	}
-	return json.Marshal(out)
+	out.Name, out.Digest, out.Index, out.Page = q.Name, q.Digest, q.Index, q.Page
+	releases := q.Releases
+	if v, err := pep440.Parse(pin); err == nil && v.Local() == "" {
+		i, _ := slices.BinarySearchFunc(releases, v, func(r index.Release, v pep440.Version) int {
+			if w, err := pep440.Parse(r.Version); err == nil {
+				return w.Compare(v)
+			}
+			return -1 // what has no order stands first
+		})
+		releases = releases[i:]
+	}
+	out.Releases = make([]tapedRelease, len(releases))
+	for i, r := range releases {
+		files := make([]tapedFile, len(r.Files))
+		for j, f := range r.Files {
+			files[j] = tapedFile{f.Name, f.Hashes["sha256"], f.RequiresPython, f.Uploaded, f.Yanked, f.Metadata != nil}
+		}
+		out.Releases[i] = tapedRelease{r.Version, r.Yanked, r.YankedReason, r.RequiresPython, r.Released, files}
+	}
+	return out
 }
 
-// UnmarshalJSON reads it.
-func (p *page) UnmarshalJSON(data []byte) error {
-	in := tapedPage{}
-	if err := json.Unmarshal(data, &in); err != nil {
-		return err
-	}
-	*p = page{Error: in.Error, Kind: in.Kind}
+// page reads the form.
+func (in tapedPage) page() page {
+	p := page{Error: in.Error, Kind: in.Kind}
 	if in.Name == "" {
-		return nil
+		return p
 	}
 	p.Project = &index.Project{Name: in.Name, Digest: in.Digest, Index: in.Index, Page: in.Page, Releases: make([]index.Release, len(in.Releases))}
 	for i, r := range in.Releases {
@@ -82,17 +94,29 @@ func (p *page) UnmarshalJSON(data []byte) error {
 		}
 		p.Project.Releases[i] = index.Release{Version: r.Version, Yanked: r.Yanked, YankedReason: r.Reason, RequiresPython: r.Requires, Released: r.Released, Files: files}
 	}
-	return nil
+	return p
+}
+
+// tapeForm is a tape as it is written.
+type tapeForm struct {
+	Pages    map[string]tapedPage      `json:"pages"`    // by normalised name
+	Metadata map[string]spoken         `json:"metadata"` // by name/file
+	Hits     map[string][]advisory.Hit `json:"hits"`     // by ecosystem/name@version
+	Misses   map[string]string         `json:"misses"`   // questions to the database without an answer, with the error
 }
 
 // pack writes a tape as evidence: JSON, compressed, because pages are long and repeat themselves.
-func (t tape) pack() ([]byte, error) {
+func (t tape) pack(pins map[string]string) ([]byte, error) {
+	form := tapeForm{map[string]tapedPage{}, t.Metadata, t.Hits, t.Misses}
+	for name, p := range t.Pages {
+		form.Pages[name] = p.taped(pins[name])
+	}
 	var out bytes.Buffer
 	z, err := gzip.NewWriterLevel(&out, gzip.BestSpeed)
 	if err != nil {
 		return nil, err
 	}
-	if err := json.NewEncoder(z).Encode(t); err != nil {
+	if err := json.NewEncoder(z).Encode(form); err != nil {
 		return nil, fmt.Errorf("write down what the index said: %w", err)
 	}
 	if err := z.Close(); err != nil {
@@ -113,9 +137,13 @@ func unpackTape(data []byte) (*tape, error) {
 	if len(text) > maxTape {
 		return nil, fmt.Errorf("read what the index said: more than %d bytes", maxTape)
 	}
-	t := newTape()
-	if err := json.Unmarshal(text, &t); err != nil {
+	form := tapeForm{}
+	if err := json.Unmarshal(text, &form); err != nil {
 		return nil, fmt.Errorf("read what the index said: %w", err)
 	}
-	return &t, nil
+	t := &tape{map[string]page{}, form.Metadata, form.Hits, form.Misses}
+	for name, p := range form.Pages {
+		t.Pages[name] = p.page()
+	}
+	return t, nil
 }
