@@ -24,6 +24,10 @@ const (
 	maxTape = 1 << 30
 	// maxAnswers is how many resolutions are remembered, in memory and on disk.
 	maxAnswers = 256
+	// maxKeptAnswers bounds the tapes of those in memory, in bytes: that of 200 pins has up to 8 MB.
+	maxKeptAnswers = 64 << 20
+	// maxStoredAnswers bounds those on disk together.
+	maxStoredAnswers = 512 << 20
 	// maxExceptions bounds a file of waivers, freezes or VEX statements.
 	maxExceptions = 16 << 20
 	// parallel is how many pages and metadata are asked for at once.
