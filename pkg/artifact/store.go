@@ -1,0 +1,232 @@
+package artifact
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+)
+
+// ErrUnknown reports an artifact that a store does not hold.
+var ErrUnknown = errors.New("no such artifact is kept here")
+
+// ErrChanged reports an artifact whose files are not those that were sealed.
+var ErrChanged = errors.New("not what was sealed")
+
+// Store keeps artifacts in a folder, each once, by digest, read-only. Its layout is
+//
+//	<dir>/<sha256 hex>/manifest.json
+//	<dir>/<sha256 hex>/files/…
+//	<dir>/.new-…                      being put in; what a crash left is removed by Collect
+//
+// Whoever can write there decides what runs: the folder is for its owner alone.
+type Store struct{ dir string }
+
+// OpenStore opens a store, and makes it where it is missing.
+func OpenStore(dir string) (*Store, error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, fmt.Errorf("open the store of artifacts: %w", err)
+	}
+	return &Store{dir: dir}, nil
+}
+
+// Room is a new folder beside the artifacts, on the same file system, for building what is then put in by Put.
+func (s *Store) Room() (string, error) {
+	dir := filepath.Join(s.dir, ".new-"+rand.Text())
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		return "", fmt.Errorf("make room for an artifact: %w", err)
+	}
+	return dir, nil
+}
+
+// Put seals a folder that Room gave out and takes it in. m says what the artifact is; its entries are filled in.
+// What is there already by that digest stays, and the folder goes away: the same thing built twice is kept once.
+func (s *Store) Put(ctx context.Context, room string, m *Manifest, outside Outside) (digest string, err error) {
+	if filepath.Dir(room) != filepath.Clean(s.dir) || !strings.HasPrefix(filepath.Base(room), ".new-") {
+		return "", fmt.Errorf("put in an artifact: %s was not given out by this store", room)
+	}
+	m.Schema = Schema
+	if m.Entries, err = Scan(ctx, room, outside); err != nil {
+		return "", err
+	}
+	data, digest, err := m.Encode()
+	if err != nil {
+		return "", err
+	}
+	place := s.place(digest)
+	if _, err := os.Stat(place); err == nil {
+		return digest, Remove(room)
+	}
+	if err := protect(room); err != nil {
+		return "", fmt.Errorf("make the artifact read-only: %w", err)
+	}
+	whole, err := s.Room()
+	if err != nil {
+		return "", err
+	}
+	defer func() {
+		if err != nil {
+			_ = Remove(whole) // Collect takes what stays
+		}
+	}()
+	if err := os.WriteFile(filepath.Join(whole, "manifest.json"), data, 0o444); err != nil {
+		return "", fmt.Errorf("write the manifest: %w", err)
+	}
+	// A folder that may not be written to can't be renamed on every system: its own mode comes last.
+	if err := os.Chmod(room, 0o700); err != nil {
+		return "", fmt.Errorf("take the artifact in: %w", err)
+	}
+	if err := os.Rename(room, filepath.Join(whole, "files")); err != nil {
+		return "", fmt.Errorf("take the artifact in: %w", err)
+	}
+	if err := os.Chmod(filepath.Join(whole, "files"), 0o555); err != nil {
+		return "", fmt.Errorf("take the artifact in: %w", err)
+	}
+	if err := os.Rename(whole, place); err != nil {
+		if _, there := os.Stat(place); there == nil { // somebody else was quicker with the same
+			return digest, Remove(whole)
+		}
+		return "", fmt.Errorf("take the artifact in: %w", err)
+	}
+	return digest, nil
+}
+
+// Open reads the manifest of an artifact and says where its files are. The files are not looked at: see Verify.
+func (s *Store) Open(digest string) (m *Manifest, files string, err error) {
+	if !digestForm.MatchString(digest) {
+		return nil, "", fmt.Errorf("open artifact %q: want sha256: and 64 hex digits", digest)
+	}
+	data, err := os.ReadFile(filepath.Join(s.place(digest), "manifest.json"))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, "", fmt.Errorf("open artifact %s: %w", digest, ErrUnknown)
+	}
+	if err != nil {
+		return nil, "", fmt.Errorf("open artifact %s: %w", digest, err)
+	}
+	if m, err = Decode(data, digest); err != nil {
+		return nil, "", err
+	}
+	return m, filepath.Join(s.place(digest), "files"), nil
+}
+
+// Verify opens an artifact and holds every file to its manifest. An error that wraps ErrChanged names the first
+// things that differ.
+func (s *Store) Verify(ctx context.Context, digest string) (files string, err error) {
+	m, files, err := s.Open(digest)
+	if err != nil {
+		return "", err
+	}
+	changes, err := Verify(ctx, files, m)
+	if err != nil {
+		return "", err
+	}
+	if len(changes) > 0 {
+		var told []string
+		for _, c := range changes[:min(3, len(changes))] {
+			told = append(told, c.String())
+		}
+		if n := len(changes) - len(told); n > 0 {
+			told = append(told, fmt.Sprintf("and %d more", n))
+		}
+		return "", fmt.Errorf("verify artifact %s: %s: %w", digest, strings.Join(told, "; "), ErrChanged)
+	}
+	return files, nil
+}
+
+// List names the artifacts, by digest.
+func (s *Store) List() ([]string, error) {
+	entries, err := os.ReadDir(s.dir)
+	if err != nil {
+		return nil, fmt.Errorf("list the artifacts: %w", err)
+	}
+	var out []string
+	for _, e := range entries {
+		if d := "sha256:" + e.Name(); digestForm.MatchString(d) {
+			out = append(out, d)
+		}
+	}
+	slices.Sort(out)
+	return out, nil
+}
+
+// Collect removes the artifacts that nobody keeps, and what crashes left behind for longer than a day. keep is
+// asked for each; the caller keeps what runs, what soaks and what was last verified.
+func (s *Store) Collect(keep func(digest string) bool, now time.Time) (removed []string, err error) {
+	entries, err := os.ReadDir(s.dir)
+	if err != nil {
+		return nil, fmt.Errorf("collect artifacts: %w", err)
+	}
+	var errs []error
+	for _, e := range entries {
+		digest := "sha256:" + e.Name()
+		known := digestForm.MatchString(digest)
+		info, err := e.Info()
+		switch {
+		case err != nil, !known && !strings.HasPrefix(e.Name(), ".new-"):
+			continue // gone meanwhile, or nobody's business
+		case known && keep(digest), !known && now.Sub(info.ModTime()) < 24*time.Hour:
+			continue
+		}
+		// Out of sight first: nobody opens half an artifact.
+		gone := filepath.Join(s.dir, ".new-"+rand.Text())
+		if err := os.Rename(filepath.Join(s.dir, e.Name()), gone); err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		if err := Remove(gone); err != nil {
+			errs = append(errs, err)
+		}
+		if known {
+			removed = append(removed, digest)
+		}
+	}
+	if err := errors.Join(errs...); err != nil {
+		return removed, fmt.Errorf("collect artifacts: %w", err)
+	}
+	return removed, nil
+}
+
+var digestForm = regexp.MustCompile(`^sha256:[0-9a-f]{64}$`)
+
+func (s *Store) place(digest string) string {
+	return filepath.Join(s.dir, strings.TrimPrefix(digest, "sha256:"))
+}
+
+// protect takes away every right to write, the execute bit stays.
+func protect(dir string) error {
+	return filepath.WalkDir(dir, func(p string, d fs.DirEntry, err error) error {
+		if err != nil || d.Type() == fs.ModeSymlink {
+			return err
+		}
+		info, err := d.Info()
+		if err != nil {
+			return err
+		}
+		mode := fs.FileMode(0o444)
+		if d.IsDir() || info.Mode().Perm()&0o111 != 0 {
+			mode = 0o555
+		}
+		return os.Chmod(p, mode)
+	})
+}
+
+// Remove removes a folder that may be read-only.
+func Remove(dir string) error {
+	err := filepath.WalkDir(dir, func(p string, d fs.DirEntry, err error) error {
+		if err == nil && d.IsDir() {
+			return os.Chmod(p, 0o700)
+		}
+		return err
+	})
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("remove %s: %w", filepath.Base(dir), err)
+	}
+	return os.RemoveAll(dir)
+}
