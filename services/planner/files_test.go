@@ -254,18 +254,18 @@ func TestRequirementsOfOddSources(t *testing.T) {
 		{Reason: inventory.NotCovered, Source: "go.mod", Ecosystem: "Go", Detail: "nothing of Python"},
 	}
 	got := string(requirements(&report.Plan{Application: "x", Resolution: "per-package"}, inv, "Requirements", anyPhase))
-	want := "a==2|b @ https://host/b.whl|c[x,y]===1.dev"
+	want := "a==2|b @ https://host/b.whl|c[x,y]===1.dev|d==1"
 	if lines(got) != want {
 		t.Errorf("%s\nwant %s", got, want)
 	}
-	for _, says := range []string{"# left out: a==1 of dev-requirements.txt, another stands above", "# left out: ./lib, a path", "# left out: d of locked.txt, because hashes", "no updates",
+	for _, says := range []string{"# left out: a==1 of dev-requirements.txt, another stands above", "# left out: ./lib, a path", "# Written without the hashes of locked.txt: other sources have none", "no updates",
 		"# left out: requirements.txt:7 (not_covered): https://host/c.zip", "# left out: requirements.txt:9 (unparsed): want", "# left out: more.txt (unreadable): no such file",
 		"install with -c pins.txt, or"} {
 		if !strings.Contains(got, says) {
 			t.Errorf("no %q in\n%s", says, got)
 		}
 	}
-	if strings.Contains(got, "-c requirements.txt") || strings.Contains(got, "-c more.txt") || strings.Contains(got, "stands below") || strings.Contains(got, "nothing of Python") {
+	if strings.Contains(got, "--hash") || strings.Contains(got, "--require-hashes") || strings.Contains(got, "-c requirements.txt") || strings.Contains(got, "-c more.txt") || strings.Contains(got, "stands below") || strings.Contains(got, "nothing of Python") {
 		t.Errorf("told without reason:\n%s", got)
 	}
 }

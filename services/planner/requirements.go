@@ -37,8 +37,8 @@ func requirements(p *report.Plan, inv *inventory.Inventory, what string, use fun
 	for _, line := range apart(manifest.Environments(inv, targetOf(p))) {
 		b.WriteString(line + "\n")
 	}
-	if slices.ContainsFunc(inv.Packages, func(q inventory.Package) bool { return len(q.Hashes) > 0 }) {
-		b.WriteString("# Install with --require-hashes.\n")
+	for _, line := range hashAdvice(inv) {
+		b.WriteString(line + "\n")
 	}
 	for _, name := range constraintFiles(inv) {
 		fmt.Fprintf(&b, "# Its constraints stand apart: install with -c %s, or that of %s/ where it is there.\n", printable(name), updatedDir)
@@ -51,6 +51,41 @@ func requirements(p *report.Plan, inv *inventory.Inventory, what string, use fun
 		b.WriteString(line + "\n")
 	}
 	return []byte(b.String())
+}
+
+// hashAdvice says how the file is installed. pip wants hashes for all or for none: where the sources that count first have
+// none, none are written; where they have them, what comes without is left out.
+func hashAdvice(inv *inventory.Inventory) []string {
+	hashed, first := hashedScopes(inv), ""
+	if ps := inOneFile(inv); len(ps) > 0 {
+		first = ps[0].Scope
+	}
+	if hashed[first] {
+		return []string{"# Install with --require-hashes."}
+	}
+	var bare []string
+	for _, p := range inOneFile(inv) {
+		if name := printable(p.Source); hashed[p.Scope] && !slices.Contains(bare, name) {
+			bare = append(bare, name)
+		}
+	}
+	if len(bare) == 0 {
+		return nil
+	}
+	return []string{fmt.Sprintf("# Written without the hashes of %s: other sources have none, and pip wants them for all or for none. The manifests keep theirs.", strings.Join(bare, ", "))}
+}
+
+// inOneFile are the packages that one file of all sources names, in its order. What runs somewhere is not what the repository
+// asks for: together they may contradict each other.
+func inOneFile(inv *inventory.Inventory) []inventory.Package {
+	repository := ofRepository(inv)
+	return slices.DeleteFunc(inOrder(inv.Packages), func(p inventory.Package) bool {
+		return p.Ecosystem != pypi || repository && installed(p)
+	})
+}
+
+func ofRepository(inv *inventory.Inventory) bool {
+	return slices.ContainsFunc(inv.Packages, func(p inventory.Package) bool { return p.Ecosystem == pypi && !installed(p) })
 }
 
 // apart says what one file of several environments is worth: each is resolved by itself.
@@ -133,16 +168,12 @@ func requirementLines(inv *inventory.Inventory, moved map[moveKey]report.Update,
 	var out []string
 	taken := map[string]string{} // name and marker → the line's version
 	hashed := hashedScopes(inv)
-	primary := ""
-	repository := slices.ContainsFunc(inv.Packages, func(p inventory.Package) bool { return p.Ecosystem == pypi && !installed(p) })
-	for _, p := range inOrder(inv.Packages) {
-		if p.Ecosystem != pypi || repository && installed(p) {
-			continue // what runs somewhere is not what the repository asks for: together they may contradict each other
+	bare := true // without hashes
+	for i, p := range inOneFile(inv) {
+		if i == 0 {
+			bare = !hashed[p.Scope]
 		}
-		if primary == "" {
-			primary = p.Scope
-		}
-		if hashed[p.Scope] != hashed[primary] {
+		if !bare && !hashed[p.Scope] {
 			out = append(out, fmt.Sprintf("# left out: %s of %s, because hashes stand in some sources and not in others", printable(p.Package), printable(p.Source)))
 			continue
 		}
@@ -153,6 +184,9 @@ func requirementLines(inv *inventory.Inventory, moved map[moveKey]report.Update,
 			if len(p.Hashes) > 0 {
 				hashes = u.Hashes
 			}
+		}
+		if bare {
+			hashes = nil
 		}
 		text := requirement(p, version, hashes)
 		key := p.Package + ";" + p.Marker
@@ -165,9 +199,9 @@ func requirementLines(inv *inventory.Inventory, moved map[moveKey]report.Update,
 			out = append(out, text)
 		}
 	}
-	for _, u := range addedPins(inv, moved, repository) {
+	for _, u := range addedPins(inv, moved, ofRepository(inv)) {
 		switch scope := scopeOf(inv, u.Source); {
-		case hashed[scope] != hashed[primary]:
+		case !bare && !hashed[scope]:
 			out = append(out, fmt.Sprintf("# left out: %s of %s, because hashes stand in some sources and not in others", printable(u.Package), printable(u.Source)))
 		case taken[u.Package+";"] != "":
 			if !strings.HasPrefix(taken[u.Package+";"], u.Package+"=="+u.To) {
@@ -175,7 +209,7 @@ func requirementLines(inv *inventory.Inventory, moved map[moveKey]report.Update,
 			}
 		default:
 			p := inventory.Package{Package: u.Package, Pin: inventory.Exact}
-			if !hashed[scope] {
+			if bare {
 				u.Hashes = nil
 			}
 			taken[u.Package+";"] = requirement(p, u.To, u.Hashes)
