@@ -98,11 +98,18 @@ func (x exceptions) remind(app string, f finding, now time.Time, o *report.Outco
 }
 
 // hold marks the planned findings that a freeze keeps from production: now, or on the day of their deadline. The
-// plan goes on beside it, so that everything but production is ready.
-func (x exceptions) hold(app string, now time.Time, vs []verdict) (warnings []string) {
-	warn := func(format string, args ...any) {
-		if w := fmt.Sprintf(format, args...); !slices.Contains(warnings, w) {
-			warnings = append(warnings, w)
+// plan goes on beside it, so that everything but production is ready. Each phase warns once of each freeze, for the
+// earliest of its deadlines: that is the one of its change.
+func (x exceptions) hold(app string, now time.Time, vs []verdict) []string {
+	var warned []freezeWarning
+	warn := func(phase, name string, at time.Time, text string) {
+		w := freezeWarning{phase, name, at, fmt.Sprintf("%s: a deadline of %s %s", phase, minute(at), text)}
+		i := slices.IndexFunc(warned, func(o freezeWarning) bool { return o.phase == phase && o.freeze == name })
+		switch {
+		case i < 0:
+			warned = append(warned, w)
+		case at.Before(warned[i].at):
+			warned[i] = w
 		}
 	}
 	for i := range vs {
@@ -116,9 +123,14 @@ func (x exceptions) hold(app string, now time.Time, vs []verdict) (warnings []st
 			free := x.Freezes.Free(app, v.Phase, now)
 			v.Outcome.Outcome, v.Outcome.Until = report.Frozen, &free
 			v.Detail += "; held by the freeze " + printable(f.String())
-			if !at.IsZero() && at.Before(free) {
+			switch {
+			case at.IsZero() || !at.Before(free):
+			case at.Before(f.From):
+				v.Detail += fmt.Sprintf("; its deadline %s was over before: only break-glass, or an end of the freeze, lets it go on sooner", minute(at))
+				warn(v.Phase, f.Name, at, fmt.Sprintf("was over before the freeze %s, in force until %s: only break-glass, or an end of the freeze, lets it go on sooner", printable(f.Name), minute(free)))
+			default:
 				v.Detail += fmt.Sprintf("; its deadline %s falls inside: only break-glass, or an end of the freeze, keeps it", minute(at))
-				warn("%s: a deadline of %s falls inside the freeze %s, in force until %s: only break-glass, or an end of the freeze, keeps it", v.Phase, minute(at), printable(f.Name), minute(free))
+				warn(v.Phase, f.Name, at, fmt.Sprintf("falls inside the freeze %s, in force until %s: only break-glass, or an end of the freeze, keeps it", printable(f.Name), minute(free)))
 			}
 			continue
 		}
@@ -127,10 +139,21 @@ func (x exceptions) hold(app string, now time.Time, vs []verdict) (warnings []st
 		}
 		if g, inside := x.Freezes.At(app, v.Phase, at); inside {
 			v.Detail += fmt.Sprintf("; its deadline %s falls inside the freeze %s: it must be in production before %s", minute(at), printable(g.Name), minute(g.From))
-			warn("%s: a deadline of %s falls inside the freeze %s: it must be in production before %s", v.Phase, minute(at), printable(g.Name), minute(g.From))
+			warn(v.Phase, g.Name, at, fmt.Sprintf("falls inside the freeze %s: it must be in production before %s", printable(g.Name), minute(g.From)))
 		}
 	}
-	return warnings
+	var out []string
+	for _, w := range warned {
+		out = append(out, w.text)
+	}
+	return out
+}
+
+// freezeWarning is what a freeze means for the deadline of a phase.
+type freezeWarning struct {
+	phase, freeze string
+	at            time.Time
+	text          string
 }
 
 // next is when the exceptions change by themselves: a waiver ends, a freeze begins, a statement
