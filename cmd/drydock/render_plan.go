@@ -111,7 +111,7 @@ func renderPhase(p *page, ph report.Phase, now time.Time) {
 		rows = append(rows, []cell{{"  " + u.Package, bold}, {cmp.Or(u.From, "added"), plain}, {u.To, green}, {u.Step, plain}, {fixes, plain}, {u.Source, dim}})
 	}
 	defer renderReasons(p, ph)
-	p.table([]column{{head: "  PACKAGE", shrink: true}, {head: "FROM", shrink: true}, {head: "TO", shrink: true}, {head: "STEP"}, {head: "FIXES", shrink: true}, {head: "WHERE", shrink: true, left: true}}, rows)
+	p.table([]column{{head: "  PACKAGE", shrink: true}, {head: "FROM", shrink: true}, {head: "TO", shrink: true}, {head: "STEP"}, {head: "FIXES", shrink: true}, {head: "WHERE", shrink: true, path: true}}, rows)
 }
 
 // renderReasons says why what fixes nothing moves: who needs it.

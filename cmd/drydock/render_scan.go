@@ -96,7 +96,7 @@ func renderFindings(p *page, s *report.Scan) {
 	}
 	p.gap()
 	one := singleSource(s)
-	columns := []column{{head: "SEVERITY"}, {head: "PACKAGE", shrink: true}, {head: "VERSION", shrink: true}, {head: "FIXED IN", shrink: true}, {head: "VULNERABILITY", shrink: true}, {head: "WHERE", shrink: true, left: true}}
+	columns := []column{{head: "SEVERITY"}, {head: "PACKAGE", shrink: true}, {head: "VERSION", shrink: true}, {head: "FIXED IN", shrink: true}, {head: "VULNERABILITY", shrink: true}, {head: "WHERE", shrink: true, path: true}}
 	if one != "" {
 		columns[5] = column{head: "LINE"}
 		p.line(dim, "%s", one)
@@ -170,7 +170,7 @@ func renderPackages(p *page, s *report.Scan) {
 		}
 		rows = append(rows, []cell{{k.Package, plain}, {version, plain}, {string(k.Pin), plain}, {place(k.Source, k.Line), dim}})
 	}
-	p.table([]column{{head: "PACKAGE", shrink: true}, {head: "VERSION", shrink: true}, {head: "PIN"}, {head: "WHERE", shrink: true, left: true}}, rows)
+	p.table([]column{{head: "PACKAGE", shrink: true}, {head: "VERSION", shrink: true}, {head: "PIN"}, {head: "WHERE", shrink: true, path: true}}, rows)
 }
 
 func renderDifferences(p *page, s *report.Scan) {

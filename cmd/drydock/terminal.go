@@ -130,7 +130,7 @@ type cell struct {
 type column struct {
 	head   string
 	shrink bool // may be shortened
-	left   bool // is shortened at its beginning (paths)
+	path   bool // is shortened inside, rather than at its end
 }
 
 // table writes rows aligned, no line wider than the page.
@@ -175,7 +175,7 @@ func (p *page) fit(columns []column, width []int) {
 func (p *page) row(columns []column, width []int, r []cell) {
 	var b strings.Builder
 	for i, c := range r {
-		text := shorten(c.text, width[i], columns[i].left)
+		text := shorten(c.text, width[i], columns[i].path)
 		pad := strings.Repeat(" ", width[i]-utf8.RuneCountInString(text))
 		if i == len(r)-1 {
 			pad = ""
@@ -188,13 +188,14 @@ func (p *page) row(columns []column, width []int, r []cell) {
 	p.b.WriteByte('\n')
 }
 
-func shorten(s string, width int, left bool) string {
+func shorten(s string, width int, path bool) string {
 	runes := []rune(s)
 	if len(runes) <= width {
 		return s
 	}
-	if left {
-		return "…" + string(runes[len(runes)-width+1:])
+	if path { // its folder tells one of a monorepo from the other, its end which file it is
+		head := (width - 1) / 3
+		return string(runes[:head]) + "…" + string(runes[len(runes)-width+1+head:])
 	}
 	return string(runes[:width-1]) + "…"
 }

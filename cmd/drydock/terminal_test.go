@@ -113,3 +113,20 @@ func TestEscapedJSONIsTheSameValue(t *testing.T) {
 		}
 	}
 }
+
+func TestShorten(t *testing.T) {
+	for _, c := range []struct {
+		s    string
+		path bool
+		want string
+	}{
+		{"requirements.txt", true, "requirements.txt"},
+		{"svc-a/requirements.txt", true, "svc-a…irements.txt"},
+		{"svc-b/requirements.txt", true, "svc-b…irements.txt"},
+		{"charset-normalizer-more", false, "charset-normalize…"},
+	} {
+		if got := shorten(c.s, 18, c.path); got != c.want {
+			t.Errorf("%s: %s, want %s", c.s, got, c.want)
+		}
+	}
+}
