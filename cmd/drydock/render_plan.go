@@ -114,12 +114,23 @@ func renderPhase(p *page, ph report.Phase, now time.Time) {
 	p.table([]column{{head: "  PACKAGE", shrink: true}, {head: "FROM", shrink: true}, {head: "TO", shrink: true}, {head: "STEP"}, {head: "FIXES", shrink: true}, {head: "WHERE", shrink: true, path: true}}, rows)
 }
 
-// renderReasons says why what fixes nothing moves: who needs it.
+// renderReasons says why what fixes nothing moves, each reason once: who needs it, or that it is the newest.
 func renderReasons(p *page, ph report.Phase) {
+	var reasons []string
+	moved := map[string][]string{}
 	for _, u := range ph.Updates {
-		if len(u.Fixes) == 0 {
-			p.wrapped(dim, "    ", "  %s %s: %s", u.Package, u.To, u.Reason)
+		if len(u.Fixes) > 0 {
+			continue
 		}
+		if moved[u.Reason] == nil {
+			reasons = append(reasons, u.Reason)
+		}
+		if what := u.Package + " " + u.To; !slices.Contains(moved[u.Reason], what) {
+			moved[u.Reason] = append(moved[u.Reason], what)
+		}
+	}
+	for _, r := range reasons {
+		p.wrapped(dim, "    ", "  %s: %s", strings.Join(moved[r], ", "), r)
 	}
 }
 
