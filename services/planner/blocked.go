@@ -8,6 +8,7 @@ import (
 	"maps"
 	"math"
 	"slices"
+	"sort"
 	"strings"
 	"time"
 
@@ -88,18 +89,7 @@ func (s *solver) held(ctx context.Context, w want, b resolution.Block) fate {
 		sol, err := s.resolve(ctx, []want{w}, v)
 		if _, still := sol.Blocked[w.Package]; err == nil && !still {
 			f := fate{Kind: fateCooling, Detail: "a release that the fix needs is younger than the cooldown of " + span(w.Cooldown) + " (" + w.Rule + ")"}
-			known := true
-			for _, m := range sol.Moves {
-				if r := s.seenAt(ctx, m.Package, m.To, w.Cooldown); r.is(whyYoung) {
-					known = known && r.Ripe != nil
-					if r.Ripe != nil && (f.Until == nil || r.Ripe.After(*f.Until)) {
-						f.Until = r.Ripe
-					}
-				}
-			}
-			if !known {
-				f.Until = nil
-			}
+			f.Until = s.ripens(ctx, w)
 			return f
 		}
 	}
@@ -113,15 +103,33 @@ func (s *solver) held(ctx context.Context, w want, b resolution.Block) fate {
 	return f
 }
 
-func (s *solver) seenAt(ctx context.Context, name, version string, cooldown time.Duration) rejection {
-	j, err := s.book.judged(ctx, name)
-	if err != nil {
-		return rejection{}
-	}
-	for _, c := range j.candidates {
-		if c.Version == version {
-			return c.seen(cooldown, s.now)
+// ripens is the first moment at which what is too young now lets the fix of w be installed; nil: there is none, as
+// the age of a release is not known. More may be picked the later it is, so that half of the moments need no look.
+func (s *solver) ripens(ctx context.Context, w want) *time.Time {
+	v := s.shortest(w.Cooldown)
+	var moments []time.Time
+	for _, name := range s.book.names() {
+		_, withheld, err := v.look(ctx, name)
+		if err != nil {
+			continue
+		}
+		for _, r := range onlyYoung(withheld) {
+			if r.Ripe != nil {
+				moments = append(moments, *r.Ripe)
+			}
 		}
 	}
-	return rejection{}
+	slices.SortFunc(moments, time.Time.Compare)
+	moments = slices.CompactFunc(moments, time.Time.Equal)
+	i := sort.Search(len(moments), func(i int) bool {
+		later := s.shortest(w.Cooldown)
+		later.now = moments[i]
+		sol, err := s.resolve(ctx, []want{w}, later)
+		_, still := sol.Blocked[w.Package]
+		return err == nil && !still
+	})
+	if i == len(moments) {
+		return nil
+	}
+	return &moments[i]
 }

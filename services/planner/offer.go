@@ -122,6 +122,7 @@ type view struct {
 	*book
 	at       map[string]string // package → version, where earlier phases moved it
 	cooldown func(name string) time.Duration
+	now      time.Time         // of the plan, or the moment that is thought of
 	only     map[string]string // packages that may move to one version and no other
 
 	mu    sync.Mutex
@@ -135,7 +136,7 @@ type looked struct {
 }
 
 func newView(b *book, at map[string]string, cooldown func(string) time.Duration) *view {
-	return &view{book: b, at: at, cooldown: cooldown, looks: map[string]looked{}}
+	return &view{book: b, at: at, cooldown: cooldown, now: b.now, looks: map[string]looked{}}
 }
 
 var _ resolution.Offer = (*view)(nil)
