@@ -31,7 +31,8 @@ func planCommand(c *cli) *cobra.Command {
 	o := &planOptions{}
 	cmd := &cobra.Command{Use: "plan PATH", Annotations: map[string]string{takesWords: "a path"}, Short: "Plan the updates that fix what a scan of PATH finds, in phases with deadlines",
 		Long: `Scans PATH and answers every finding with exactly one outcome: an update that fixes it, or why
-there is none. Updates are grouped in phases by the policy, each with a deadline.
+there is none. The updates install together, as proved by uv on what the index offers; they are
+grouped in phases by the policy, each with a deadline.
 
 Nothing at PATH is changed. --out-dir writes the requirements files, the changed manifests and
 the plan as JSON and Markdown; choose a folder outside PATH, since a scan takes requirements
