@@ -93,9 +93,7 @@ func tally(outcomes []report.Outcome) map[string]int {
 func retryAt(s *events.State, d *made, now time.Time) *time.Time {
 	away := false
 	for _, a := range d.answers {
-		for _, f := range a.Fates {
-			away = away || f.Unreachable
-		}
+		away = away || a.away() || a.Away && len(a.Open) > 0
 	}
 	if !away {
 		return nil

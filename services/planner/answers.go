@@ -60,7 +60,7 @@ func (s *Service) answer(ctx context.Context, in *situation) (out []solved, tape
 		}
 		r := record(live{index: ix, matcher: m})
 		a := in.Envs[i].solve(ctx, t, r, s.engine, s.cfg.ResolveLimit, in.Now)
-		in.keep(i, &a, r)
+		in.keep(ctx, i, &a, r)
 		said := r.said()
 		a.Pages = said.digests()
 		var tape []byte

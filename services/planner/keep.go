@@ -1,8 +1,11 @@
 package planner
 
 import (
+	"context"
+	"errors"
 	"slices"
 
+	"github.com/drydock-dev/drydock/pkg/index"
 	"github.com/drydock-dev/drydock/pkg/inventory"
 	"github.com/drydock-dev/drydock/pkg/pep440"
 	"github.com/drydock-dev/drydock/pkg/policy"
@@ -14,12 +17,12 @@ import (
 // for an hour must not end changes that people work on, nor silence their deadlines. What was picked for an
 // environment stays picked as a whole, only for the same target and wishes, only while its pins stand where
 // they stood and no advisory hits what was picked.
-func (in *situation) keep(env int, a *solved, w outside) {
+func (in *situation) keep(ctx context.Context, env int, a *solved, w outside) {
 	old := in.InForce
 	if old == nil || !a.away() || !in.sameWishes(old.Inputs) {
 		return
 	}
-	steps, ok := in.Envs[env].stillGood(old, w)
+	steps, ok := in.Envs[env].stillGood(ctx, old, w)
 	if !ok {
 		return
 	}
@@ -44,7 +47,7 @@ func (in *situation) keep(env int, a *solved, w outside) {
 // away reports whether the index left something open that may keep a finding from being fixed.
 func (a solved) away() bool {
 	for _, f := range a.Fates {
-		if f.Unreachable || a.Away && f.Kind != fateMoves {
+		if f.Unreachable || a.Away && f.Kind == fateBlocked {
 			return true
 		}
 	}
@@ -56,11 +59,11 @@ func (in *situation) sameWishes(was report.Inputs) bool {
 	if (w.ExcludeNewer == nil) != (was.ExcludeNewer == nil) || w.ExcludeNewer != nil && !w.ExcludeNewer.Equal(*was.ExcludeNewer) {
 		return false
 	}
-	return w.Target.Python == was.Python && w.Target.Platform == was.Platform && w.Target.Machine == was.Machine
+	return w.Full == was.Full && w.Target.Python == was.Python && w.Target.Platform == was.Platform && w.Target.Machine == was.Machine
 }
 
 // stillGood are the moves that the plan in force makes in an environment; false where one no longer holds.
-func (e environment) stillGood(old *report.Plan, w outside) ([]step, bool) {
+func (e environment) stillGood(ctx context.Context, old *report.Plan, w outside) ([]step, bool) {
 	at := map[string]string{}
 	for _, p := range e.Pins {
 		at[p.Package] = p.Version
@@ -75,7 +78,7 @@ func (e environment) stillGood(old *report.Plan, w outside) ([]step, bool) {
 			if u.Ecosystem != pypi || at[u.Package] != u.From && !sameVersion(at[u.Package], u.From) || e.Hashed && len(u.Hashes) == 0 {
 				return nil, false
 			}
-			if hits, err := w.Match(pypi, u.Package, u.To); err != nil || len(hits) > 0 {
+			if hits, err := w.Match(pypi, u.Package, u.To); err != nil || len(hits) > 0 || takenBack(ctx, w, u) {
 				return nil, false
 			}
 			at[u.Package] = u.To
@@ -92,6 +95,17 @@ func (e environment) stillGood(old *report.Plan, w outside) ([]step, bool) {
 		}
 	}
 	return steps, len(steps) > 0
+}
+
+// takenBack reports whether the index, where it does answer, offers the release no more, or none of its files.
+func takenBack(ctx context.Context, w outside, u report.Update) bool {
+	p, err := w.Project(ctx, u.Package)
+	if err != nil {
+		return errors.Is(err, index.ErrUnknownProject)
+	}
+	return !slices.ContainsFunc(p.Releases, func(r index.Release) bool {
+		return sameVersion(r.Version, u.To) && slices.ContainsFunc(r.Files, func(f index.File) bool { return !f.Yanked })
+	})
 }
 
 func (e environment) has(source string) bool {

@@ -200,6 +200,43 @@ func TestIndexAwayForTheCompany(t *testing.T) {
 	}
 }
 
+// What the index took back is not kept because it is away for another package, nor is what only --full asked for.
+func TestWhatWasTakenBackIsNotKept(t *testing.T) {
+	files := map[string]string{"requirements.txt": "lib==1.0\naway==1.0\n"}
+	w := newWorld(t, Config{Python: "3.11"}, twoFindings, map[string][]string{"lib": {"1.1"}, "away": {"1.1"}})
+	w.plan(w.scan(files))
+	w.shelf.broken = map[string]error{"away": index.ErrUnreachable}
+	w.shelf.releases["lib"] = []string{"1.1 yanked", "1.2"}
+	w.plan(w.scan(files))
+	trial{moves: "regular lib 1.0>1.2", outcomes: map[string]string{"CVE-1": "planned: 1.2", "CVE-2": "error: "}, exit: 2}.judge(t, w.document())
+	w.recomputes(w.document())
+
+	w = newWorld(t, Config{Python: "3.11"}, advisories{"away": {"CVE-2 <1.1 low"}}, map[string][]string{"lib": {"2.0"}, "away": {"1.1"}})
+	w.options.Full = true
+	w.plan(w.scan(files))
+	w.options.Full, w.shelf.down = false, true
+	w.plan(w.scan(files))
+	if got := moves(w.document()); strings.Contains(got, "lib") {
+		t.Errorf("without --full: %s", got)
+	}
+}
+
+// A fix that can't be had while the index is away for what it needs is tried again.
+func TestBlockedWhileAwayIsTriedAgain(t *testing.T) {
+	w := newWorld(t, Config{Python: "3.11"}, advisories{"lib": {"CVE-1 <1.1 low"}}, map[string][]string{"lib": {"1.1 needs=away>=1.1"}, "away": {"1.1"}})
+	w.shelf.broken = map[string]error{"away": index.ErrUnreachable}
+	w.plan(w.scan(map[string]string{"requirements.txt": "lib==1.0\naway==1.0\n"}))
+	if o := w.document().Outcomes[0]; o.Outcome == report.Planned || w.state.Plan.Retry == nil {
+		t.Fatalf("%+v, retry %v", o, w.state.Plan.Retry)
+	}
+	w.shelf.broken = nil
+	w.now = *w.state.Plan.Retry
+	tms := w.service.timers(w.state)
+	if _, err := w.due(tms[len(tms)-1]); err != nil || moves(w.document()) != "regular away 1.0>1.1, regular lib 1.0>1.1" {
+		t.Errorf("%v: %s", err, moves(w.document()))
+	}
+}
+
 // Secrets that anybody wrote into an address get no further than the file they stand in.
 func TestNoCredentialsInEvidence(t *testing.T) {
 	const secret = "hunter2"

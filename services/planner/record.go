@@ -211,7 +211,7 @@ func (r planRecord) answers(ctx context.Context, store evidence.Store, in *situa
 			return nil, nil, fmt.Errorf("recompute the plan of %s: %w", in.App, context.Cause(ctx))
 		}
 		a.Pages = w.Pages
-		in.keep(i, &a, world)
+		in.keep(ctx, i, &a, world)
 		if missing == nil {
 			missing = world.unasked.first()
 		}
