@@ -165,6 +165,9 @@ func envName(option string) string {
 // arrange puts the words of the command first, so that options may stand anywhere on the line, those of a
 // command before its name included.
 func arrange(root *cobra.Command, line []string) ([]string, error) {
+	if len(line) > 0 && (line[0] == cobra.ShellCompRequestCmd || line[0] == cobra.ShellCompNoDescRequestCmd) {
+		return line, complete(root) // a shell asks how an unfinished line could go on (drydock completion)
+	}
 	takesValue := map[string]bool{}
 	collect(root, takesValue)
 	var words, rest []string

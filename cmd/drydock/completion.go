@@ -4,7 +4,33 @@ import (
 	"bytes"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 )
+
+// choices are the values of options that take one of a few.
+var choices = map[string][]string{"format": {"text", "json"}, "engine": {"native", "osv-scanner"},
+	"fail-on": {"none", "low", "medium", "high", "critical"}, "severity": {"critical", "high", "medium", "low", "unknown"},
+	"kind": {"vulnerability", "malicious"}, "step": {"patch", "minor", "major"}}
+
+// complete has a shell offer the choices of each option, and files for all others.
+func complete(cmd *cobra.Command) error {
+	for _, flags := range []*pflag.FlagSet{cmd.LocalNonPersistentFlags(), cmd.PersistentFlags()} {
+		for name, values := range choices {
+			if flags.Lookup(name) == nil {
+				continue
+			}
+			if err := cmd.RegisterFlagCompletionFunc(name, cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp)); err != nil {
+				return err
+			}
+		}
+	}
+	for _, sub := range cmd.Commands() {
+		if err := complete(sub); err != nil {
+			return err
+		}
+	}
+	return nil
+}
 
 func completionCommand(c *cli) *cobra.Command {
 	shells := []string{"bash", "zsh", "fish", "powershell"}

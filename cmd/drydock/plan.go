@@ -66,6 +66,9 @@ could not be determined.`,
 	f.StringVar(&o.recompute, "recompute", "", "make the stored plan `DIGEST` again from its recorded inputs, offline, and compare byte for byte (with --data or --server)")
 	f.StringVar(&o.outDir, "out-dir", "", "write the plan's files into `DIR`")
 	cmd.AddCommand(planDiffCommand(c))
+	cmd.ValidArgsFunction = func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+		return nil, cobra.ShellCompDirectiveDefault // paths, beside the names of commands
+	}
 	return cmd
 }
 
