@@ -167,7 +167,7 @@ func judge(what string, res *http.Response) error {
 	case res.StatusCode == http.StatusNotFound || res.StatusCode == http.StatusGone:
 		return &failure{what: what, kind: ErrUnknownProject}
 	case res.StatusCode == http.StatusUnauthorized || res.StatusCode == http.StatusForbidden:
-		return &failure{what: what, kind: ErrUnreachable, cause: fmt.Errorf("it answers %s: check the user and password in the index URL or netrc", clip(res.Status))}
+		return &failure{what: what, kind: ErrUnreachable, cause: fmt.Errorf("it answers %s: check the user and password in the environment (DRYDOCK_INDEX_…), the index URL or netrc", clip(res.Status))}
 	case res.StatusCode == http.StatusTooManyRequests || res.StatusCode >= 500:
 		return &failure{what: what, kind: ErrUnreachable, cause: fmt.Errorf("it answers %s", clip(res.Status)), again: true, after: retryAfter(res)}
 	case res.StatusCode != http.StatusOK:

@@ -140,7 +140,7 @@ func judgeFile(what string, res *http.Response) error {
 	case res.StatusCode == http.StatusNotFound || res.StatusCode == http.StatusGone:
 		return &failure{what: what, kind: ErrGone, cause: fmt.Errorf("%s answers %s", host, clip(res.Status))}
 	case res.StatusCode == http.StatusUnauthorized || res.StatusCode == http.StatusForbidden:
-		return &failure{what: what, kind: ErrUnreachable, cause: fmt.Errorf("%s answers %s: check the user and password in the index URL or netrc", host, clip(res.Status))}
+		return &failure{what: what, kind: ErrUnreachable, cause: fmt.Errorf("%s answers %s: check the user and password in the environment (DRYDOCK_INDEX_…), the index URL or netrc", host, clip(res.Status))}
 	}
 	if res.Request.Header.Get("Range") != "" && slices.Contains(noRanges, res.StatusCode) {
 		return errWhole
