@@ -121,6 +121,28 @@ func TestSpoiltAnswersAreIgnored(t *testing.T) {
 	}
 }
 
+// An answer of a run without a log has nothing to be made again from: one with a log makes its own.
+func TestAnswersWithoutATape(t *testing.T) {
+	dir := t.TempDir()
+	once := rememberedWorld(t, dir)
+	once.service.cfg.Provisional = true
+	if once.again() == 0 {
+		t.Fatal("the first plan needed no resolver")
+	}
+	if once.again() != 0 {
+		t.Error("not remembered for the next run without a log")
+	}
+	w := rememberedWorld(t, dir)
+	if w.again() == 0 {
+		t.Error("a plan rests on an answer without a tape")
+	}
+	w.recomputes(w.document())
+	once.service.answers = newAnswers(dir)
+	if once.again() != 0 {
+		t.Error("the answer with a tape is none for the run without a log")
+	}
+}
+
 // A folder that can't be written, or is none, costs nothing but time.
 func TestAnswersWithoutAFolder(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "file")
