@@ -134,7 +134,7 @@ func TestRefused(t *testing.T) {
 		head + "Name: b\n": `name twice: "a" and "b"`, head + "Version: 1.0\n": "version twice", head + "Requires-Python: >=3\nRequires-Python: >=2\n": "requires-python twice",
 		"Metadata-Version: 2.1\nName: ../a\nVersion: 1": `Name "-/a" is no name`, "Metadata-Version: 2.1\nName: a>=1\nVersion: 1": "is no name", "Metadata-Version: 2.1\nName: a\nVersion: 1\x1b[31m": "control characters",
 		head + "Requires-Python: >=3" + strings.Repeat(",", maxValue): "requires-python has 16387 bytes", head + "Description: " + strings.Repeat("x", maxHeaders): "headers of more than 8388608 bytes",
-		head + strings.Repeat("Requires-Dist: b\n", maxRequires+1): "more than 20000 requirements", head + strings.Repeat("Requires-Dist: ?\n", maxRequires+1): "that can't be read",
+		head + strings.Repeat("Requires-Dist: b\n", maxRequires+1): "more than 3000 requirements", head + strings.Repeat("Requires-Dist: ?\n", maxRequires+1): "that can't be read",
 		head + manyExtras(maxExtras+1): "more than 5000 extras",
 	} {
 		if m, err := Parse([]byte(text)); !errors.Is(err, ErrMetadata) || !strings.Contains(err.Error(), want) || m != nil {

@@ -4,8 +4,9 @@ package coremeta
 const (
 	// maxHeaders bounds the header section in bytes: before metadata 2.1 the whole description stood in it.
 	maxHeaders = 8 << 20
-	// maxRequires bounds the Requires-Dist lines: the largest on the public index have under 2,000.
-	maxRequires = 20000
+	// maxRequires bounds the Requires-Dist lines: the largest on the public index have under 2,000. Each may be a
+	// question to an index, and what stands in the way of a fix is looked for in time that grows with their square.
+	maxRequires = 3000
 	// maxExtras bounds the extras: the largest on the public index have under 600.
 	maxExtras = 5000
 	// maxValue bounds a header that is kept, in bytes; a Requires-Dist has the limit of pep508 besides.
