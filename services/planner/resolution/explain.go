@@ -2,6 +2,7 @@ package resolution
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"maps"
 	"slices"
@@ -54,8 +55,20 @@ func (x *explanation) block() Block {
 		return Block{Err: ErrSearch}
 	}
 	x.core = s.used
-	met := s.met
+	x.shrink(s.met)
+	return Block{Chain: x.chain(), Unblock: x.unblock()}
+}
+
+// shrink leaves out what the proof does not need, while there is time for that.
+func (x *explanation) shrink(met map[*edge]bool) {
+	ctx, cancel := x.r.brief()
+	defer cancel()
+	x.r.b.ctx = ctx
+	defer func() { x.r.b.ctx = x.r.ctx }()
 	for _, f := range sorted(x.core) {
+		if ctx.Err() != nil {
+			return
+		}
 		if x.core[f] { // else it is gone with another
 			if s, none := x.search(less(x.core, f), nil); none {
 				x.core, met = s.used, s.met
@@ -63,7 +76,15 @@ func (x *explanation) block() Block {
 		}
 	}
 	x.refine(met)
-	return Block{Chain: x.chain(), Unblock: x.unblock()}
+}
+
+// brief is the time that one part of an explanation may take, so that a package with very many requirements does not
+// take that of all others.
+func (r *run) brief() (context.Context, context.CancelFunc) {
+	if r.p.Limit <= 0 {
+		return context.WithCancel(r.ctx)
+	}
+	return context.WithTimeoutCause(r.ctx, r.p.Limit*explainShare/100, ErrTime)
 }
 
 // refine leaves out single requirements.
@@ -360,7 +381,12 @@ func (x *explanation) useless(p *pack) []Withheld {
 
 // confirm has uv look for an answer of its own, and takes its explanation.
 func (x *explanation) confirm(block Block) Block {
+	whole := x.r.ctx
+	ctx, cancel := x.r.brief()
+	defer cancel()
+	x.r.ctx = ctx
 	_, err := x.r.free(x.wants)
+	x.r.ctx, x.r.b.ctx = whole, whole
 	var conflict *uv.Conflict
 	switch {
 	case errors.As(err, &conflict):

@@ -27,6 +27,9 @@ const (
 	// searchShare is the part of the limit, in per cent, after which the best found so far has to do: the rest is
 	// uv's, without which nothing is proved.
 	searchShare = 60
+	// explainShare is what each part of an explanation may take of the limit, in per cent: without it a chain says
+	// more than it needs to, or goes without uv's words.
+	explainShare = 8
 	// minRun is the time a run of uv needs to be worth starting.
 	minRun = 100 * time.Millisecond
 )

@@ -138,7 +138,7 @@ func (s *search) branch(t task, values []*release, why blame, so cost) blame {
 // free says whether a package costs nothing: it has no pin and needs none.
 func (s *search) free(p *pack) bool { return p.pin == nil && p.floats }
 
-// choose picks the package that has the fewest releases left, of equals the first by name.
+// choose picks the package that has the fewest releases left, of equals the first by name; the first that has none.
 func (s *search) choose(v verdict) (task, []*release, blame) {
 	var best task
 	var values []*release
@@ -147,6 +147,9 @@ func (s *search) choose(v verdict) (task, []*release, blame) {
 		left, because := s.values(t, v.demands[t.p])
 		if i == 0 || len(left) < len(values) || len(left) == len(values) && t.p.name < best.p.name {
 			best, values, why = t, left, because
+		}
+		if len(left) == 0 {
+			break // a dead end, whatever the others are: a release may require thousands, each a question to the index
 		}
 	}
 	return best, values, why
