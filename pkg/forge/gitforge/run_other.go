@@ -1,0 +1,11 @@
+//go:build !unix
+
+package gitforge
+
+import "os/exec"
+
+func own(*exec.Cmd) {}
+
+func bound(int, uint64) {}
+
+func killGroup(int) {}
