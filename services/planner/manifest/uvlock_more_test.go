@@ -87,6 +87,19 @@ func TestUVLockOfAWorkspace(t *testing.T) {
 	}
 }
 
+// What no platform of the project takes is locked without any file: it stays, and keeps nothing from moving.
+func TestUVLockOfWhatNobodyInstalls(t *testing.T) {
+	s := shop{"click 8.0": {}, "click 8.1": {}, "torch 1.0": {"wheels cp311-cp311-win_amd64", "no sdist"}}
+	files := map[string]string{"pyproject.toml": "[project]\nname = \"app\"\nversion = \"1\"\nrequires-python = \">=3.9\"\ndependencies = [\"click\", \"torch ; sys_platform == 'never'\"]\n"}
+	p := newProject(t, s, files, "click 8.1")
+	if lock := string(p.files["uv.lock"]); !strings.Contains(lock, "name = \"torch\"") || strings.Contains(lock, "torch-1.0") {
+		t.Fatalf("the lock names files of what nobody installs:\n%s", lock)
+	}
+	if got, err := p.rewrite("click 8.0 8.1"); err != nil || got != move(s, "click", "8.0", "8.1") {
+		t.Errorf("%v\n%s", err, got)
+	}
+}
+
 // For another environment a lock may need more than the plan's has: what is allowed is added.
 func TestUVLockAddsForOtherEnvironments(t *testing.T) {
 	p := flaskApp(t)

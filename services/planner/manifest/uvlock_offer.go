@@ -241,6 +241,9 @@ func kept(p *uvlock.Package, version string, page *index.Project) index.Release 
 		}
 		out.Files = append(out.Files, file)
 	}
+	if len(out.Files) == 0 && known != nil { // no platform of the project takes any, so the lock names none
+		out.Files = known.Files
+	}
 	return out
 }
 

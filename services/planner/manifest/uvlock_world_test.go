@@ -21,7 +21,7 @@ import (
 
 // shop is an index of made-up files: "name version" to lines of metadata. A line "sdist" stands for a release
 // without wheels whose PKG-INFO can be relied on, "dynamic" for one whose can't, "wheels FILE…" for others than
-// one for everything.
+// one for everything, "no sdist" after it for wheels alone.
 type shop map[string][]string
 
 const shopURL = "https://index.example/simple"
@@ -52,6 +52,9 @@ func (s shop) release(name, version string, lines []string) index.Release {
 			for tag := range strings.FieldsSeq(list) {
 				names = append(names, stem+"-"+tag+".whl")
 			}
+		}
+		if line == "no sdist" {
+			names = names[1:]
 		}
 		if python, ok := strings.CutPrefix(line, "Requires-Python: "); ok {
 			r.RequiresPython = python
