@@ -219,7 +219,7 @@ func renderGap(p *page, i inventory.Incomplete) {
 	if where != "" {
 		where += ": "
 	}
-	p.wrapped(plain, "    ", "? %s%s (%s)", where, i.Detail, i.Reason)
+	p.wrapped(plain, "    ", "? %s%s (%s)", where, strings.TrimPrefix(i.Detail, i.Source+": "), i.Reason) // some details begin with their place
 }
 
 // provenance says where a database comes from: how long ago it was fetched, and whether it is all of one.

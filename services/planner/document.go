@@ -74,9 +74,10 @@ func notes(in *situation, answers []solved) []string {
 		for _, b := range answers[i].Broken {
 			out = append(out, fmt.Sprintf("%s contradicts itself before any change: %s", e.Name, b))
 		}
-		for _, u := range slices.Concat(answers[i].Bare, answers[i].Unknown, e.Left, answers[i].Open) {
+		for _, u := range slices.Concat(answers[i].Bare, answers[i].Unknown, answers[i].Open) {
 			out = append(out, fmt.Sprintf("%s: %s", e.Name, u))
 		}
+		out = append(out, e.Left...) // each names its line
 	}
 	return once(out)
 }
