@@ -311,7 +311,7 @@ func (s *solver) resolve(ctx context.Context, wants []want, v *view) (resolution
 	if err != nil {
 		return resolution.Solution{}, err
 	}
-	p := resolution.Problem{Floating: s.task.Floating, Env: s.task.Wishes.Target, Limit: s.limit}
+	p := resolution.Problem{Floating: s.task.Floating, Env: s.task.Wishes.Target, Limit: s.left(ctx)}
 	for _, t := range s.task.Pins {
 		if _, err := pep440.Parse(t.Version); err != nil {
 			s.unknown(fmt.Sprintf("%s %s: its version can't be ordered (PEP 440)", t.Package, printable(t.Version)))
@@ -344,6 +344,15 @@ func (s *solver) resolve(ctx context.Context, wants []want, v *view) (resolution
 		s.unknown(u)
 	}
 	return sol, err
+}
+
+// left is the time for the next resolution: however many of an application take all of theirs, some is left for those
+// that follow and for the plan that says so.
+func (s *solver) left(ctx context.Context) time.Duration {
+	if end, ok := ctx.Deadline(); ok && s.limit > 0 {
+		return max(min(s.limit, time.Until(end)/2), time.Millisecond)
+	}
+	return s.limit
 }
 
 // unknown notes what nobody can tell, once.
