@@ -277,7 +277,7 @@ func (c *cli) planFiles(ctx context.Context, s *session, o *planOptions, got *ap
 	}
 	files, err := planner.WriteFiles(ctx, dir, &got.Document, inv, store{s.api}, c.lockFormat(s, o, &got.Document))
 	if err != nil {
-		return nil, surroundings("write the plan's files into %s: %w", dir, err)
+		return nil, surroundings("%w", err)
 	}
 	return files, nil
 }

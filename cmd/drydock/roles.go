@@ -2,7 +2,9 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"net/http"
 	"slices"
@@ -96,7 +98,10 @@ func (p *parts) assemble(names ...string) error {
 	}
 	for _, r := range roles {
 		if wanted[r.name] && r.add != nil {
-			if err := r.add(p); err != nil {
+			var told *exitError // says what is wrong with the line or the configuration
+			if err := r.add(p); errors.As(err, &told) {
+				return err
+			} else if err != nil {
 				return fmt.Errorf("role %s: %w", r.name, err)
 			}
 		}
@@ -111,7 +116,10 @@ func (p *parts) addScanner() error {
 
 func (p *parts) addPlanner() error {
 	s, err := planner.New(p.cfg.Planner, planner.Deps{Matcher: p.matcher, Policy: p.policy, Index: func(url string) index.Source { return p.index(url) }, Engine: p.engine.find, Tool: p.tool})
-	if err != nil {
+	switch {
+	case errors.Is(err, fs.ErrNotExist): // of waivers, freezes or VEX
+		return surroundings("%w", err)
+	case err != nil:
 		return &exitError{report.ExitUsage, err}
 	}
 	p.stages = append(p.stages, s.Routes()...)

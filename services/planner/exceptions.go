@@ -58,12 +58,12 @@ func readExceptions(cfg Config) (exceptions, error) {
 func readBounded(path string) ([]byte, error) {
 	f, err := os.Open(path)
 	if err != nil {
-		return nil, fmt.Errorf("read %s: %w", path, errors.Unwrap(err))
+		return nil, fmt.Errorf("read %s: %w; check the path", path, errors.Unwrap(err))
 	}
 	defer func() { _ = f.Close() }() // only read
 	data, err := io.ReadAll(io.LimitReader(f, maxExceptions+1))
 	if err != nil {
-		return nil, fmt.Errorf("read %s: %w", path, err)
+		return nil, noPath(err, "read "+path)
 	}
 	if len(data) > maxExceptions {
 		return nil, fmt.Errorf("read %s: more than %d bytes; is it the right file?", path, maxExceptions)

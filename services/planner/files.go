@@ -39,11 +39,11 @@ func WriteFiles(ctx context.Context, dir string, p *report.Plan, inv *inventory.
 	}
 	changed, err := manifests(ctx, p, inv, ev, manifest.Formats(more...))
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("write the plan's files to %s: %w", dir, err)
 	}
 	maps.Copy(files, changed)
 	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return nil, fmt.Errorf("write the plan's files: make the output directory: %w", err)
+		return nil, fmt.Errorf("write the plan's files to %s: %w", dir, noPath(err, "make the directory"))
 	}
 	// The directory may lie in a hostile repository: nothing is read, written or removed through a link that
 	// leads out of it.
@@ -88,7 +88,7 @@ func render(p *report.Plan, inv *inventory.Inventory) (map[string][]byte, error)
 func writeAll(root *os.Root, files map[string][]byte) (err error) {
 	aside := ".drydock-" + rand.Text()
 	if err := root.Mkdir(aside, 0o700); err != nil {
-		return noPath(err, aside)
+		return noPath(err, "make a folder in it")
 	}
 	defer func() {
 		if rerr := root.RemoveAll(aside); err == nil {

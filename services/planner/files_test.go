@@ -147,7 +147,7 @@ func TestNothingHalfWritten(t *testing.T) {
 	if err := os.WriteFile(file, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	check("a file in the place of the directory", file, "make the output directory", nil)
+	check("a file in the place of the directory", file, "make the directory: not a directory", nil)
 	taken := t.TempDir()
 	if err := os.Mkdir(filepath.Join(taken, "requirements_updated.txt"), 0o700); err != nil {
 		t.Fatal(err)
