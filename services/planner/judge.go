@@ -171,7 +171,7 @@ func (c *candidate) judge(a asked, j *judged, match func(string) ([]advisory.Hit
 			c.add(whyWheel)
 		}
 	}
-	c.newest = youngest(r.Files, w.Target)
+	c.newest = youngest(r.Files, w.Target, a.Hashed)
 }
 
 // narrow keeps the files that pass; when none does, that is a reason, and the files stay for the next question.
@@ -214,12 +214,13 @@ func hasWheel(files []index.File, t pep508.Environment) bool {
 }
 
 // youngest is the latest upload among the distributions the target could install, of whichever C library and release
-// its system is; nil when one of them has no date. A wheel added later to an old release makes it young again.
-func youngest(files []index.File, t pep508.Environment) *time.Time {
+// its system is; nil when one of them has no date. A wheel added later to an old release makes it young again. Where the
+// manifest names every distribution by its hash, all count: each may be installed from it, somewhere.
+func youngest(files []index.File, t pep508.Environment, all bool) *time.Time {
 	wheels := hasWheel(files, t)
 	var out *time.Time
 	for _, f := range files {
-		if isWheel(f) && !wheel.Reaches(t, f.Name) || isSource(f) && wheels {
+		if !all && (isWheel(f) && !wheel.Reaches(t, f.Name) || isSource(f) && wheels) {
 			continue
 		}
 		if f.Uploaded == nil {

@@ -26,16 +26,19 @@ func TestYoungWheelOfAnOldRelease(t *testing.T) {
 		"lib-1.1.tar.gz": old,
 	} {
 		files := []index.File{{Name: "lib-1.1-py3-none-any.whl", Uploaded: &old}, {Name: added, Uploaded: &young}}
-		if got := youngest(files, linux); got == nil || !got.Equal(want) {
+		if got := youngest(files, linux, false); got == nil || !got.Equal(want) {
 			t.Errorf("with %s: %v, want %v", added, got, want)
 		}
+		if got := youngest(files, linux, true); got == nil || !got.Equal(young) {
+			t.Errorf("with %s, named by its hash: %v", added, got)
+		}
 		files[1].Uploaded = nil
-		if got := youngest(files, linux); (got == nil) != want.Equal(young) {
+		if got := youngest(files, linux, false); (got == nil) != want.Equal(young) {
 			t.Errorf("with %s, undated: %v", added, got)
 		}
 	}
 	built := []index.File{{Name: "lib-1.1.tar.gz", Uploaded: &old}, {Name: "lib-1.1-cp311-cp311-musllinux_1_2_x86_64.whl", Uploaded: &young}}
-	if got := youngest(built, linux); got == nil || !got.Equal(young) {
+	if got := youngest(built, linux, false); got == nil || !got.Equal(young) {
 		t.Errorf("a source distribution, and a young wheel for another C library: %v", got)
 	}
 }
