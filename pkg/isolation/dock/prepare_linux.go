@@ -93,11 +93,16 @@ func (b *box) prepare(c Command) (_ *run, err error) {
 	}
 	r.spec = spec{Level: b.level, Binds: binds, Links: links, Writable: c.Writable, Limits: c.Limits, Results: c.Results, Probe: c.probe}
 	find := func(p string) string { return p }
+	var largest int64
 	switch b.level {
 	case Landlock, None:
 		if find, err = r.scratch(); err != nil {
 			return nil, err
 		}
+		for _, w := range c.Writable { // the one limit of a folder that the kernel keeps
+			largest = max(largest, w.Size)
+		}
+		r.spec.Limits.FileSize = min(c.Limits.FileSize, largest)
 	case Namespaces:
 		if r.spec.Base, err = base(); err == nil && r.user.dropped {
 			err = r.openTrees()

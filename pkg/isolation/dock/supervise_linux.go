@@ -78,6 +78,9 @@ func supervise() int {
 	}
 	began := time.Now()
 	if err := s.begin(); err != nil {
+		if s.dying.Load() {
+			select {}
+		}
 		return s.fail(err.Kind, fmt.Errorf("%s", err.Text))
 	}
 	s.follow(began)
@@ -86,6 +89,9 @@ func supervise() int {
 	rep := report{Started: true, Result: s.result}
 	if err := collect(os.NewFile(fdTar, "results"), &s.spec); err != nil {
 		rep.Error = &childError{BadResult, err.Error()}
+	}
+	if s.dying.Load() {
+		select {} // what was seen may be the work of watchParent, who ends this process
 	}
 	_ = json.NewEncoder(s.report).Encode(rep)
 	return 0
@@ -258,8 +264,12 @@ func (s *supervisor) end() {
 				s.reached(LimitCPU)
 			}
 		}
-		if s.result.Left = s.look().processes; s.result.Left > 0 {
+		left := s.look()
+		if s.result.Left = left.processes; s.result.Left > 0 {
 			s.reached(LimitChildren)
+		}
+		if left.threads >= s.spec.Limits.Processes {
+			s.reached(LimitProcesses)
 		}
 	}
 	for i := range s.spec.Writable {
