@@ -6,6 +6,7 @@ GO=${GO:-go}
 check=${1:-}
 
 $GO run ./pkg/events/generate ${check:+-check}
+$GO run ./pkg/application/generate ${check:+-check}
 
 # docs/cli.md is printed by the commands themselves.
 doc=$(mktemp)

@@ -1,36 +1,162 @@
-// Package application says which applications something is meant for: one by its name, or all whose names
-// begin alike (design §3).
+// Package application is what is kept safe (design §3): which applications there are, whose they are, where
+// their sources lie and how far Drydock may go with them.
+//
+// Two files say so, and they are not trusted alike. The server's applications.yaml ([ParseSet]) decides.
+// The repository's own .drydock.yaml ([ParseRepository]) is written by whoever can push to it: it names
+// manifests and checks, and may make things stricter. [Compose] puts both together and never lets the second
+// loosen the first. A [Pattern] names one application or many.
 package application
 
 import (
-	"fmt"
-	"regexp"
-	"strings"
+	"bytes"
+	"encoding/json"
+
+	"github.com/drydock-dev/drydock/pkg/evidence"
+	"github.com/drydock-dev/drydock/pkg/policy"
+	"github.com/drydock-dev/drydock/pkg/strictyaml"
 )
 
-var form = regexp.MustCompile(`^([a-z0-9][a-z0-9-]{0,62}|([a-z0-9][a-z0-9-]{0,61})?\*)$`)
+// Schema is the `schema` of the server's file, RepositorySchema that of a repository's.
+const (
+	Schema           = "drydock.applications/v1"
+	RepositorySchema = "drydock.repository/v1"
+)
 
-// Pattern is the name of an application, or how names begin and a star: "payments", "payments-*", "*".
-type Pattern string
+// RepositoryFile is the name of a repository's own file, at the application's path.
+const RepositoryFile = ".drydock.yaml"
 
-// Parse reads a pattern; the error says what one looks like.
-func Parse(text string) (Pattern, error) {
-	if !form.MatchString(text) {
-		return "", fmt.Errorf("%q: want the name of an application (a-z, 0-9 and -, at most 63), or how names begin and a star, such as payments-*", text)
-	}
-	return Pattern(text), nil
+// Application is one application as the server's file declares it, with the defaults of what it leaves out
+// but for Isolation, of which a policy has a say too ([Compose]).
+type Application struct {
+	// Name is what the application is called everywhere: a-z, 0-9 and -, at most 63.
+	Name string `yaml:"-" json:"-"`
+	// Repository is where its source lies: https://, ssh:// or git@host:path, or an absolute path on this
+	// host; never with a password or token in it. Whoever controls it writes the code that runs.
+	Repository string `yaml:"repository" json:"repository" jsonschema:"required"`
+	// Path is the folder of the application in its repository; by default all of it.
+	Path string `yaml:"path" json:"path,omitempty"`
+	// Base is the branch that changes are made for; by default the one the repository itself names (HEAD).
+	Base string `yaml:"base" json:"base,omitempty"`
+	// Owners are the groups and people who answer for it, such as payments-team or ana@bank.example.
+	Owners []string `yaml:"owners" json:"owners,omitempty"`
+	// Environments are where it runs, by name: staging, production, and others.
+	Environments map[string]Environment `yaml:"environments" json:"environments,omitempty"`
+	// Merge says who merges a change: a person, or Drydock itself, by fast-forward of exactly the commit
+	// that was validated. With automatic nobody reads a change before it is on the base branch.
+	Merge Merge `yaml:"merge" json:"merge,omitempty"`
+	// Isolation is the least with which changes are installed and tested. With none what is tested can read
+	// and change all that Drydock's own user can.
+	Isolation policy.Isolation `yaml:"isolation" json:"isolation,omitempty"`
+	// Notify are the names of the routes by which its owners hear of it.
+	Notify []string `yaml:"notify" json:"notify,omitempty"`
+	// BeforeUpdate is what must be in order before an update begins.
+	BeforeUpdate BeforeUpdate `yaml:"before_update" json:"before_update,omitzero"`
+
+	lines *strictyaml.Lines
 }
 
-// UnmarshalText reads a pattern; see [Parse].
-func (p *Pattern) UnmarshalText(text []byte) (err error) {
-	*p, err = Parse(string(text))
-	return err
+// Environment is a place where an application runs.
+type Environment struct {
+	// Driver is what moves releases there; with none, the default, Drydock moves nothing there.
+	Driver Driver `yaml:"driver" json:"driver,omitempty"`
+	// Commands are those of the driver, by its own names for them. They run on the server, as the driver.
+	Commands map[string]Command `yaml:"commands" json:"commands,omitempty"`
+	// Health is an http or https address that answers with a status below 400 when all is well.
+	Health string `yaml:"health" json:"health,omitempty"`
+	// Approvals are needed there at least, beside those of the policy's class.
+	Approvals Approvals `yaml:"approvals" json:"approvals,omitzero"`
+	// Window is the name of one of the policy's windows; it must be open, and that of the class too.
+	Window string `yaml:"window" json:"window,omitempty"`
 }
 
-// Covers says whether the application is one of those the pattern names. The empty pattern names none.
-func (p Pattern) Covers(name string) bool {
-	if start, ok := strings.CutSuffix(string(p), "*"); ok {
-		return strings.HasPrefix(name, start)
+// Approvals is who must agree.
+type Approvals struct {
+	// Count is how many people.
+	Count int `yaml:"count" json:"count"`
+	// From are groups of which one person each must be among them.
+	From []string `yaml:"from" json:"from,omitempty"`
+}
+
+// BeforeUpdate is the validation before an update.
+type BeforeUpdate struct {
+	// Health is a command that ends with 0 when the system is healthy.
+	Health *HealthCheck `yaml:"health" json:"health,omitempty"`
+	// Backup is a command that ends with 0 when the newest backup can be restored.
+	Backup *BackupCheck `yaml:"backup" json:"backup,omitempty"`
+}
+
+// HealthCheck is a command of the server's. It runs outside any isolation, with Drydock's rights.
+type HealthCheck struct {
+	// Command is the program and its arguments.
+	Command Command `yaml:"command" json:"command" jsonschema:"required"`
+	// Dir is the folder it runs in, an absolute path; by default an empty one.
+	Dir string `yaml:"dir" json:"dir,omitempty"`
+	// Timeout is how long it may take; 5m by default.
+	Timeout policy.Duration `yaml:"timeout" json:"timeout,omitempty"`
+}
+
+// BackupCheck is a command of the server's. It runs outside any isolation, with Drydock's rights.
+type BackupCheck struct {
+	// Command is the program and its arguments.
+	Command Command `yaml:"command" json:"command" jsonschema:"required"`
+	// Dir is the folder it runs in, an absolute path; by default an empty one.
+	Dir string `yaml:"dir" json:"dir,omitempty"`
+	// Timeout is how long it may take; 30m by default.
+	Timeout policy.Duration `yaml:"timeout" json:"timeout,omitempty"`
+	// MaxAge is for how long its success counts; 24h by default.
+	MaxAge policy.Duration `yaml:"max_age" json:"max_age,omitempty"`
+}
+
+// Merge is who merges a change.
+type Merge string
+
+// The rules of merging.
+const (
+	MergePerson    Merge = "person"
+	MergeAutomatic Merge = "automatic"
+)
+
+// Allowed are the values there are; so with the others.
+func (Merge) Allowed() []string { return []string{string(MergePerson), string(MergeAutomatic)} }
+
+// Driver is what moves releases into an environment.
+type Driver string
+
+// The drivers.
+const (
+	DriverNone         Driver = "none"
+	DriverKeeper       Driver = "keeper"
+	DriverKubernetes   Driver = "kubernetes"
+	DriverHelm         Driver = "helm"
+	DriverArgoRollouts Driver = "argo-rollouts"
+)
+
+// Allowed are the drivers there are.
+func (Driver) Allowed() []string {
+	return []string{string(DriverNone), string(DriverKeeper), string(DriverKubernetes), string(DriverHelm), string(DriverArgoRollouts)}
+}
+
+// Text is the application alone as a file of its own, canonical: what it means, defaults included, not how it
+// is written. [ParseSet] of it gives an equal application. It is what is kept as evidence.
+func (a Application) Text() []byte {
+	return encode(map[string]Application{a.Name: a})
+}
+
+// Digest is the digest of [Application.Text].
+func (a Application) Digest() string { return string(evidence.Of(a.Text())) }
+
+// encode writes applications as JSON, which is YAML too; maps are sorted by key.
+func encode(apps map[string]Application) []byte {
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	enc.SetIndent("", "  ")
+	err := enc.Encode(struct {
+		Schema       string                 `json:"schema"`
+		Applications map[string]Application `json:"applications"`
+	}{Schema, apps})
+	if err != nil {
+		panic("application: " + err.Error()) // there is nothing in it that JSON can't write
 	}
-	return p != "" && string(p) == name
+	return b.Bytes()
 }

@@ -16,6 +16,7 @@ type document struct {
 	Schema       string                    `yaml:"schema"`
 	Extends      string                    `yaml:"extends"`
 	WarnAt       []int                     `yaml:"warn_at"`
+	Isolation    Isolation                 `yaml:"isolation"`
 	Classes      Classes                   `yaml:"classes"`
 	Rules        map[string]Rule           `yaml:"rules"`
 	Lists        map[string][]string       `yaml:"lists"`
@@ -25,11 +26,12 @@ type document struct {
 
 // block is what a policy file may say of one application.
 type block struct {
-	WarnAt  []int               `yaml:"warn_at"`
-	Classes Classes             `yaml:"classes"`
-	Rules   map[string]Rule     `yaml:"rules"`
-	Lists   map[string][]string `yaml:"lists"`
-	Windows map[string]Window   `yaml:"windows"`
+	WarnAt    []int               `yaml:"warn_at"`
+	Isolation Isolation           `yaml:"isolation,omitempty"`
+	Classes   Classes             `yaml:"classes"`
+	Rules     map[string]Rule     `yaml:"rules"`
+	Lists     map[string][]string `yaml:"lists"`
+	Windows   map[string]Window   `yaml:"windows"`
 }
 
 // applicationForm is an application's name (design §3), or how names begin, with a star.
@@ -41,7 +43,7 @@ func (p *Policy) lay(name string, data []byte, tighten bool) (*Policy, error) {
 	if len(data) > maxSize {
 		return nil, tooLarge(name, len(data))
 	}
-	doc := document{Schema: p.Schema, WarnAt: p.WarnAt, Classes: p.Classes, Rules: p.Rules, Lists: p.Lists, Windows: p.Windows}
+	doc := document{Schema: p.Schema, WarnAt: p.WarnAt, Isolation: p.Isolation, Classes: p.Classes, Rules: p.Rules, Lists: p.Lists, Windows: p.Windows}
 	if tighten {
 		doc.Lists = nil
 	}
@@ -50,7 +52,7 @@ func (p *Policy) lay(name string, data []byte, tighten bool) (*Policy, error) {
 	if err != nil && (lines == nil || !errors.As(err, &found)) {
 		return nil, err
 	}
-	child := &Policy{Schema: doc.Schema, WarnAt: doc.WarnAt, Classes: doc.Classes, Rules: doc.Rules, Lists: doc.Lists, Windows: doc.Windows}
+	child := &Policy{Schema: doc.Schema, WarnAt: doc.WarnAt, Isolation: doc.Isolation, Classes: doc.Classes, Rules: doc.Rules, Lists: doc.Lists, Windows: doc.Windows}
 	if tighten {
 		child.Lists = together(p.Lists, doc.Lists)
 	}
@@ -117,17 +119,7 @@ func (p *Policy) applications() []Problem {
 		}
 		app := p.around(name)
 		for _, raw := range p.blocks[name] {
-			b := app.block()
-			b.Lists = nil
-			found := raw.Lay(&b)
-			next := &Policy{Schema: p.Schema, WarnAt: b.WarnAt, Classes: b.Classes, Rules: b.Rules, Lists: together(app.Lists, b.Lists), Windows: b.Windows}
-			next.index()
-			if len(found) == 0 {
-				found = raw.Lines().Place(under(raw.Path(), next.Validate()))
-			}
-			if len(found) == 0 {
-				found = raw.Lines().Place(under(raw.Path(), Tightens(app, next)))
-			}
+			next, found := app.block().tighten(app, raw)
 			problems = append(problems, found...)
 			app = next
 		}
@@ -137,6 +129,34 @@ func (p *Policy) applications() []Problem {
 		p.apps[name] = app
 	}
 	return problems
+}
+
+// tighten lays a part of a document over the block of p, which it may only tighten.
+func (b block) tighten(p *Policy, raw strictyaml.Raw) (*Policy, []Problem) {
+	b.Lists = nil
+	found := raw.Lay(&b)
+	next := &Policy{Schema: p.Schema, WarnAt: b.WarnAt, Isolation: b.Isolation, Classes: b.Classes, Rules: b.Rules, Lists: together(p.Lists, b.Lists), Windows: b.Windows}
+	next.index()
+	if len(found) == 0 {
+		found = raw.Lines().Place(under(raw.Path(), next.Validate()))
+	}
+	if len(found) == 0 {
+		found = raw.Lines().Place(under(raw.Path(), Tightens(p, next)))
+	}
+	return next, found
+}
+
+// TightenedBy is the policy of one application, p, with a part of a document laid over it, as one of the
+// blocks under `applications` is: it may only tighten. Problems name the path in that document.
+func (p *Policy) TightenedBy(raw strictyaml.Raw) (*Policy, []Problem) {
+	next, found := p.block().tighten(p, raw)
+	if len(found) > 0 {
+		return nil, found
+	}
+	if _, err := next.seal(); err != nil {
+		return nil, raw.Lines().Place([]Problem{{Path: raw.Path(), Message: err.Error()}})
+	}
+	return next, nil
 }
 
 // specific orders names under `applications`: patterns by length, then whole names.

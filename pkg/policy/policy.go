@@ -24,12 +24,13 @@ type Errors = strictyaml.Errors
 
 // Policy is a policy in force. It is immutable once loaded.
 type Policy struct {
-	Schema  string              `yaml:"schema"`
-	WarnAt  []int               `yaml:"warn_at"`
-	Classes Classes             `yaml:"classes"`
-	Rules   map[string]Rule     `yaml:"rules"`
-	Lists   map[string][]string `yaml:"lists"`
-	Windows map[string]Window   `yaml:"windows"`
+	Schema    string              `yaml:"schema"`
+	WarnAt    []int               `yaml:"warn_at"`
+	Isolation Isolation           `yaml:"isolation,omitempty"`
+	Classes   Classes             `yaml:"classes"`
+	Rules     map[string]Rule     `yaml:"rules"`
+	Lists     map[string][]string `yaml:"lists"`
+	Windows   map[string]Window   `yaml:"windows"`
 
 	text   []byte
 	digest evidence.Digest

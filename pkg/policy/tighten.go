@@ -14,6 +14,9 @@ func Tightens(parent, child *Policy) []Problem {
 	if parent.Schema != child.Schema {
 		t.add("schema", "found %s, the parent has %s", child.Schema, parent.Schema)
 	}
+	if !child.Isolation.AtLeast(parent.Isolation) {
+		t.add("isolation", "found %s, the parent has %s: it may only get stronger", orNone(string(child.Isolation)), parent.Isolation)
+	}
 	for _, n := range parent.WarnAt {
 		if !slices.Contains(child.WarnAt, n) {
 			t.add("warn_at", "found %v, the parent has %v: %d is missing, warnings may only be added", child.WarnAt, parent.WarnAt, n)

@@ -2,6 +2,7 @@ package policy
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -25,6 +26,34 @@ type Check string
 // Day is a day of the week.
 type Day string
 
+// Isolation is how strongly what is installed and tested must at least be kept apart from the host.
+type Isolation string
+
+// The levels of isolation, strongest first.
+const (
+	Bubblewrap  Isolation = "bubblewrap" // bubblewrap's namespaces
+	Namespaces  Isolation = "namespaces" // user namespaces by clone flags
+	Landlock    Isolation = "landlock"   // Landlock and resource limits
+	NoIsolation Isolation = "none"       // nothing
+)
+
+// AtLeast says whether a level is as strong as another; the empty one asks for nothing, one that is no level
+// is weaker than all.
+func (i Isolation) AtLeast(least Isolation) bool {
+	return strength(i) >= strength(least)
+}
+
+func strength(i Isolation) int {
+	if i == "" {
+		i = NoIsolation
+	}
+	at := slices.Index(i.Allowed(), string(i))
+	if at < 0 {
+		return -1
+	}
+	return len(i.Allowed()) - at
+}
+
 // Every narrows a window to the first of its days in a period.
 type Every string
 
@@ -42,7 +71,10 @@ func (Step) Allowed() []string     { return []string{"patch", "minor", "major"} 
 func (Cycle) Allowed() []string    { return []string{"weekly", "monthly", "quarterly"} }
 func (Check) Allowed() []string    { return []string{"suite", "integration", "performance"} }
 func (Day) Allowed() []string      { return []string{"mon", "tue", "wed", "thu", "fri", "sat", "sun"} }
-func (Every) Allowed() []string    { return []string{"month", "quarter"} }
+func (Isolation) Allowed() []string {
+	return []string{string(Bubblewrap), string(Namespaces), string(Landlock), string(NoIsolation)}
+}
+func (Every) Allowed() []string { return []string{"month", "quarter"} }
 
 // Duration is a length of time in whole minutes, written 7d, 24h, 1d12h.
 type Duration time.Duration

@@ -45,6 +45,9 @@ func (d *decoder) value(n ast.Node, v reflect.Value, path string) {
 	case *Raw:
 		*u = Raw{node: n, path: path, lines: d.lines}
 		return
+	case Reader:
+		d.problems = append(d.problems, u.ReadYAML(Raw{node: n, path: path, lines: d.lines})...)
+		return
 	case *time.Time:
 		d.text(n, path, "a date or time", func(text string) (err error) { *u, _, err = moment(text); return err })
 		return

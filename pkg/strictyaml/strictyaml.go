@@ -29,6 +29,9 @@ type Choice interface{ Allowed() []string }
 // and Line to the problems, which name a Path, and leaves out those of values that could not even be read.
 type Validator interface{ Validate() []Problem }
 
+// Reader reads a value that may be written in more than one form: it gets that part of the document.
+type Reader interface{ ReadYAML(Raw) []Problem }
+
 // Problem is one thing that is wrong with a document.
 type Problem struct {
 	File    string   `json:"file"`
@@ -73,7 +76,7 @@ func (p Problem) String() string {
 // `yaml:"name"` tags; a field without one can't be written. name stands for the file in errors.
 //
 // Besides structs, maps, slices, pointers, text, numbers and booleans it reads a [Choice], any
-// encoding.TextUnmarshaler (its error becomes the message), time.Time, [Until] and [Raw]. An error is an *[Errors].
+// encoding.TextUnmarshaler (its error becomes the message), [Reader], time.Time, [Until] and [Raw]. An error is an *[Errors].
 func Decode(name string, data []byte, into any) error {
 	_, err := Locate(name, data, into)
 	return err
@@ -189,6 +192,12 @@ func (l *Lines) Of(path string) int {
 		path = path[:max(0, strings.LastIndexAny(path, ".["))]
 	}
 	return 0
+}
+
+// At is the line of a path that the document itself names; false where it does not.
+func (l *Lines) At(path string) (int, bool) {
+	line, ok := l.at[path]
+	return line, ok
 }
 
 // Place gives problems that name a path their file and line.
