@@ -20,6 +20,8 @@ const (
 	maxSources = 8
 	// maxRenewals is how often an update that fixes nothing gives way to an older release.
 	maxRenewals = 4
+	// maxBound is how many packages a phase tries alone because their newest release asks for one of another: each is a run of uv.
+	maxBound = 5
 	// maxTape bounds what the index said of one environment, unpacked: a few hundred pages of up to 10 MB.
 	maxTape = 1 << 30
 	// maxAnswers is how many resolutions are remembered, in memory and on disk.

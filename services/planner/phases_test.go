@@ -103,6 +103,16 @@ func composesTo(want map[string]string) func(*testing.T, *world, *report.Plan) {
 	}
 }
 
+// What asks for one release of another package takes it along, though the other has a newer one.
+func TestFullMovesWhatIsBound(t *testing.T) {
+	releases := map[string][]string{"model": {"1.0 needs=core==2.0", "1.1 needs=core==2.1"}, "core": {"2.0", "2.1", "2.2"}}
+	tryAll(t, []trial{
+		{name: "both are pinned", full: true, pins: "model==1.0 core==2.0", releases: releases, moves: "regular core 2.0>2.1, regular model 1.0>1.1",
+			says: map[string][]string{"core": {"because model 1.1 requires core==2.1"}, "model": {"the newest minor update"}}},
+		{name: "a third holds the other", full: true, pins: "model==1.0 core==2.0 third==1.0", releases: map[string][]string{"model": releases["model"], "core": releases["core"], "third": {"1.0 needs=core<2.1"}}},
+	})
+}
+
 // Updates that fix nothing known come with --full alone, in the classes of their steps, and without a deadline.
 func TestFullPhases(t *testing.T) {
 	releases := map[string][]string{"lib": {"1.0.1", "1.1.0", "2.0.0"}, "flask": {"2.2.5", "3.0.0"}, "last": {"1.0"}, "young": {"1.1 at=2026-11-20"},

@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
+	"strings"
 
 	"github.com/drydock-dev/drydock/pkg/index"
 	"github.com/drydock-dev/drydock/pkg/pep440"
@@ -38,6 +40,30 @@ func (s *solver) renew(ctx context.Context, st *step) {
 			}
 		}
 		s.take(ctx, st, sol, v, "")
+		if try == 0 {
+			s.bound(ctx, st, sol, v)
+		}
+	}
+}
+
+// bound moves what could not move to its newest release because that asks for one release of another package, as each
+// pydantic does of pydantic-core: alone, with the other free to follow.
+func (s *solver) bound(ctx context.Context, st *step, blocked resolution.Solution, newest *view) {
+	tries := 0
+	for _, name := range slices.Sorted(maps.Keys(blocked.Blocked)) {
+		exact := slices.ContainsFunc(blocked.Blocked[name].Chain, func(c string) bool {
+			return strings.HasPrefix(c, name+" "+newest.only[name]+" requires ") && strings.Contains(c, "==")
+		})
+		moved := slices.ContainsFunc(st.Moves, func(m move) bool { return m.Package == name })
+		if !exact || moved || tries == maxBound {
+			continue
+		}
+		tries++
+		v := s.updating()
+		v.only = map[string]string{name: newest.only[name]}
+		if sol, err := s.resolve(ctx, []want{{Package: name, Class: st.Class}}, v); err == nil {
+			s.take(ctx, st, sol, v, "")
+		}
 	}
 }
 
