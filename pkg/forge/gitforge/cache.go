@@ -113,7 +113,21 @@ func (c *cache) fetch(ctx context.Context, doing, repo, commit string) error {
 	args := append([]string{"fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--no-auto-maintenance", "--no-recurse-submodules", "--force"}, how...)
 	_, err := c.f.call(ctx, call{doing: doing, repo: repo, net: true, limit: c.f.cfg.Limits.Transfer,
 		args: append(args, "--", c.f.remote.url, commit+":refs/drydock/"+commit)})
+	if err != nil && c.cutOff() {
+		return &forge.Error{Kind: forge.ErrTooLarge, Doing: doing, Detail: fmt.Sprintf("more than %d bytes, compressed", c.f.cfg.Limits.Fetch), Advice: "raise the limit of one fetch", Cause: errKilled}
+	}
 	return err
+}
+
+// cutOff says whether the pack of a fetch ended where RLIMIT_FSIZE ends it; git says nothing of the kind.
+func (c *cache) cutOff() bool {
+	parts, _ := filepath.Glob(filepath.Join(c.dir, "objects", "pack", "tmp_pack_*"))
+	for _, p := range parts {
+		if info, err := os.Lstat(p); err == nil && info.Size() >= c.f.cfg.Limits.Fetch {
+			return true
+		}
+	}
+	return false
 }
 
 // need fetches a commit unless it is there.

@@ -2,6 +2,7 @@ package gitforge
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -231,5 +232,38 @@ func TestContract(t *testing.T) {
 					Another: func(t *testing.T) forge.Forge { return open(t, "file://"+p.bare) }}
 			})
 		})
+	}
+}
+
+var (
+	ana     = forge.Person{Name: "Ana", Email: "ana@bank.example"}
+	someDay = time.Date(2026, 11, 22, 9, 30, 0, 0, time.UTC)
+)
+
+// fix proposes a change to the base as it is.
+func fix(t testing.TB, f *Forge) forge.Proposal {
+	t.Helper()
+	base, err := f.Base(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return forge.Proposal{Branch: "fix", Base: base.Commit, Message: "m", Author: ana, Date: someDay,
+		Files: []forge.File{{Path: "requirements.txt", Data: []byte("flask==2.2.5\n")}}}
+}
+
+func wantKind(t testing.TB, err, kind error) *forge.Error {
+	t.Helper()
+	var e *forge.Error
+	if !errors.As(err, &e) || !errors.Is(err, kind) {
+		t.Fatalf("got %v, want %q", err, kind)
+	}
+	t.Log(err)
+	return e
+}
+
+func writeProgram(t testing.TB, file, body string) {
+	t.Helper()
+	if err := os.WriteFile(file, []byte("#!/bin/sh\n"+body+"\n"), 0o755); err != nil {
+		t.Fatal(err)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"strconv"
@@ -34,11 +35,16 @@ func (f *Forge) object(ctx context.Context, doing, repo, kind, id string, most i
 // batch has cat-file tell of objects in the order of ids: kind, size and, with --batch, content. A kind of
 // "missing" has neither. each need not read all of the content.
 func (f *Forge) batch(ctx context.Context, doing, repo, how string, ids []string, each func(i int, kind string, size int64, r io.Reader) error) error {
+	left := -1
 	_, err := f.call(ctx, call{doing: doing, repo: repo, limit: f.cfg.Limits.Transfer, in: strings.NewReader(strings.Join(ids, "\n") + "\n"),
 		args: []string{"cat-file", "--buffer", how}, out: func(out io.Reader) error {
 			r := bufio.NewReaderSize(out, 64<<10)
 			for i, id := range ids {
 				line, err := r.ReadString('\n')
+				if errors.Is(err, io.EOF) && line == "" {
+					left = i
+					return nil // the exit code tells more
+				}
 				if err != nil {
 					return &forge.Error{Kind: forge.ErrFailed, Doing: doing, Detail: "git cat-file ended in the middle", Cause: err}
 				}
@@ -72,6 +78,13 @@ func (f *Forge) batch(ctx context.Context, doing, repo, how string, ids []string
 			}
 			return nil
 		}})
+	var e *forge.Error
+	switch {
+	case left >= 0 && err == nil:
+		return &forge.Error{Kind: forge.ErrFailed, Doing: doing, Detail: "git cat-file ended in the middle"}
+	case left >= 0 && errors.As(err, &e) && strings.Contains(e.Detail, "promisor remote"):
+		return each(left, "missing", 0, bytes.NewReader(nil)) // the fetch's filter left it out
+	}
 	return err
 }
 
