@@ -188,10 +188,18 @@ func (o *lockOffer) fill(ctx context.Context, name string, t *told) error {
 			return fmt.Errorf("the index has no %s %s", name, version)
 		}
 		if release(t.offered, version) == nil {
-			t.offered.Releases = append(t.offered.Releases, *r)
+			t.offered.Releases = append(t.offered.Releases, standing(*r))
 		}
 	}
 	return nil
+}
+
+// standing is a release without the files that were taken back, where it has others: a lock names what may be installed.
+func standing(r index.Release) index.Release {
+	if files := slices.DeleteFunc(slices.Clone(r.Files), func(f index.File) bool { return f.Yanked }); len(files) > 0 {
+		r.Files = files
+	}
+	return r
 }
 
 // conjure offers a package that the lock may not get. uv follows requirements whose markers can't hold where
