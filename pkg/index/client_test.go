@@ -97,7 +97,7 @@ func TestBadAnswers(t *testing.T) {
 		says   string
 	}{
 		{"404", http.NotFound, ErrUnknownProject, "look up flask in the index http://127.0.0.1"},
-		{"500", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(500) }, ErrUnreachable, "it answers 500"},
+		{"500", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(500) }, ErrUnreachable, "/: it answers 500"},
 		{"401", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(401) }, ErrUnreachable, "check the user and password"},
 		{"403 in colour", func(w http.ResponseWriter, _ *http.Request) {
 			c, _, err := http.NewResponseController(w).Hijack()

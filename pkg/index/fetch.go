@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -36,11 +37,14 @@ type failure struct {
 }
 
 func (f *failure) Error() string {
-	s := f.what + ": " + f.kind.Error()
-	if f.cause != nil {
-		s += ": " + f.cause.Error()
+	if f.cause == nil {
+		return f.what + ": " + f.kind.Error()
 	}
-	return s
+	cause := f.cause.Error()
+	if f.kind == ErrUnreachable && strings.HasPrefix(cause, "it answers ") {
+		return f.what + ": " + cause // a refusal is an answer, if not the one that was asked for
+	}
+	return f.what + ": " + f.kind.Error() + ": " + cause
 }
 
 // Is makes an unusable answer count as an index that can't be reached, and each fault of a file as one that can't
