@@ -115,6 +115,9 @@ func (f *Forge) explain(c call, r result) error {
 			break
 		}
 	}
+	if e.Kind == forge.ErrFailed && full(f.cfg.Dir) {
+		e.Kind, e.Advice = forge.ErrDisk, "make room"
+	}
 	if e.Detail = clip(telling(text)); e.Detail == "" {
 		e.Detail = fmt.Sprintf("git ended with %d and said nothing", r.exit)
 	}

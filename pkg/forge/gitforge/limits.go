@@ -47,6 +47,9 @@ const (
 	maxLinks = 40
 	// maxData is git's RLIMIT_DATA; measured: index-pack of 300 MB touches 60 MB.
 	maxData = 2 << 30
+	// nearlyFull is the room on a disk below which a write that failed for no reason given failed for that: a
+	// reference needs 4 kB, a cache some 100 kB.
+	nearlyFull = 64 << 10
 	// grace is how long pipes may stay open after git and its children were killed.
 	grace = 2 * time.Second
 	// patience bounds `git version` and commands on our own cache that touch a handful of objects.

@@ -24,3 +24,9 @@ func bound(pid int, file uint64) {
 		_ = unix.Prlimit(pid, resource, &unix.Rlimit{Cur: most, Max: most}, nil)
 	}
 }
+
+// full says whether the disk of a folder has next to no room left: git does not always say why it could not write.
+func full(dir string) bool {
+	var s unix.Statfs_t
+	return unix.Statfs(dir, &s) == nil && s.Bavail*uint64(s.Bsize) < nearlyFull
+}
