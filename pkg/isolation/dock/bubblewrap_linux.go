@@ -27,14 +27,18 @@ func (r *run) bubblewrap() *exec.Cmd {
 		"--uid", id, "--gid", id, "--hostname", "dock", "--die-with-parent", "--as-pid-1", "--new-session",
 		"--cap-add", "CAP_SYS_ADMIN", "--cap-add", "CAP_SETPCAP",
 	}
+	for _, d := range devices {
+		args = append(args, "--dev-bind", d, d)
+	}
 	for _, b := range r.spec.Binds {
-		args = append(args, "--ro-bind", b.Host, b.Inside)
+		if b.Place != nil {
+			args = append(args, "--size", strconv.FormatInt(b.Place.Size, 10), "--tmpfs", b.Inside)
+		} else {
+			args = append(args, "--ro-bind", b.Host, b.Inside)
+		}
 	}
 	for _, inside := range slices.Sorted(maps.Keys(r.spec.Links)) {
 		args = append(args, "--symlink", r.spec.Links[inside], inside)
-	}
-	for _, d := range devices {
-		args = append(args, "--dev-bind", d, d)
 	}
 	args = append(args, "--proc", "/proc", "--chdir", "/", "--", selfInside, ChildArg, "supervise")
 	if r.stage == nil {
@@ -79,12 +83,28 @@ func (r *run) bringIn() error {
 	}
 	r.stage = &stage{Base: at, UID: r.user.uid, GID: r.user.gid}
 	for i, b := range r.spec.Binds {
+		if b.Place != nil {
+			continue
+		}
 		b.Inside = filepath.Join(at, strconv.Itoa(i))
 		r.stage.Mounts = append(r.stage.Mounts, b)
 		r.spec.Binds[i].Host, r.spec.Binds[i].FD = b.Inside, 0
 		r.stage.Bwrap = b.Inside // the last
 	}
 	r.spec.Binds = r.spec.Binds[:len(r.spec.Binds)-1]
+	return nil
+}
+
+// limitPlaces gives the places that bwrap made their limit of inodes.
+func limitPlaces(s *spec) error {
+	for _, w := range s.Writable {
+		if err := unix.Mount("", w.Path, "", unix.MS_REMOUNT|unix.MS_NOSUID|unix.MS_NODEV, fmt.Sprintf("size=%d,nr_inodes=%d", w.Size, w.Inodes)); err != nil {
+			return fmt.Errorf("limit the writable place %s: %w", w.Path, err)
+		}
+		if err := os.Chmod(w.Path, 0o700); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 

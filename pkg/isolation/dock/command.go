@@ -35,7 +35,7 @@ type Command struct {
 	// Stdout and Stderr get at most Limits.Output bytes each; the rest is thrown away and said in the result.
 	Stdout, Stderr io.Writer
 	Results        []Copy // what is brought out once everything inside has ended
-	Least          Level  // a dock that is weaker refuses
+	Least          Level  // a dock that is weaker refuses; empty: whatever it was opened for
 
 	probe bool // confine, and end
 }

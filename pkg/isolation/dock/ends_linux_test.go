@@ -30,9 +30,10 @@ var ends = []struct {
 	{"filling the disk with files", Command{Path: "sh", Args: []string{"-c", "i=0; while : > $i; do i=$((i+1)); done"}, Writable: []Tmpfs{{Path: Home, Inodes: 100}}, Limits: Limits{Time: 30 * time.Second}}, "", LimitInodes, nil},
 	{"leaving children", Command{Path: "sh", Args: []string{"-c", "(sleep 60 &) ; setsid sleep 60 & exit 3"}}, Exited, LimitChildren, func(r Result) bool { return r.ExitCode == 3 && r.Left >= 1 }},
 	{"killed", Command{Path: "sh", Args: []string{"-c", "kill -9 $$"}}, Signalled, "", func(r Result) bool { return r.Signal == 9 && r.ExitCode == -1 }},
+	{"interrupted, which is not ignored", Command{Path: "sh", Args: []string{"-c", "kill -INT $$; sleep 60"}}, Signalled, "", func(r Result) bool { return r.Signal == 2 }},
 	{"burning processor time", Command{Path: "sh", Args: []string{"-c", "while :; do :; done"}, Limits: Limits{CPU: time.Second}}, "", LimitCPU, nil},
 	{"burning it in two processes", Command{Path: "sh", Args: []string{"-c", "f() { while :; do :; done; }; f & f & wait"}, Limits: Limits{CPU: time.Second}}, "", LimitCPU, nil},
-	{"memory of one", Command{Path: "sh", Args: []string{"-c", "head -c 300M /dev/zero | tail"}, Limits: Limits{Memory: 50 << 20}}, Exited, "", func(r Result) bool { return r.ExitCode != 0 }},
+	{"memory of one", Command{Path: "sh", Args: []string{"-c", "head -c 300M /dev/zero | tail"}, Limits: Limits{Memory: 50 << 20}}, "", "", func(r Result) bool { return !r.OK() }},
 	{"memory of all", Command{Path: "sh", Args: []string{"-c", "for i in 1 2 3 4 5; do (head -c 20M /dev/zero; sleep 60) | tail & done; sleep 60"}, Limits: Limits{Memory: 40 << 20, Time: 30 * time.Second}}, OutOfMem, LimitMemory, nil},
 	{"failing", Command{Path: "sh", Args: []string{"-c", "exit 7"}}, Exited, "", func(r Result) bool { return r.ExitCode == 7 && !r.OK() && len(r.Reached) == 0 }},
 }

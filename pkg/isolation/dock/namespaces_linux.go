@@ -36,7 +36,7 @@ func enterRoot(s *spec) error {
 	trees := make([]int, 0, len(s.Binds)+len(devices))
 	for _, b := range s.Binds {
 		fd := b.FD
-		if fd == 0 {
+		if fd == 0 && b.Place == nil {
 			var err error
 			if fd, err = openTree(b.Host); err != nil {
 				return fmt.Errorf("open %s as a mount: %w", b.Host, err)
@@ -61,7 +61,13 @@ func enterRoot(s *spec) error {
 	for i, b := range binds {
 		at := filepath.Join(s.Base, b.Inside)
 		if err := mountPoint(at, b.File); err != nil {
-			return fmt.Errorf("make the mount point %s: %w", b.Inside, err)
+			return fmt.Errorf("make the mount point %s (a folder above it is mounted read-only?): %w", b.Inside, err)
+		}
+		if b.Place != nil {
+			if err := tmpfs(at, b.Place.Size, b.Place.Inodes, 0o700); err != nil {
+				return err
+			}
+			continue
 		}
 		if err := unix.MoveMount(trees[i], "", unix.AT_FDCWD, at, unix.MOVE_MOUNT_F_EMPTY_PATH); err != nil {
 			return fmt.Errorf("mount at %s: %w", b.Inside, err)
@@ -96,8 +102,7 @@ func enterRoot(s *spec) error {
 	return loopback()
 }
 
-// furnish adds what both kinds of namespaces have: /etc, links in /dev, the writable places with their limits.
-// After it the root takes nothing more.
+// furnish adds what both kinds of namespaces have: /etc and links in /dev. After it the root takes nothing more.
 func furnish(s *spec) error {
 	if err := os.Chdir("/"); err != nil {
 		return err
@@ -112,14 +117,6 @@ func furnish(s *spec) error {
 	}
 	for name, target := range map[string]string{"fd": "/proc/self/fd", "stdin": "/proc/self/fd/0", "stdout": "/proc/self/fd/1", "stderr": "/proc/self/fd/2"} {
 		if err := os.Symlink(target, "/dev/"+name); err != nil && !errors.Is(err, os.ErrExist) {
-			return err
-		}
-	}
-	for _, w := range s.Writable {
-		if err := os.MkdirAll(w.Path, 0o755); err != nil {
-			return fmt.Errorf("make the writable place %s (a folder above it is mounted read-only?): %w", w.Path, err)
-		}
-		if err := tmpfs(w.Path, w.Size, w.Inodes, 0o700); err != nil {
 			return err
 		}
 	}
@@ -139,9 +136,7 @@ var etc = map[string]string{
 }
 
 func tmpfs(p string, size, inodes int64, mode uint32) error {
-	// The kernel rounds up to a page, and takes 0 for no limit.
-	options := fmt.Sprintf("size=%d,nr_inodes=%d,mode=%o", max(size, 1), max(inodes, 1), mode)
-	if err := unix.Mount("tmpfs", p, "tmpfs", unix.MS_NOSUID|unix.MS_NODEV, options); err != nil {
+	if err := unix.Mount("tmpfs", p, "tmpfs", unix.MS_NOSUID|unix.MS_NODEV, fmt.Sprintf("size=%d,nr_inodes=%d,mode=%o", size, inodes, mode)); err != nil {
 		return fmt.Errorf("mount a tmpfs at %s: %w", p, err)
 	}
 	return nil

@@ -121,7 +121,7 @@ func (b *box) prepare(c Command) (_ *run, err error) {
 	return r, nil
 }
 
-// binds are all read-only mounts, outer ones first.
+// binds are all mounts, outer ones first.
 func (r *run) binds() ([]bind, map[string]string, error) {
 	var out []bind
 	links := map[string]string{}
@@ -162,6 +162,11 @@ func (r *run) binds() ([]bind, map[string]string, error) {
 			return nil, nil, &Error{Kind: Unreadable, Text: "mount " + m.Host, Cause: err}
 		}
 		out = append(out, bind{Host: host, Inside: m.Inside, File: !info.IsDir()})
+	}
+	if r.level == Namespaces || r.level == Bubblewrap {
+		for _, w := range r.c.Writable {
+			out = append(out, bind{Inside: w.Path, Place: &w})
+		}
 	}
 	slices.SortStableFunc(out, func(a, b bind) int { return strings.Compare(a.Inside, b.Inside) })
 	return out, links, nil
@@ -209,12 +214,15 @@ func base() (string, error) {
 // openTrees opens every mount as root, because the user inside may not get to where it lies.
 func (r *run) openTrees() error {
 	for i, b := range r.spec.Binds {
+		if b.Place != nil {
+			continue
+		}
 		fd, err := openTree(b.Host)
 		if err != nil {
 			return &Error{Kind: Broken, Text: "open " + b.Host + " as a mount", Cause: err}
 		}
 		r.mounts = append(r.mounts, os.NewFile(uintptr(fd), b.Host))
-		r.spec.Binds[i].FD = fdFirst + i
+		r.spec.Binds[i].FD = fdFirst + len(r.mounts) - 1
 	}
 	return nil
 }

@@ -28,7 +28,7 @@ func (b *box) Run(ctx context.Context, c Command) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
-	if !b.level.AtLeast(c.Least) && (c.Least != "" || b.level != None) {
+	if c.Least != "" && !b.level.AtLeast(c.Least) {
 		return Result{}, &LevelError{Level: c.Least, Missing: "this dock is " + string(b.level), Do: remedy[c.Least]}
 	}
 	if c.probe {

@@ -1,7 +1,5 @@
 package dock
 
-import "time"
-
 // ChildArg is the first argument of the box's own children; see the package comment.
 const ChildArg = "__dock"
 
@@ -33,11 +31,12 @@ type spec struct {
 	Probe    bool
 }
 
-// bind is one read-only mount.
+// bind is one read-only mount, or a writable place.
 type bind struct {
 	Host, Inside string
 	File         bool
-	FD           int // of a mount the parent opened; 0: open Host
+	FD           int    // of a mount the parent opened; 0: open Host
+	Place        *Tmpfs // instead of all but Inside
 }
 
 // report is what the supervisor tells.
@@ -68,6 +67,3 @@ type confinement struct {
 }
 
 func (c *childError) err() error { return &Error{Kind: c.Kind, Text: c.Text} }
-
-// leftover is how long a report may be waited for once everything else is done.
-const leftover = time.Second

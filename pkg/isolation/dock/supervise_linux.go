@@ -1,6 +1,7 @@
 package dock
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -127,6 +128,9 @@ func (s *supervisor) setUp() error {
 		}
 		return furnish(&s.spec)
 	case Bubblewrap:
+		if err := limitPlaces(&s.spec); err != nil {
+			return err
+		}
 		return furnish(&s.spec)
 	}
 	return unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
@@ -171,15 +175,16 @@ func (s *supervisor) begin() *childError {
 	if err != nil {
 		return fail(err)
 	}
-	if len(said) > 0 {
-		var c childError
-		if err := json.Unmarshal(said, &c); err != nil {
-			return fail(fmt.Errorf("%s", oneLine(said)))
-		}
-		s.killAll()
-		return &c
+	said, isReady := bytes.CutPrefix(said, []byte(ready))
+	if isReady && len(said) == 0 {
+		return nil
 	}
-	return nil
+	s.killAll()
+	var told childError
+	if err := json.Unmarshal(said, &told); err != nil {
+		return fail(fmt.Errorf("it died before it was in place: %q", oneLine(said)))
+	}
+	return &told
 }
 
 // reap collects every child: the program, and orphans of it.
