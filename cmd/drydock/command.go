@@ -18,7 +18,7 @@ type options struct {
 
 // commands is the table of the command line.
 var commands = []func(*cli) *cobra.Command{
-	scanCommand, planCommand, checkCommand, upCommand, dbCommand, statusCommand, watchCommand, whyCommand,
+	scanCommand, planCommand, checkCommand, appCommand, upCommand, dbCommand, statusCommand, watchCommand, whyCommand,
 	eventsCommand, policyCommand, deadletterCommand, versionCommand, completionCommand,
 }
 

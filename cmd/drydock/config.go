@@ -25,15 +25,18 @@ type Config struct {
 	// history.
 	Data string `yaml:"data"`
 	// Policy is a policy file laid over the built-in one. Whoever can write it sets every deadline.
-	Policy    string           `yaml:"policy"`
-	NATS      NATSConfig       `yaml:"nats"`
-	Advisory  AdvisoryConfig   `yaml:"advisory"`
-	Index     IndexConfig      `yaml:"index"`
-	UV        UVConfig         `yaml:"uv"`
-	Gateway   gateway.Config   `yaml:"gateway"`
-	Scanner   scanner.Config   `yaml:"scanner"`
-	Planner   planner.Config   `yaml:"planner"`
-	Telemetry telemetry.Config `yaml:"telemetry"`
+	Policy string `yaml:"policy"`
+	// Applications is the file that declares the applications; default applications.yaml beside this one.
+	// Whoever can write it decides what code runs where, and who must agree.
+	Applications string           `yaml:"applications"`
+	NATS         NATSConfig       `yaml:"nats"`
+	Advisory     AdvisoryConfig   `yaml:"advisory"`
+	Index        IndexConfig      `yaml:"index"`
+	UV           UVConfig         `yaml:"uv"`
+	Gateway      gateway.Config   `yaml:"gateway"`
+	Scanner      scanner.Config   `yaml:"scanner"`
+	Planner      planner.Config   `yaml:"planner"`
+	Telemetry    telemetry.Config `yaml:"telemetry"`
 }
 
 // NATSConfig names an external NATS; without a URL the server runs in this process.

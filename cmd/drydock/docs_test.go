@@ -35,7 +35,7 @@ func TestPromises(t *testing.T) {
 		"status":     "incomplete",
 		"watch":      "app change until",
 		"why":        "",
-		"deadletter": "", "db": "", "policy": "", "version": "", "completion": "",
+		"deadletter": "", "db": "", "policy": "", "app": "", "version": "", "completion": "",
 	} {
 		cmd := child(root, command)
 		if cmd == nil {
@@ -57,7 +57,7 @@ func TestPromises(t *testing.T) {
 		t.Error("plan has an option that is not its own")
 	}
 	for _, sub := range []string{"events list", "events tail", "events types", "db import", "db update", "db info", "policy show", "policy validate",
-		"policy explain", "policy test", "deadletter list", "deadletter show", "deadletter requeue", "deadletter drop"} {
+		"policy explain", "policy test", "app add", "app list", "app show", "app validate", "app schema", "deadletter list", "deadletter show", "deadletter requeue", "deadletter drop"} {
 		words := strings.Fields(sub)
 		if child(child(root, words[0]), words[1]) == nil {
 			t.Errorf("%s is missing", sub)

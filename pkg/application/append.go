@@ -44,7 +44,7 @@ func Append(file string, data []byte, name string, e Entry) ([]byte, error) {
 		}
 	}
 	if have, ok := before.Get(name); ok {
-		return nil, fmt.Errorf("add %s to %s%s: %w", name, file, have.told("", ""), ErrExists)
+		return nil, fmt.Errorf("add %s to %s: %w", name, have.origin(""), ErrExists)
 	}
 	if err := e.check(name); err != nil {
 		return nil, err

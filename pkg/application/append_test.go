@@ -40,7 +40,7 @@ func TestAppendRefuses(t *testing.T) {
 		e            Entry
 		want         string
 	}{
-		{small, "payments", entry, "add payments to a.yaml (a.yaml:3): there is an application of this name already"},
+		{small, "payments", entry, "add payments to a.yaml:3: there is an application of this name already"},
 		{"applications: {a: {}}", "new", entry, "add new to a.yaml, which has to be put right first: a.yaml:1: applications.a.repository: missing"},
 		{"applications: {a: {repository: /srv/a}}\n", "new", entry, "its applications do not stand in lines of their own; put this there by hand:\n" + block},
 		{"{applications: {}}", "new", entry, "put this there by hand"},
