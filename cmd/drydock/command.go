@@ -19,7 +19,7 @@ type options struct {
 // commands is the table of the command line.
 var commands = []func(*cli) *cobra.Command{
 	scanCommand, planCommand, checkCommand, appCommand, upCommand, dbCommand, statusCommand, watchCommand, whyCommand,
-	eventsCommand, policyCommand, deadletterCommand, versionCommand, completionCommand,
+	eventsCommand, policyCommand, deadletterCommand, isolationCommand, versionCommand, completionCommand,
 }
 
 // root builds the command tree.

@@ -9,12 +9,16 @@ import (
 	"runtime/debug"
 	"syscall"
 
+	"github.com/drydock-dev/drydock/pkg/isolation/dock"
 	"github.com/drydock-dev/drydock/services/scanner"
 )
 
 func main() {
 	if len(os.Args) > 1 && os.Args[1] == scanner.ReaderArg {
 		os.Exit(scanner.ReaderMain())
+	}
+	if len(os.Args) > 1 && os.Args[1] == dock.ChildArg {
+		os.Exit(dock.ChildMain())
 	}
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(400) // most commands answer and end before garbage matters; up goes back to the usual

@@ -18,6 +18,7 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"github.com/drydock-dev/drydock/pkg/isolation/dock"
 	"github.com/drydock-dev/drydock/pkg/uv/uvtest"
 	"github.com/drydock-dev/drydock/services/scanner"
 )
@@ -25,6 +26,9 @@ import (
 func TestMain(m *testing.M) {
 	if len(os.Args) > 1 && os.Args[1] == scanner.ReaderArg {
 		os.Exit(scanner.ReaderMain()) // the confined child is this very binary
+	}
+	if len(os.Args) > 1 && os.Args[1] == dock.ChildArg {
+		os.Exit(dock.ChildMain())
 	}
 	testscript.Main(m, map[string]func(){"drydock": main})
 }
