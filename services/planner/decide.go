@@ -49,7 +49,7 @@ func (in *situation) tasks() []task {
 			t.Floats = append(t.Floats, r.String())
 		}
 		for _, p := range e.Pins {
-			tp := taskPin{Package: p.Package, Version: p.Version, Extras: p.Extras, Allowed: p.Allowed}
+			tp := taskPin{Package: p.Package, Version: p.Version, Extras: p.Extras, Allowed: p.Allowed, Stated: statedOn(p.Lines)}
 			if e.Twice[p.Package] != nil {
 				tp.Stays = "it is pinned to several versions"
 			}

@@ -43,7 +43,7 @@ func document(in *situation, answers []solved, vs []verdict, ps []phase, tool re
 	for _, v := range vs {
 		p.Outcomes = append(p.Outcomes, v.Outcome)
 	}
-	p.Undetermined = slices.ContainsFunc(answers, func(a solved) bool { return len(a.Open)+len(a.Bare) > 0 })
+	p.Undetermined = slices.ContainsFunc(answers, func(a solved) bool { return len(a.Open)+len(a.Bare)+len(a.Foreign) > 0 })
 	p.ExitCode = exitCode(p.Outcomes, in.Complete && !p.Undetermined)
 	var err error
 	p.Plan, err = digest(p, in.Inventories)
@@ -74,12 +74,25 @@ func notes(in *situation, answers []solved) []string {
 		for _, b := range answers[i].Broken {
 			out = append(out, fmt.Sprintf("%s contradicts itself before any change: %s", e.Name, b))
 		}
-		for _, u := range slices.Concat(answers[i].Bare, answers[i].Unknown, answers[i].Open) {
+		for _, u := range slices.Concat(answers[i].Bare, answers[i].Foreign, answers[i].Unknown, answers[i].Open) {
 			out = append(out, fmt.Sprintf("%s: %s", e.Name, u))
 		}
 		out = append(out, e.Left...) // each names its line
+		if n := len(answers[i].Fates); n > 1 && answers[i].nobodyKnown() {
+			out = append(out, fmt.Sprintf("%s: the index knows none of its %s with findings; is its address the right one?", e.Name, count(n, "package", "packages")))
+		}
 	}
 	return once(out)
+}
+
+// nobodyKnown reports that the index knows none of the packages asked for.
+func (a solved) nobodyKnown() bool {
+	for _, f := range a.Fates {
+		if f.Kind != fateUnknown {
+			return false
+		}
+	}
+	return true
 }
 
 // once leaves out what was said before: environments that exclude each other say the same of one another.

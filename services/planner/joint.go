@@ -35,7 +35,8 @@ type taskPin struct {
 	Package, Version string
 	Extras           []string
 	Allowed          []resolution.Bound
-	Stays            string `json:",omitempty"` // why it may not move
+	Stays            string   `json:",omitempty"` // why it may not move
+	Stated           []stated `json:",omitempty"` // hashes, by the line they stand on
 }
 
 // want is a package with findings that an update could fix.
@@ -118,6 +119,7 @@ type solved struct {
 	Fates   map[string]fate   `json:"fates"`
 	Broken  []string          `json:"broken,omitempty"`  // what the pins contradict before any change
 	Bare    []string          `json:"bare,omitempty"`    // what is required without a pin and only releases meet that may not be picked
+	Foreign []string          `json:"foreign,omitempty"` // pins that stay with hashes the index does not have
 	Unknown []string          `json:"unknown,omitempty"` // pins whose requirements nobody can tell
 	Open    []string          `json:"open,omitempty"`    // updates that fix nothing known and could not be looked for
 	Away    bool              `json:"away,omitempty"`    // the index left a question without an answer, which it may give later
@@ -161,6 +163,7 @@ func (s *solver) solve(ctx context.Context) solved {
 			s.out.Bare = append(s.out.Bare, b.Text)
 		}
 	}
+	s.compareHashes(ctx)
 	s.out.Away, s.out.Patchy = s.book.missed()
 	s.out.Ripe = s.book.ripens(func(string) time.Duration { return s.task.Routine })
 	s.out.Ripe = earlier(s.out.Ripe, s.book.ripens(func(string) time.Duration { return 0 })) // published at last
