@@ -21,8 +21,6 @@ import (
 // 4, which closes by itself when the program is in place.
 func become() int {
 	runtime.LockOSThread() // what execve keeps of a process is what the calling thread has
-	unix.CloseOnExec(3)
-	unix.CloseOnExec(4)
 	say := func(k Kind, err error) int {
 		_ = json.NewEncoder(os.NewFile(4, "say")).Encode(childError{k, err.Error()})
 		return 1
@@ -30,6 +28,11 @@ func become() int {
 	var c confinement
 	if err := json.NewDecoder(os.NewFile(3, "spec")).Decode(&c); err != nil {
 		return say(Broken, fmt.Errorf("read what to become: %w", err))
+	}
+	// What this process was started with by mistake, back to Drydock's own parent, must not get inside: a folder
+	// of the host that is open is a way out of any root.
+	if err := unix.CloseRange(3, math.MaxUint32, unix.CLOSE_RANGE_CLOEXEC); err != nil {
+		return say(Broken, fmt.Errorf("close what is open (needs Linux 5.11): %w", err))
 	}
 	unix.Umask(0o022)
 	if err := os.Chdir(c.Dir); err != nil && !c.Probe {

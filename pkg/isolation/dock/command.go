@@ -41,7 +41,7 @@ type Command struct {
 }
 
 // Home is the home of the one user inside.
-const Home = "/home/dock"
+const Home = "/dock"
 
 // Mount shows Host, a file or a folder of this host, at Inside, read-only with everything mounted beneath it.
 type Mount struct{ Host, Inside string }

@@ -26,6 +26,7 @@ type prey struct {
 	Abstract string
 	Victim   int // a process of the user that runs the tests
 	Drydock  int // the process that runs the dock
+	Folder   int // a descriptor of the secret's folder that Drydock forgot to close
 }
 
 const (
@@ -98,8 +99,10 @@ func text(s string) uintptr {
 
 var attacks = map[string]func(prey) []string{
 	"home": func(p prey) []string {
+		fd, leaked := unix.Openat(p.Folder, filepath.Base(p.Secret), unix.O_RDONLY, 0)
+		_ = unix.Close(fd)
 		return got(map[string]error{
-			"the file": reads(p.Secret, secretText), "through Drydock's root": reads(fmt.Sprintf("/proc/%d/root%s", p.Drydock, p.Secret), secretText),
+			"by a descriptor": leaked, "the file": reads(p.Secret, secretText), "through Drydock's root": reads(fmt.Sprintf("/proc/%d/root%s", p.Drydock, p.Secret), secretText),
 			"through pid 1's root": reads("/proc/1/root"+p.Secret, secretText), "through the parent's": reads(fmt.Sprintf("/proc/%d/root%s", os.Getppid(), p.Secret), secretText),
 			"through ..": reads(strings.Repeat("../", 20)+p.Secret, secretText),
 		})

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -103,6 +104,10 @@ func field(t *testing.T) (prey, *atomic.Int32) {
 	if os.Mkdir(p.Outside, 0o777) != nil || os.Chmod(p.Outside, 0o777) != nil || os.WriteFile(p.Secret, []byte(secretText), 0o644) != nil || os.WriteFile(p.Own, []byte("own"), 0o666) != nil {
 		t.Fatal("set up the files")
 	}
+	var err error
+	if p.Folder, err = syscall.Open(dir, syscall.O_RDONLY|syscall.O_DIRECTORY, 0); err != nil { // inherited by every child
+		t.Fatal(err)
+	}
 	tcp, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -137,6 +142,7 @@ func field(t *testing.T) (prey, *atomic.Int32) {
 	t.Cleanup(func() {
 		_ = victim.Process.Kill()
 		_ = victim.Wait()
+		_ = syscall.Close(p.Folder)
 		for _, c := range []interface{ Close() error }{tcp, udp, named, abstract} {
 			_ = c.Close()
 		}

@@ -46,7 +46,7 @@ func TestNotRun(t *testing.T) {
 		{"negative", Command{Path: "true", Writable: []Tmpfs{{Path: "/a", Size: -1}}}, BadCommand, "negative"},
 		{"result of nothing writable", Command{Path: "true", Results: []Copy{{From: "/usr", To: full + "/x"}}}, BadCommand, "must lie in a writable place"},
 		{"result onto something", Command{Path: "true", Results: []Copy{{From: Home, To: full}}}, BadCommand, "it is not empty"},
-		{"result that is not there", Command{Path: "true", Results: []Copy{{From: Home + "/x", To: full + "/x"}}}, BadResult, "bring out /home/dock/x"},
+		{"result that is not there", Command{Path: "true", Results: []Copy{{From: Home + "/x", To: full + "/x"}}}, BadResult, "bring out /dock/x"},
 		{"result by a link", Command{Path: "ln", Args: []string{"-s", "/usr", "x"}, Results: []Copy{{From: Home + "/x", To: full + "/x"}}}, BadResult, "it is no folder"},
 		{"result too large", Command{Path: "sh", Args: []string{"-c", "head -c 5000 /dev/zero > f"}, Results: []Copy{{From: Home, To: full + "/x", Bytes: 4999}}}, BadResult, "more than 4999 bytes"},
 		{"result of too many", Command{Path: "sh", Args: []string{"-c", "mkdir a; : > a/b"}, Results: []Copy{{From: Home, To: full + "/x", Files: 1}}}, BadResult, "more than 1 files"},
@@ -168,7 +168,7 @@ def attempt(name, f):
     try:
         if f(): got.append(name)
     except Exception: pass
-attempt("ssh keys", lambda: glob.glob("/root/.ssh/*") + glob.glob("/home/*/.ssh/*"))
+attempt("ssh keys", lambda: glob.glob("/*/.ssh/*") + glob.glob("/*/*/.ssh/*"))
 attempt("shadow", lambda: open("/etc/shadow").read())
 attempt("environment", lambda: [k for k in os.environ if k not in ("HOME", "TMPDIR", "LANG", "PATH", "PYTHONDONTWRITEBYTECODE", "LC_CTYPE")])
 attempt("other environments", lambda: [p for p in glob.glob("/proc/[0-9]*/environ") if b"USER=" in open(p, "rb").read()])
