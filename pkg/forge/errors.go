@@ -21,6 +21,7 @@ var (
 	ErrRefused       = errors.New("the repository refuses the push")                // protected branch, hook, rule
 	ErrBaseMoved     = errors.New("the base branch has moved")                      // validate again
 	ErrTouched       = errors.New("somebody else has pushed to the branch")         // leave it alone
+	ErrDeleted       = errors.New("somebody has taken the branch away")             // a rejection
 	ErrOvertaken     = errors.New("another writer was faster")                      // look again
 	ErrTooLarge      = errors.New("the repository is larger than allowed")          // raise the limit
 	ErrContent       = errors.New("the repository holds what can't be used safely") // paths that escape, broken objects
@@ -76,7 +77,7 @@ var verdicts = []struct {
 	verdict Verdict
 }{
 	{ErrUnreachable, Transient}, {ErrTimeout, Transient}, {ErrDisk, Transient},
-	{ErrBaseMoved, Decide}, {ErrOvertaken, Decide},
+	{ErrBaseMoved, Decide}, {ErrOvertaken, Decide}, {ErrDeleted, Decide},
 	{ErrTouched, Human}, {ErrRefused, Human}, {ErrNoAccess, Human}, {ErrNotRepository, Human}, {ErrEmpty, Human},
 	{ErrNoBase, Human}, {ErrNoCommit, Human}, {ErrTooLarge, Human}, {ErrContent, Human}, {ErrGit, Human}, {ErrFailed, Human},
 	{ErrInput, Permanent}, {ErrNotOffered, Permanent},
@@ -85,13 +86,13 @@ var verdicts = []struct {
 // Judge says what is to be done about an error of a Forge. A context that ended is transient; what no Forge
 // answers is permanent.
 func Judge(err error) Verdict {
+	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		return Transient
+	}
 	for _, v := range verdicts {
 		if errors.Is(err, v.kind) {
 			return v.verdict
 		}
-	}
-	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
-		return Transient
 	}
 	return Permanent
 }

@@ -34,12 +34,12 @@ type Forge interface {
 	// Propose has the branch show the proposal's commit, with title, text and
 	// labels where the forge has those. It fails with ErrBaseMoved when the
 	// base is no longer Proposal.Base, with ErrTouched when the branch shows a
-	// commit not in Proposal.Known, and with ErrOvertaken when another writer
-	// was faster; nothing is written then.
+	// commit that is not of the lease, with ErrDeleted when it was seen and is
+	// gone, and with ErrOvertaken when another writer was faster; nothing is
+	// written then.
 	Propose(ctx context.Context, p Proposal) (Proposed, error)
-	// Find says what became of a branch. known are the commits that Drydock
-	// pushed to it or set out to push, the last one last.
-	Find(ctx context.Context, branch string, known []string) (Found, error)
+	// Find says what became of a branch.
+	Find(ctx context.Context, branch string, l Lease) (Found, error)
 	// Comment adds a text beneath a proposal: Features.Comments.
 	Comment(ctx context.Context, branch, text string) error
 	// Check reports a result beside a commit: Features.Checks.
@@ -69,6 +69,13 @@ type Base struct {
 	Commit string
 }
 
+// Lease is what Drydock knows of a branch: it only ever replaces or deletes what
+// is in it.
+type Lease struct {
+	Commits []string // that Drydock pushed to the branch or set out to push ([Forge].Prepare), the last one last
+	Seen    bool     // the branch showed one of them: when it is gone now, somebody took it away
+}
+
 // Proposal is a change put up for people to look at. Its commit is a function
 // of Base, Files, Message, Author, Committer and Date and of nothing else.
 type Proposal struct {
@@ -78,7 +85,7 @@ type Proposal struct {
 	Message           string    // commit message, UTF-8
 	Author, Committer Person    // an empty Committer is the Author
 	Date              time.Time // of both, to the second, with its zone
-	Known             []string  // commits that Drydock pushed there or set out to push: the lease
+	Lease             Lease
 
 	Title, Text string   // Features.Text; Markdown
 	Labels      []string // Features.Text
@@ -125,7 +132,7 @@ type State string
 
 // The states.
 const (
-	Missing State = "missing" // not there, and Drydock never pushed it
+	Missing State = "missing" // not there, and never seen there
 	Ours    State = "ours"    // shows a commit of ours
 	Touched State = "touched" // shows a commit of somebody else
 	Merged  State = "merged"  // the last commit of ours arrived in the base, whether the branch still exists or not
@@ -146,9 +153,9 @@ type Found struct {
 // Closing takes a branch away.
 type Closing struct {
 	Branch string
-	Known  []string // as of Find; the lease
-	Reason string   // one or several lines for people
-	By     Person   // whom the record of it names
+	Lease  Lease
+	Reason string // one or several lines for people
+	By     Person // whom the record of it names
 	Date   time.Time
 }
 

@@ -20,7 +20,7 @@ func testBadProposals(t *testing.T, w World) {
 		"branch":           func(p *forge.Proposal) { p.Branch = "--upload-pack=touch" },
 		"the base branch":  func(p *forge.Proposal) { p.Branch = "main" },
 		"base":             func(p *forge.Proposal) { p.Base = "HEAD" },
-		"known":            func(p *forge.Proposal) { p.Known = []string{"--all"} },
+		"known":            func(p *forge.Proposal) { p.Lease.Commits = []string{"--all"} },
 		"message":          func(p *forge.Proposal) { p.Message = " \n" },
 		"author":           func(p *forge.Proposal) { p.Author.Name = "Ana <root@x>\nparent 0" },
 		"committer":        func(p *forge.Proposal) { p.Committer = forge.Person{Name: "Ana"} },
@@ -44,7 +44,7 @@ func testBadProposals(t *testing.T, w World) {
 }
 
 func testBadQuestions(t *testing.T, w World) {
-	_, err := w.Forge.Find(t.Context(), "-x", nil)
+	_, err := w.Forge.Find(t.Context(), "-x", forge.Lease{})
 	refused(t, err, forge.ErrInput)
 	_, err = w.Forge.Merged(t.Context(), "main")
 	refused(t, err, forge.ErrInput)

@@ -80,7 +80,7 @@ var day = time.Date(2026, 11, 22, 9, 30, 0, 0, time.FixedZone("", 3600))
 func proposal(t *testing.T, w World, version string, known ...string) forge.Proposal {
 	t.Helper()
 	return forge.Proposal{
-		Branch: branch, Base: base(t, w), Known: known,
+		Branch: branch, Base: base(t, w), Lease: lease(known),
 		Files:     []forge.File{{Path: "requirements.txt", Data: []byte("flask==" + version + "\n")}},
 		Message:   "Update flask to " + version + "\n\nFixes CVE-2023-30861.\n\nDrydock-Change: c-1\n",
 		Author:    forge.Person{Name: "Drydock", Email: "drydock@bank.example"},
@@ -88,6 +88,11 @@ func proposal(t *testing.T, w World, version string, known ...string) forge.Prop
 		Date:      day,
 		Title:     "Update flask", Text: "Because.", Labels: []string{"security"},
 	}
+}
+
+// lease is that of a branch which was seen with commits of ours, if there are any.
+func lease(known []string) forge.Lease {
+	return forge.Lease{Commits: known, Seen: len(known) > 0}
 }
 
 func base(t *testing.T, w World) string {
@@ -113,12 +118,18 @@ func propose(t *testing.T, f forge.Forge, p forge.Proposal, want forge.Outcome) 
 
 func found(t *testing.T, w World, want forge.State, known ...string) forge.Found {
 	t.Helper()
-	got, err := w.Forge.Find(t.Context(), branch, known)
-	if err != nil {
-		t.Fatalf("find: %v", err)
-	}
+	got := find(t, w, lease(known))
 	if got.State != want {
 		t.Fatalf("found %+v, want %s", got, want)
+	}
+	return got
+}
+
+func find(t *testing.T, w World, l forge.Lease) forge.Found {
+	t.Helper()
+	got, err := w.Forge.Find(t.Context(), branch, l)
+	if err != nil {
+		t.Fatalf("find: %v", err)
 	}
 	return got
 }
@@ -137,7 +148,7 @@ func refused(t *testing.T, err, kind error) *forge.Error {
 }
 
 func closing(known ...string) forge.Closing {
-	return forge.Closing{Branch: branch, Known: known, Reason: "Superseded by plan 2:\nflask 2.3.3 is out.",
+	return forge.Closing{Branch: branch, Lease: lease(known), Reason: "Superseded by plan 2:\nflask 2.3.3 is out.",
 		By: forge.Person{Name: "Drydock", Email: "drydock@bank.example"}, Date: day}
 }
 

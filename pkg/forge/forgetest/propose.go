@@ -14,6 +14,7 @@ var proposeCases = []testCase{
 	{"ProposeAgain", testProposeAgain},
 	{"ProposeUpdate", testProposeUpdate},
 	{"ProposeLost", testProposeLost},
+	{"ProposeDeleted", testProposeDeleted},
 	{"ProposeNothing", testProposeNothing},
 	{"ProposeFolders", testProposeFolders},
 	{"ProposeTouched", testProposeTouched},
@@ -50,7 +51,7 @@ func testProposeAgain(t *testing.T, w World) {
 	for _, f := range []forge.Forge{w.Forge, w.Another(t)} {
 		same(t, "commit", propose(t, f, p, forge.Unchanged).Commit, first.Commit)
 	}
-	p.Known = []string{first.Commit}
+	p.Lease = lease([]string{first.Commit})
 	propose(t, w.Forge, p, forge.Unchanged)
 }
 
@@ -71,8 +72,23 @@ func testProposeLost(t *testing.T, w World) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	p.Lease.Commits = []string{ready.Commit}
+	same(t, "state before the push", find(t, w, p.Lease).State, forge.Missing)
 	propose(t, w.Another(t), p, forge.Created)
-	propose(t, w.Forge, proposal(t, w, "2.3.2", ready.Commit), forge.Updated)
+	next := proposal(t, w, "2.3.2")
+	next.Lease = p.Lease
+	propose(t, w.Forge, next, forge.Updated)
+}
+
+// A branch that a person deleted is not pushed again.
+func testProposeDeleted(t *testing.T, w World) {
+	first := propose(t, w.Forge, proposal(t, w, "2.2.5"), forge.Created)
+	w.Person.Delete(t, branch)
+	for _, version := range []string{"2.2.5", "2.3.2"} {
+		_, err := w.Forge.Propose(t.Context(), proposal(t, w, version, first.Commit))
+		refused(t, err, forge.ErrDeleted)
+	}
+	same(t, "branch", w.Person.Show(t, branch), Shown{})
 }
 
 func testProposeNothing(t *testing.T, w World) {

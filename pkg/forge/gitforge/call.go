@@ -34,7 +34,11 @@ func (f *Forge) call(ctx context.Context, c call) ([]byte, error) {
 	if c.net {
 		var err error
 		if cmd.secret, err = f.login(ctx); err != nil {
-			return nil, &forge.Error{Kind: forge.ErrNoAccess, Doing: c.doing, Detail: string(f.hidden.hide([]byte(err.Error()))), Cause: ended(err)}
+			e := &forge.Error{Kind: forge.ErrNoAccess, Doing: c.doing, Detail: string(f.hidden.hide([]byte(err.Error()))), Cause: ended(err)}
+			if errors.Is(err, errLimit) {
+				e.Kind = forge.ErrTimeout
+			}
+			return nil, e
 		}
 	}
 	r, err := run(ctx, cmd)

@@ -18,7 +18,7 @@ import (
 // that refuses such references gets the deletion only, and Recorded says so.
 func (f *Forge) Close(ctx context.Context, c forge.Closing) (forge.Closure, error) {
 	doing := fmt.Sprintf("close %s in %s", clip(c.Branch), f.remote.url)
-	if err := checkAsk(doing, c.Branch, c.Known); err != nil {
+	if err := checkAsk(doing, c.Branch, c.Lease); err != nil {
 		return forge.Closure{}, err
 	}
 	err := checkPerson("by", c.By)
@@ -39,11 +39,11 @@ func (f *Forge) Close(ctx context.Context, c forge.Closing) (forge.Closure, erro
 	case c.Branch == r.baseName:
 		return forge.Closure{}, badInput(doing, errors.New("it is the base branch"))
 	case r.tip == "":
-		return forge.Closure{Already: true, Tip: r.buried, Recorded: r.buried != "" && slices.Contains(c.Known, r.buried)}, nil
+		return forge.Closure{Already: true, Tip: r.buried, Recorded: r.buried != "" && slices.Contains(c.Lease.Commits, r.buried)}, nil
 	}
 	out := forge.Closure{Tip: r.tip}
 	err = f.objects.use(ctx, doing, r.tip, func(repo string) error {
-		if !slices.Contains(c.Known, r.tip) {
+		if !slices.Contains(c.Lease.Commits, r.tip) {
 			return f.touched(ctx, doing, repo, c.Branch, r.tip)
 		}
 		if err := f.bury(ctx, doing, repo, c, r); err == nil {

@@ -62,8 +62,6 @@ func (h Helper) Get(ctx context.Context, host, path string) (string, telemetry.S
 		}
 	}
 	ask := fmt.Sprintf("protocol=https\nhost=%s\npath=%s\n\n", host, strings.TrimPrefix(path, "/"))
-	var answer head
-	answer.max = maxCredential
 	r, err := run(ctx, command{path: name, args: append(h.Command[1:len(h.Command):len(h.Command)], "get"), env: env, dir: "/", limit: patience, in: strings.NewReader(ask)})
 	switch {
 	case r.killed != nil:

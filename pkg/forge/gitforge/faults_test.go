@@ -72,7 +72,7 @@ func TestBaseRewritten(t *testing.T) {
 	}
 	git(t, p.clone, "commit", "-q", "--amend", "-m", "rewritten")
 	git(t, p.clone, "push", "-q", "-f", "origin", "main")
-	found, err := f.Find(t.Context(), "fix", []string{got.Commit})
+	found, err := f.Find(t.Context(), "fix", seen(got))
 	if err != nil || found.State != forge.Ours {
 		t.Errorf("%+v, %v", found, err)
 	}
@@ -82,9 +82,9 @@ func TestBaseRewritten(t *testing.T) {
 	_, err = other.Checkout(t.Context(), prop.Base, filepath.Join(t.TempDir(), "x"))
 	wantKind(t, err, forge.ErrNoCommit)
 	// Without the commit nobody can say whether it was squashed into the base: that is no "deleted".
-	_, err = other.Find(t.Context(), "fix", []string{got.Commit})
+	_, err = other.Find(t.Context(), "fix", seen(got))
 	wantKind(t, err, forge.ErrNoCommit)
-	if found, err = f.Find(t.Context(), "fix", []string{got.Commit}); err != nil || found.State != forge.Deleted {
+	if found, err = f.Find(t.Context(), "fix", seen(got)); err != nil || found.State != forge.Deleted {
 		t.Errorf("%+v, %v", found, err)
 	}
 }
@@ -295,7 +295,7 @@ func TestRefusal(t *testing.T) {
 		t.Fatal(err)
 	}
 	p.hook(t, "update", `case "$1" in refs/drydock/*) exit 1;; esac`)
-	c, err := f.Close(t.Context(), forge.Closing{Branch: "fix", Known: []string{got.Commit}, Reason: "r", By: ana, Date: someDay})
+	c, err := f.Close(t.Context(), forge.Closing{Branch: "fix", Lease: seen(got), Reason: "r", By: ana, Date: someDay})
 	if err != nil || c.Recorded || p.Show(t, "fix").Commit != "" {
 		t.Errorf("%+v, %v", c, err)
 	}

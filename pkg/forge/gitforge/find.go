@@ -12,11 +12,12 @@ import (
 )
 
 // Find looks at the branch, at the record of its closing, and, when neither says what happened, at the base.
-func (f *Forge) Find(ctx context.Context, branch string, known []string) (forge.Found, error) {
+func (f *Forge) Find(ctx context.Context, branch string, l forge.Lease) (forge.Found, error) {
 	doing := fmt.Sprintf("look for %s in %s", clip(branch), f.remote.url)
-	if err := checkAsk(doing, branch, known); err != nil {
+	if err := checkAsk(doing, branch, l); err != nil {
 		return forge.Found{}, err
 	}
+	known := l.Commits
 	r, err := f.look(ctx, branch)
 	if err != nil {
 		return forge.Found{}, err
@@ -36,10 +37,14 @@ func (f *Forge) Find(ctx context.Context, branch string, known []string) (forge.
 	}
 	m, err := f.merged(ctx, doing, last, r)
 	switch {
+	case r.tip == "" && !l.Seen && errors.Is(err, forge.ErrNoCommit):
+		return forge.Found{State: forge.Missing}, nil // it was never pushed
 	case err != nil:
 		return forge.Found{}, err
 	case m.How != forge.NotMerged:
 		return forge.Found{State: forge.Merged, Tip: r.tip, Merge: m}, nil
+	case r.tip == "" && !l.Seen:
+		return forge.Found{State: forge.Missing}, nil
 	case r.tip == "":
 		return forge.Found{State: forge.Deleted}, nil
 	}

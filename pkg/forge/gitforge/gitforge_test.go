@@ -240,6 +240,10 @@ var (
 	someDay = time.Date(2026, 11, 22, 9, 30, 0, 0, time.UTC)
 )
 
+func seen(p forge.Proposed) forge.Lease {
+	return forge.Lease{Commits: []string{p.Commit}, Seen: true}
+}
+
 // fix proposes a change to the base as it is.
 func fix(t testing.TB, f *Forge) forge.Proposal {
 	t.Helper()

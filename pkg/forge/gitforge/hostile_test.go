@@ -32,10 +32,10 @@ func TestRunsNothing(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := f.Find(t.Context(), "fix", []string{got.Commit}); err != nil {
+	if _, err := f.Find(t.Context(), "fix", seen(got)); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := f.Close(t.Context(), forge.Closing{Branch: "fix", Known: []string{got.Commit}, Reason: "r", By: ana, Date: someDay}); err != nil {
+	if _, err := f.Close(t.Context(), forge.Closing{Branch: "fix", Lease: seen(got), Reason: "r", By: ana, Date: someDay}); err != nil {
 		t.Fatal(err)
 	}
 	if log, err := os.ReadFile(spy + ".log"); err == nil {

@@ -36,8 +36,8 @@ const (
 	maxMessage = 256 << 10
 	// maxChanged bounds the files of one proposal: manifests, of which an application has few.
 	maxChanged = 1000
-	// maxCredential bounds what a credential helper answers.
-	maxCredential = 64 << 10
+	// maxCredential is what fits into a pipe whatever the system; tokens have some 100 to 2,000 bytes.
+	maxCredential = 4 << 10
 	// maxKnown bounds the earlier commits of one branch that are handed in.
 	maxKnown = 1000
 	// maxPacks is how many fetches a cache takes before it is started anew; each leaves a pack, and looking

@@ -43,7 +43,10 @@ func (f *Forge) look(ctx context.Context, branch string) (refs, error) {
 		r.base = seen["refs/heads/"+r.baseName]
 	}
 	if r.base != "" && r.baseName != "" {
-		return r, forge.CheckBranch(r.baseName)
+		if err := forge.CheckBranch(r.baseName); err != nil {
+			return r, &forge.Error{Kind: forge.ErrContent, Doing: doing, Detail: "its base is no branch of ours: " + err.Error()}
+		}
+		return r, nil
 	}
 	return r, f.noBase(ctx, doing, r.baseName)
 }
@@ -80,12 +83,12 @@ func listing(out []byte) (seen map[string]string, head string) {
 }
 
 // checkAsk holds a branch and earlier commits to their forms.
-func checkAsk(doing, branch string, known []string) error {
+func checkAsk(doing, branch string, l forge.Lease) error {
 	err := forge.CheckBranch(branch)
-	if err == nil && len(known) > maxKnown {
+	if err == nil && len(l.Commits) > maxKnown {
 		err = errors.New("too many earlier commits")
 	}
-	for _, k := range known {
+	for _, k := range l.Commits {
 		if err == nil {
 			err = forge.CheckCommit(k)
 		}

@@ -83,7 +83,7 @@ func checkProposal(p forge.Proposal) error {
 	case len(p.Files) > maxChanged:
 		return fmt.Errorf("%d files are changed, more than %d", len(p.Files), maxChanged)
 	}
-	if err := checkAsk("", p.Branch, p.Known); err != nil {
+	if err := checkAsk("", p.Branch, p.Lease); err != nil {
 		return err
 	}
 	seen := map[string]bool{}

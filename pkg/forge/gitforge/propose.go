@@ -46,8 +46,10 @@ func (f *Forge) propose(ctx context.Context, doing, repo string, p forge.Proposa
 		return out, nil
 	case r.base != p.Base:
 		return forge.Proposed{}, &forge.Error{Kind: forge.ErrBaseMoved, Doing: doing, Commit: r.base, Detail: fmt.Sprintf("%s shows %s, not %s", r.baseName, r.base, p.Base)}
-	case r.tip != "" && !slices.Contains(p.Known, r.tip):
+	case r.tip != "" && !slices.Contains(p.Lease.Commits, r.tip):
 		return forge.Proposed{}, f.touched(ctx, doing, repo, p.Branch, r.tip)
+	case r.tip == "" && p.Lease.Seen && !slices.Contains(p.Lease.Commits, r.buried):
+		return forge.Proposed{}, &forge.Error{Kind: forge.ErrDeleted, Doing: doing, Detail: p.Branch + " was there and is not", Advice: "it is not pushed again for this change"}
 	}
 	out.Outcome = forge.Updated
 	if r.tip == "" {

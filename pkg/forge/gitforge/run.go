@@ -128,8 +128,8 @@ func execute(ctx context.Context, stop context.CancelFunc, c command) (result, e
 
 // hand makes a pipe that holds a secret, so that it is in no file, argument or environment.
 func hand(secret []byte) (*os.File, error) {
-	if len(secret) > 4096 {
-		return nil, errors.New("credentials longer than 4 kB")
+	if len(secret) > maxCredential {
+		return nil, fmt.Errorf("credentials longer than %d bytes", maxCredential)
 	}
 	r, w, err := os.Pipe()
 	if err != nil {
