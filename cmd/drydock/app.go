@@ -5,7 +5,6 @@ import (
 	"errors"
 	"io/fs"
 	"path/filepath"
-	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -23,10 +22,10 @@ type appOptions struct {
 
 func appCommand(c *cli) *cobra.Command {
 	cmd := &cobra.Command{Use: "app", Short: "The applications: declare, list, show, check", Args: cobra.NoArgs,
-		Long: `The applications that this server keeps safe stand in one file, applications.yaml;
-what a repository says of itself in its own .drydock.yaml, which can only tighten.
+		Long: `The applications this server keeps safe stand in one file, applications.yaml. What
+a repository says of itself, in its own .drydock.yaml, can only make it stricter.
 
-  drydock app add payments --repository https://git.bank.example/payments.git --owner payments-team`,
+  drydock app add payments --repository https://git.bank.example/payments.git`,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() }}
 	for _, build := range []func(*appOptions) *cobra.Command{c.appAdd, c.appList, c.appShow, c.appValidate, c.appSchema} {
 		cmd.AddCommand(build(&appOptions{}))
@@ -107,6 +106,9 @@ func atMost(name string) cobra.PositionalArgs {
 
 // applicationsFile is the file the commands speak of.
 func (c *cli) applicationsFile(option string) (string, error) {
+	if c.opt.server != "" {
+		return "", usage("--server: the applications of another server stand in a file there; run this where the file is")
+	}
 	if file := cmp.Or(option, c.cfg.Applications); file != "" {
 		return file, nil
 	}
@@ -184,7 +186,7 @@ func (c *cli) appListed(o *appOptions) error {
 	rows := []appRow{}
 	for _, a := range set.All() {
 		e, _ := application.Compose(a, application.Repository{}, load()) // what is wrong with it is for validate
-		rows = append(rows, appRow{a.Name, a.Repository, a.Path, a.Base, append([]string{}, a.Owners...), environmentNames(a), string(e.Merge), string(e.Isolation), a.Digest()})
+		rows = append(rows, appRow{a.Name, a.Repository, a.Path, a.Base, append([]string{}, a.Owners...), append([]string{}, a.EnvironmentNames()...), string(e.Merge), string(e.Isolation), a.Digest()})
 	}
 	if c.opt.format == "json" {
 		return c.resultJSON(struct {
@@ -207,19 +209,6 @@ func (c *cli) appListed(o *appOptions) error {
 	}
 	p.table([]column{{head: "APPLICATION"}, {head: "REPOSITORY", shrink: true, path: true}, {head: "ENVIRONMENTS", shrink: true}, {head: "MERGE"}, {head: "ISOLATION"}}, table)
 	return c.result([]byte(p.b.String()))
-}
-
-// environmentNames are staging first and production last, as releases go.
-func environmentNames(a application.Application) []string {
-	rank := map[string]int{"staging": 1, "production": 3}
-	names := []string{}
-	for name := range a.Environments {
-		names = append(names, name)
-	}
-	slices.SortFunc(names, func(x, y string) int {
-		return cmp.Or(cmp.Compare(cmp.Or(rank[x], 2), cmp.Or(rank[y], 2)), strings.Compare(x, y))
-	})
-	return names
 }
 
 // composed is an application with what its repository says, and all that is wrong with the two together.

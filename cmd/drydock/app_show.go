@@ -41,15 +41,17 @@ func (c *cli) appShown(name string, o *appOptions) error {
 			Policy      string               `json:"policy"`
 			Values      []application.Value  `json:"values"`
 			Warnings    []strictyaml.Problem `json:"warnings"`
-		}{"drydock.application/v1", c.tool(), 0, name, file, a.Digest(), e.Repository.Digest(), e.Policy.Digest(), e.Values(), warnings})
+		}{"drydock.application/v1", c.tool(), 0, name, file, a.Digest(), e.Own.Digest(), e.Policy.Digest(), e.Values(), warnings})
 	}
 	p := c.page()
 	p.line(bold, "%s", name)
-	rows := [][]cell{}
+	width := 0
 	for _, v := range e.Values() {
-		rows = append(rows, []cell{{text: v.Path}, {text: v.Value}, {v.From, dim}})
+		width = max(width, len(v.Path))
 	}
-	p.table([]column{{head: "SETTING"}, {head: "VALUE", shrink: true}, {head: "FROM", shrink: true, path: true}}, rows)
+	for _, v := range e.Values() {
+		p.wrapped(plain, "    ", "%-*s  %s  (%s)", width, v.Path, v.Value, v.From)
+	}
 	c.warn(warnings)
 	return c.result([]byte(p.b.String()))
 }
@@ -115,7 +117,7 @@ func (c *cli) repositoryValidated(file string, o *appOptions) error {
 	if err != nil {
 		return err
 	}
-	return c.valid(file, "repository", e.Repository.Digest(), 1, nil)
+	return c.valid(file, "repository", e.Own.Digest(), 1, nil)
 }
 
 func (c *cli) valid(file, kind, digest string, applications int, warnings []strictyaml.Problem) error {

@@ -10,6 +10,8 @@ package application
 import (
 	"bytes"
 	"encoding/json"
+	"maps"
+	"slices"
 
 	"github.com/drydock-dev/drydock/pkg/evidence"
 	"github.com/drydock-dev/drydock/pkg/policy"
@@ -134,6 +136,14 @@ const (
 // Allowed are the drivers there are.
 func (Driver) Allowed() []string {
 	return []string{string(DriverNone), string(DriverKeeper), string(DriverKubernetes), string(DriverHelm), string(DriverArgoRollouts)}
+}
+
+// EnvironmentNames are staging first and production last, as releases go, with the others between by name.
+func (a Application) EnvironmentNames() []string {
+	place := func(name string) int { return map[string]int{"staging": -1, "production": 1}[name] }
+	names := slices.Sorted(maps.Keys(a.Environments))
+	slices.SortStableFunc(names, func(x, y string) int { return place(x) - place(y) })
+	return names
 }
 
 // Text is the application alone as a file of its own, canonical: what it means, defaults included, not how it

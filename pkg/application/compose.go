@@ -2,20 +2,22 @@ package application
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
 	"strings"
 
 	"github.com/drydock-dev/drydock/pkg/policy"
+	"github.com/drydock-dev/drydock/pkg/strictyaml"
 )
 
 // Effective is what counts for an application: what the server says, tightened by what its repository says.
 type Effective struct {
 	Application                // Merge and Isolation are those that result
-	Repository  Repository     `json:"-"`
+	Own         Repository     // what its repository says of itself
 	Checks      Checks         // those of the repository, and the defaults of what it leaves out
-	Policy      *policy.Policy `json:"-"` // the policy of this application, tightened by the repository's block
+	Policy      *policy.Policy // the policy of this application, tightened by the repository's block
 
 	served *policy.Policy // the same, before the repository's block
 	from   map[string]string
@@ -36,7 +38,7 @@ func Compose(server Application, repo Repository, p *policy.Policy) (Effective, 
 	if p == nil {
 		p = policy.Default()
 	}
-	e := Effective{Application: server, Repository: repo, Checks: repo.Checks, Policy: p.For(server.Name), from: map[string]string{}}
+	e := Effective{Application: server, Own: repo, Checks: repo.Checks, Policy: p.For(server.Name), from: map[string]string{}}
 	e.served = e.Policy
 	var found []Problem
 	ours, theirs := &checker{}, &checker{}
@@ -78,7 +80,15 @@ func Compose(server Application, repo Repository, p *policy.Policy) (Effective, 
 	if server.lines != nil {
 		ours.found = server.lines.Place(ours.found)
 	}
-	return e, slices.Concat(ours.found, theirs.found, found)
+	return e, few(slices.Concat(ours.found, theirs.found, found))
+}
+
+// few are the problems that are told of one file; a stranger can make any number.
+func few(found []Problem) []Problem {
+	if e := (*strictyaml.Errors)(nil); errors.As(strictyaml.NewErrors(found), &e) {
+		return e.Problems
+	}
+	return nil
 }
 
 // isolate finds the least isolation of the application and the policy.

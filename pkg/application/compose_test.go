@@ -91,7 +91,7 @@ func neverLooser(t *testing.T, server Application, e Effective, p *policy.Policy
 			}
 		}
 	}
-	if !reflect.DeepEqual(server.Environments, e.Environments) || e.Name != server.Name || e.Application.Repository != server.Repository || !reflect.DeepEqual(e.BeforeUpdate, server.BeforeUpdate) {
+	if !reflect.DeepEqual(server.Environments, e.Environments) || e.Name != server.Name || e.Repository != server.Repository || !reflect.DeepEqual(e.BeforeUpdate, server.BeforeUpdate) {
 		t.Error("a repository changed what is the server's alone")
 	}
 	if e.Checks.Tests == nil {
@@ -151,7 +151,7 @@ func TestValues(t *testing.T) {
 	for path, want := range map[string]string{
 		"repository": "/srv/a | a.yaml:3", "path": ". | default", "owners": "x | a.yaml:4", "merge": "person | .drydock.yaml:1", "isolation": "namespaces | .drydock.yaml:4",
 		"environments.production.driver": "keeper | a.yaml:8", "environments.production.commands.start": "run 'a b' | a.yaml:9", "environments.production.window": "that of the class | default",
-		"environments.production.approvals": "0 approvals, or those of the class | default", "before_update.health": "none | default", "before_update.backup.max_age": "48h | a.yaml:11",
+		"environments.production.approvals": "those of the class | default", "before_update.health": "none | default", "before_update.backup.max_age": "48h | a.yaml:11",
 		"before_update.backup.timeout": "30m | default", "checks.tests.command": "pytest -q | .drydock.yaml:3", "checks.tests.timeout": "30m | default", "checks.smoke": "none | default",
 		"manifests": "all that are found | default", "base": "the repository's own (HEAD) | default",
 	} {

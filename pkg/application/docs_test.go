@@ -40,7 +40,7 @@ func TestReferenceIsTrue(t *testing.T) {
 	for _, v := range []any{Application{}, Environment{}, Approvals{}, BeforeUpdate{}, HealthCheck{}, BackupCheck{}, repositoryDocument{}, Checks{}, Check{}} {
 		for i := range reflect.TypeOf(v).NumField() {
 			key, _, _ := strings.Cut(reflect.TypeOf(v).Field(i).Tag.Get("yaml"), ",")
-			if key != "" && key != "-" && key != "schema" && !regexp.MustCompile("[`.…]" + key + "[`.]").MatchString(text) {
+			if key != "" && key != "-" && key != "schema" && !regexp.MustCompile("[`.…]"+key+"[`.]").MatchString(text) {
 				t.Errorf("the reference does not name %s of %T", key, v)
 			}
 		}

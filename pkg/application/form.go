@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 
 	"github.com/drydock-dev/drydock/pkg/policy"
 	"github.com/drydock-dev/drydock/pkg/strictyaml"
@@ -20,7 +21,7 @@ var (
 	keyForm   = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_-]{0,62}$`)
 	hostForm  = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?$`)
 	userForm  = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9_.-]*$`)
-	scpForm   = regexp.MustCompile(`^([A-Za-z0-9_][A-Za-z0-9_.-]*)@([A-Za-z0-9][A-Za-z0-9.-]*):([^/:][^:]*)$`)
+	scpForm   = regexp.MustCompile(`^([A-Za-z0-9_][A-Za-z0-9_.-]*)@([A-Za-z0-9][A-Za-z0-9.-]*):([A-Za-z0-9_~][^:]*)$`)
 	tokenForm = regexp.MustCompile(`\b(ghp_|gho_|ghs_|github_pat_|glpat-|xox[abprs]-|npm_[A-Za-z0-9]{30}|pypi-AgE|AKIA[0-9A-Z]{16})|-----BEGIN [A-Z ]*PRIVATE KEY`)
 	authority = regexp.MustCompile(`[A-Za-z][A-Za-z0-9+.-]*://[^\s/?#@:]*:[^\s/?#@]+@`)
 )
@@ -37,15 +38,15 @@ func checkRepository(text string) error {
 		return fmt.Errorf("missing: where the source lies, https://host/path, ssh://git@host/path or an absolute path")
 	case len(text) > maxURL:
 		return fmt.Errorf("longer than %d bytes", maxURL)
-	case strings.ContainsFunc(text, func(r rune) bool { return unicode.IsControl(r) || unicode.IsSpace(r) || r == '\\' }):
-		return fmt.Errorf("it has spaces, backslashes or control characters")
+	case strings.ContainsFunc(text, func(r rune) bool { return unseen(r) || unicode.IsSpace(r) || r == '\\' }):
+		return fmt.Errorf("it has spaces, backslashes or characters that can't be seen")
 	case strings.HasPrefix(text, "/"):
 		if path.Clean(text) != strings.TrimSuffix(text, "/") || text == "/" {
 			return fmt.Errorf("%q: want the path without . and .. and doubled slashes", text)
 		}
 		return nil
 	case !strings.Contains(text, "://"):
-		if m := scpForm.FindStringSubmatch(text); m != nil && !tokenForm.MatchString(text) {
+		if m := scpForm.FindStringSubmatch(text); m != nil && !tokenForm.MatchString(text) && !slices.Contains(strings.Split(m[3], "/"), "..") {
 			return nil
 		}
 		return fmt.Errorf("neither an address (https://host/path, ssh://git@host/path, git@host:path) nor an absolute path; a relative one would depend on where Drydock was started")
@@ -110,7 +111,7 @@ func checkBelow(text string) error {
 		return fmt.Errorf("longer than %d bytes", maxPath)
 	case strings.HasPrefix(text, "/"), slices.Contains(strings.Split(text, "/"), ".."):
 		return fmt.Errorf("%q: want a path beneath the folder, neither absolute nor with ..", clip(text))
-	case strings.ContainsFunc(text, unicode.IsControl), strings.Contains(text, `\`), path.Clean(text) != strings.TrimSuffix(text, "/"):
+	case strings.ContainsFunc(text, unseen), strings.Contains(text, `\`), path.Clean(text) != strings.TrimSuffix(text, "/"):
 		return fmt.Errorf("%q: want names with / between, without backslashes, doubled slashes and .", clip(text))
 	case slices.ContainsFunc(strings.Split(text, "/"), func(part string) bool { return strings.EqualFold(part, ".git") }):
 		return fmt.Errorf("%q: .git holds the repository itself, not its source", clip(text))
@@ -120,7 +121,7 @@ func checkBelow(text string) error {
 
 // checkBranch holds a branch to what git takes (git-check-ref-format) and no option looks like.
 func checkBranch(name string) error {
-	bad := func(r rune) bool { return unicode.IsControl(r) || strings.ContainsRune(" ~^:?*[\\", r) }
+	bad := func(r rune) bool { return unseen(r) || strings.ContainsRune(" ~^:?*[\\", r) }
 	switch {
 	case len(name) > 200, strings.ContainsFunc(name, bad), strings.HasPrefix(name, "-"), strings.Contains(name, ".."),
 		strings.Contains(name, "@{"), name == "@", strings.HasSuffix(name, "."), strings.HasPrefix(name, "refs/"):
@@ -133,6 +134,9 @@ func checkBranch(name string) error {
 	}
 	return nil
 }
+
+// unseen says whether a sign is one that people can't see, or that changes the order of those around it.
+func unseen(r rune) bool { return !unicode.IsPrint(r) || r == utf8.RuneError }
 
 // clip keeps a message readable.
 func clip(text string) string {

@@ -8,8 +8,9 @@ import (
 
 const (
 	// maxRepositoryFile bounds a .drydock.yaml, which a stranger may have written: the longest useful one has
-	// a few kB.
-	maxRepositoryFile = 64 << 10
+	// a few kB, and the YAML parser takes half a second for the worst of this size (an open bracket and commas),
+	// four times as long for twice as much.
+	maxRepositoryFile = 32 << 10
 	// maxURL and maxPath bound what later stands in one line, one argument, one file name.
 	maxURL, maxPath = 1024, 512
 	// maxOwners, maxRoutes, maxEnvironments bound what people read on one screen.

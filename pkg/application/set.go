@@ -223,7 +223,7 @@ func (c *checker) server(at string, command Command, dir string) {
 	if command == nil {
 		c.add(at+".command", nil, "missing: the program and its arguments")
 	}
-	if dir != "" && (!path.IsAbs(dir) || path.Clean(dir) != strings.TrimSuffix(dir, "/") || strings.ContainsFunc(dir, isControl)) {
+	if dir != "" && (!path.IsAbs(dir) || path.Clean(dir) != strings.TrimSuffix(dir, "/") || strings.ContainsFunc(dir, unseen)) {
 		c.add(at+".dir", nil, "%q: want an absolute path without . and ..", clip(dir))
 	}
 	c.program(at+".command", command, dir)
@@ -235,8 +235,6 @@ func (c *checker) program(at string, command Command, dir string) {
 		c.add(at, nil, "%q is relative to no folder: the server runs it, outside any isolation, so it can't come from the repository; name it by its absolute path", clip(command[0]))
 	}
 }
-
-func isControl(r rune) bool { return r < ' ' || r == 0x7f }
 
 // belongsElsewhere says of keys that people look for in the server's file where they stand.
 var belongsElsewhere = map[string]string{

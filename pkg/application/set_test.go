@@ -168,6 +168,9 @@ func TestRepositories(t *testing.T) {
 		"ext://s3cret/x":                           "not an address Drydock gives to git",
 		"ssh://-oProxyCommand=s3cret/x":            "",
 		"ssh://-o@git.example/x":                   "the user in the address",
+		"git@git.example:-s3cret":                  "neither an address",
+		"git@git.example:a/../../s3cret":           "neither an address",
+		"https://git.example/\u202es3cret":         "can't be seen",
 		"-oProxyCommand=s3cret@h:x":                "neither an address",
 		"../x":                                     "neither an address",
 		"payments":                                 "neither an address",
@@ -176,7 +179,7 @@ func TestRepositories(t *testing.T) {
 		"https://git.example":                      "no path",
 		"https://git.example/a/../../x":            "no path",
 		"https:///x":                               "no host",
-		"https://git.example/\x1b[2J":              "control characters",
+		"https://git.example/\x1b[2J":              "can't be seen",
 		"https://%zz/":                             "not an address that can be read",
 		"https://x/" + strings.Repeat("a", maxURL): "longer than",
 	} {

@@ -12,7 +12,7 @@ import (
 // Values are all settings that count, in the order of the reference, each with where it comes from.
 func (e Effective) Values() []Value {
 	v := &values{e: e}
-	v.own("repository", e.Application.Repository)
+	v.own("repository", e.Repository)
 	v.own("path", e.Path)
 	v.own("base", or(e.Base, "the repository's own (HEAD)"))
 	v.own("owners", or(strings.Join(e.Owners, ", "), "none"))
@@ -37,18 +37,18 @@ func (e Effective) Values() []Value {
 	if len(e.Environments) == 0 {
 		v.own("environments", "none")
 	}
-	for _, name := range slices.Sorted(maps.Keys(e.Environments)) {
+	for _, name := range e.EnvironmentNames() {
 		v.environment("environments."+name, e.Environments[name])
 	}
-	v.theirs("manifests", or(strings.Join(e.Repository.Manifests, ", "), "all that are found"))
+	v.theirs("manifests", or(strings.Join(e.Own.Manifests, ", "), "all that are found"))
 	for _, k := range []struct {
 		name  string
 		check *Check
 	}{{"tests", e.Checks.Tests}, {"security", e.Checks.Security}, {"smoke", e.Checks.Smoke}} {
 		v.check("checks."+k.name, k.check)
 	}
-	if e.Repository.policy != nil && e.Policy != e.served {
-		v.add("policy", "tightened, "+e.Policy.Digest(), e.Repository.at("policy"))
+	if e.Own.policy != nil && e.Policy != e.served {
+		v.add("policy", "tightened, "+e.Policy.Digest(), e.Own.at("policy"))
 	}
 	return v.list
 }
@@ -64,7 +64,7 @@ func (v *values) own(path, value string) { v.add(path, value, v.e.origin(path)) 
 
 // theirs is a setting of the repository's file.
 func (v *values) theirs(path, value string) {
-	r := v.e.Repository
+	r := v.e.Own
 	from := "default"
 	if r.lines != nil {
 		if line, ok := r.lines.At(path); ok {
@@ -80,7 +80,11 @@ func (v *values) environment(at string, e Environment) {
 		v.own(at+".commands."+name, e.Commands[name].String())
 	}
 	v.own(at+".health", or(e.Health, "none"))
-	v.own(at+".approvals", policy.Approvals(e.Approvals).String()+", or those of the class")
+	if e.Approvals.Count > 0 {
+		v.own(at+".approvals", "at least "+policy.Approvals(e.Approvals).String())
+	} else {
+		v.own(at+".approvals", "those of the class")
+	}
 	v.own(at+".window", or(e.Window, "that of the class"))
 }
 

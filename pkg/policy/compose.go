@@ -90,10 +90,13 @@ func (p *Policy) lay(name string, data []byte, tighten bool) (*Policy, error) {
 func together(base, more map[string][]string) map[string][]string {
 	out := maps.Clone(base)
 	for list, names := range more {
-		all := slices.Clone(base[list])
+		all, have := slices.Clone(base[list]), map[string]bool{}
+		for _, n := range all {
+			have[normalize(n)] = true
+		}
 		for _, n := range names {
-			if !slices.ContainsFunc(all, func(have string) bool { return normalize(have) == normalize(n) }) {
-				all = append(all, n)
+			if key := normalize(n); !have[key] {
+				all, have[key] = append(all, n), true
 			}
 		}
 		if out == nil {
