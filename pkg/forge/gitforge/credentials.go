@@ -2,13 +2,16 @@ package gitforge
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"maps"
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 
@@ -125,7 +128,8 @@ func (r *redactor) add(user, password string) {
 func (r *redactor) hide(b []byte) []byte {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	for s := range r.texts {
+	longest := slices.SortedFunc(maps.Keys(r.texts), func(a, b string) int { return cmp.Or(len(b)-len(a), strings.Compare(a, b)) })
+	for _, s := range longest { // one may hold another
 		b = bytes.ReplaceAll(b, []byte(s), []byte("•••"))
 	}
 	return b
