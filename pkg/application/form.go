@@ -110,9 +110,9 @@ func checkBelow(text string) error {
 	case len(text) > maxPath:
 		return fmt.Errorf("longer than %d bytes", maxPath)
 	case strings.HasPrefix(text, "/"), slices.Contains(strings.Split(text, "/"), ".."):
-		return fmt.Errorf("%q: want a path beneath the folder, neither absolute nor with ..", clip(text))
+		return fmt.Errorf("%q: want a path beneath the folder, not an absolute one, and without .. in it", clip(text))
 	case strings.ContainsFunc(text, unseen), strings.Contains(text, `\`), path.Clean(text) != strings.TrimSuffix(text, "/"):
-		return fmt.Errorf("%q: want names with / between, without backslashes, doubled slashes and .", clip(text))
+		return fmt.Errorf("%q: want names with / between, without backslashes, doubled slashes and . alone", clip(text))
 	case slices.ContainsFunc(strings.Split(text, "/"), func(part string) bool { return strings.EqualFold(part, ".git") }):
 		return fmt.Errorf("%q: .git holds the repository itself, not its source", clip(text))
 	}

@@ -200,7 +200,7 @@ var belongsToServer = func() map[string]string {
 // checkGlob holds a glob to what [Match] reads.
 func checkGlob(glob string) error {
 	if strings.HasPrefix(glob, "/") || slices.Contains(strings.Split(glob, "/"), "..") {
-		return fmt.Errorf("%q: want a path beneath the folder of this file, neither absolute nor with ..", clip(glob))
+		return fmt.Errorf("%q: want a path beneath the folder of this file, not an absolute one, and without .. in it", clip(glob))
 	}
 	if strings.HasPrefix(glob, "!") {
 		return fmt.Errorf("%q: nothing can be left out, only named", clip(glob))

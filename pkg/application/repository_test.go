@@ -81,7 +81,7 @@ func TestBadRepositoryFiles(t *testing.T) {
 		"manifests: []":                              "manifests: empty: with no manifest nothing would be kept safe",
 		"manifests: [../x.txt]":                      `.drydock.yaml:1: manifests[0]: "../x.txt": want a path beneath the folder of this file`,
 		"manifests: [a/../../x]":                     "manifests[0]",
-		"manifests: [/etc/passwd]":                   "neither absolute nor with ..",
+		"manifests: [/etc/passwd]":                   "not an absolute one, and without ..",
 		"manifests: ['!x']":                          "nothing can be left out",
 		"manifests: ['[a']":                          "is not a pattern",
 		"manifests: [a**b]":                          "** stands alone",
