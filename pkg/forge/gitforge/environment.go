@@ -86,7 +86,7 @@ const cacheConfig = `[core]
 func quoted(s string) string { return strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(s) }
 
 func (f *Forge) writeConfig() error {
-	ssh := []string{"ssh -F none -o BatchMode=yes -o StrictHostKeyChecking=yes -o IdentitiesOnly=yes -o ForwardAgent=no -o ClearAllForwardings=yes -o PermitLocalCommand=no -o ConnectTimeout=20"}
+	ssh := []string{"ssh -F none -o BatchMode=yes -o StrictHostKeyChecking=yes -o IdentitiesOnly=yes -o ForwardAgent=no -o ClearAllForwardings=yes -o PermitLocalCommand=no -o ConnectTimeout=20 -o ServerAliveInterval=15 -o ServerAliveCountMax=2"}
 	if f.cfg.SSHKey != "" {
 		ssh = append(ssh, "-i '"+f.cfg.SSHKey+"'")
 	} else {

@@ -1,3 +1,5 @@
+//go:build unix
+
 package gitforge
 
 import (
@@ -11,6 +13,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -314,4 +317,29 @@ func TestNoWriteAccess(t *testing.T) {
 	t.Cleanup(func() { _ = os.Chmod(filepath.Join(p.bare, "objects"), 0o755) })
 	_, err := f.Propose(t.Context(), fix(t, f))
 	wantKind(t, err, forge.ErrNoAccess)
+}
+
+// Two processes share one folder of caches: each waits for the other.
+func TestSharedFolder(t *testing.T) {
+	p := started(t)
+	f := open(t, "file://"+p.bare)
+	prop := fix(t, f)
+	var wg sync.WaitGroup
+	for i := range 4 {
+		g, err := New(t.Context(), f.cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		wg.Go(func() {
+			p := prop
+			p.Branch = fmt.Sprintf("fix-%d", i%2)
+			if _, err := g.Propose(t.Context(), p); err != nil {
+				t.Error(err)
+			}
+			if _, err := g.Checkout(t.Context(), p.Base, filepath.Join(t.TempDir(), "tree")); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
 }

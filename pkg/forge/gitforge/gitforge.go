@@ -83,6 +83,7 @@ func New(ctx context.Context, cfg Config) (*Forge, error) {
 	if err := f.writeConfig(); err != nil {
 		return nil, ioError("write git's configuration", err)
 	}
+	sweep(f.home)
 	if err := f.findGit(ctx); err != nil {
 		return nil, err
 	}

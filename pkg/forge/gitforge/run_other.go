@@ -11,3 +11,5 @@ func bound(int, uint64) {}
 func killGroup(int) {}
 
 func full(string) bool { return false }
+
+func sweep(string) {}
