@@ -16,8 +16,8 @@ type Limits struct {
 var defaults = Limits{
 	Look:     30 * time.Second, // 0.1 s usually; a first connection through a proxy takes some seconds
 	Transfer: 5 * time.Minute,  // a gigabyte at 4 MB/s
-	Fetch:    1 << 30,          // one commit without history: the largest applications seen have some 100 MB
-	Files:    100_000,          // the largest monorepos of one company's Python have some 60,000
+	Fetch:    1 << 30,          // one commit without history: ten times what a large application has
+	Files:    100_000,          // a whole company's monorepo; more is a data set
 	Bytes:    2 << 30,          // a sealed copy of it is kept for each change
 	File:     256 << 20,        // larger ones belong into a store for large files
 }
@@ -45,7 +45,7 @@ const (
 	maxPacks = 40
 	// maxLinks is how many symbolic links one path may lead through, as the kernel's.
 	maxLinks = 40
-	// maxData is git's RLIMIT_DATA; measured: index-pack of 300 MB touches 60 MB.
+	// maxData is git's RLIMIT_DATA; measured: a fetch of 300 MB touches 62 MB.
 	maxData = 2 << 30
 	// nearlyFull is the room on a disk below which a write that failed for no reason given failed for that: a
 	// reference needs 4 kB, a cache some 100 kB.
