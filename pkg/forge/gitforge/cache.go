@@ -5,8 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"math"
 	"os"
 	"path/filepath"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/gofrs/flock"
@@ -103,13 +106,57 @@ func (c *cache) outgrown() bool {
 	return packs > maxPacks || bytes > 2*c.f.cfg.Limits.Fetch
 }
 
-// fetch has the repository know a commit. The files of objects come without history, and without those larger
-// than any we would write; history's commits come without files.
+// fetch has the repository know a commit and its files, without history and without files larger than any we
+// would write.
 func (c *cache) fetch(ctx context.Context, doing, repo, commit string) error {
-	how := []string{"--filter=tree:0"}
-	if c == c.f.objects {
-		how = []string{"--depth=1", fmt.Sprintf("--filter=blob:limit=%d", c.f.cfg.Limits.File+1)}
+	return c.fetchBy(ctx, doing, repo, commit, "--depth=1", fmt.Sprintf("--filter=blob:limit=%d", c.f.cfg.Limits.File+1))
+}
+
+// fetchLine has the repository know the history of a commit back to a time, without files where the host can
+// leave them out. Where it can't, the time bounds what comes.
+func (c *cache) fetchLine(ctx context.Context, doing, repo, commit string, since int64) error {
+	mark := filepath.Join(repo, "since")
+	had := int64(math.MaxInt64)
+	if data, err := os.ReadFile(mark); err == nil {
+		if n, err := strconv.ParseInt(string(data), 10, 64); err == nil {
+			had = n
+		}
 	}
+	if had <= since {
+		since = had // a fetch with a later time would cut off what is there
+		if ok, err := c.has(ctx, repo, commit); ok || err != nil {
+			return err
+		}
+	}
+	if since > 0 {
+		err := c.fetchBy(ctx, doing, repo, commit, "--filter=tree:0", fmt.Sprintf("--shallow-since=%d", since))
+		var e *forge.Error
+		if err == nil {
+			return ioFailed(doing, os.WriteFile(mark, strconv.AppendInt(nil, since, 10), 0o600))
+		}
+		if !errors.As(err, &e) || !strings.Contains(e.Detail, "shallow") {
+			return err
+		}
+	}
+	// The base itself says that it is older, or the host knows no such fetch.
+	full := []string{"--filter=tree:0"}
+	if _, err := os.Lstat(filepath.Join(repo, "shallow")); err == nil {
+		full = append(full, "--unshallow")
+	}
+	if err := c.fetchBy(ctx, doing, repo, commit, full...); err != nil {
+		return err
+	}
+	return ioFailed(doing, os.WriteFile(mark, []byte("0"), 0o600))
+}
+
+func ioFailed(doing string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return ioError(doing, err)
+}
+
+func (c *cache) fetchBy(ctx context.Context, doing, repo, commit string, how ...string) error {
 	args := append([]string{"fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--no-auto-maintenance", "--no-recurse-submodules", "--force"}, how...)
 	_, err := c.f.call(ctx, call{doing: doing, repo: repo, net: true, limit: c.f.cfg.Limits.Transfer,
 		args: append(args, "--", c.f.remote.url, commit+":refs/drydock/"+commit)})

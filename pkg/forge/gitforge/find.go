@@ -112,10 +112,19 @@ func (f *Forge) merged(ctx context.Context, doing, commit string, r refs) (forge
 	}
 	// What is proposed: its files, and the commit it was made on.
 	var ours commitOf
+	since := int64(0)
 	err := f.objects.use(ctx, doing, commit, func(repo string) (err error) {
 		if err = f.objects.need(ctx, doing, repo, commit); err == nil {
 			ours, err = f.commit(ctx, doing, repo, commit)
 		}
+		if err != nil || len(ours.parents) != 1 || ours.parents[0] == r.base {
+			return err
+		}
+		if err := f.objects.need(ctx, doing, repo, ours.parents[0]); err != nil {
+			return ignore(err, forge.ErrNoCommit) // the base was rewritten: all of it is looked at
+		}
+		made, err := f.commit(ctx, doing, repo, ours.parents[0])
+		since = max(0, min(made.at, ours.at)-skew)
 		return err
 	})
 	if err != nil {
@@ -125,7 +134,7 @@ func (f *Forge) merged(ctx context.Context, doing, commit string, r refs) (forge
 		return m, nil // the base has not moved
 	}
 	err = f.history.use(ctx, doing, commit, func(repo string) error {
-		if err := f.history.need(ctx, doing, repo, r.base); err != nil {
+		if err := f.history.fetchLine(ctx, doing, repo, r.base, since); err != nil {
 			return err
 		}
 		return f.inHistory(ctx, doing, repo, commit, ours, &m)

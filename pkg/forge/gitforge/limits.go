@@ -47,6 +47,9 @@ const (
 	maxLinks = 40
 	// maxData is git's RLIMIT_DATA; measured: a fetch of 300 MB touches 62 MB.
 	maxData = 2 << 30
+	// skew, in seconds, is how far behind the clocks may be of those who commit to the base: of its history only what
+	// says that it is at most that much older than the proposal's base is fetched.
+	skew = 30 * 24 * 3600
 	// nearlyFull is the room on a disk below which a write that failed for no reason given failed for that: a
 	// reference needs 4 kB, a cache some 100 kB.
 	nearlyFull = 64 << 10

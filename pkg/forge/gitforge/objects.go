@@ -103,6 +103,7 @@ type commitOf struct {
 	tree    string
 	parents []string
 	author  forge.Person
+	at      int64 // when it was committed, as it says itself
 }
 
 func (f *Forge) commit(ctx context.Context, doing, repo, id string) (commitOf, error) {
@@ -118,6 +119,10 @@ func (f *Forge) commit(ctx context.Context, doing, repo, id string) (commitOf, e
 			c.tree = value
 		case "parent":
 			c.parents = append(c.parents, value)
+		case "committer":
+			if parts := strings.Fields(value); len(parts) >= 2 {
+				c.at, _ = strconv.ParseInt(parts[len(parts)-2], 10, 64)
+			}
 		case "author":
 			name, rest, _ := strings.Cut(value, " <")
 			mail, _, _ := strings.Cut(rest, ">")
