@@ -43,7 +43,7 @@ func document(in *situation, answers []solved, vs []verdict, ps []phase, tool re
 	for _, v := range vs {
 		p.Outcomes = append(p.Outcomes, v.Outcome)
 	}
-	p.Undetermined = slices.ContainsFunc(answers, func(a solved) bool { return len(a.Open)+len(a.Bare)+len(a.Foreign) > 0 })
+	p.Undetermined = slices.ContainsFunc(answers, func(a solved) bool { return len(a.Open)+len(a.Bare)+len(a.Foreign)+len(a.Broken) > 0 })
 	p.ExitCode = exitCode(p.Outcomes, in.Complete && !p.Undetermined)
 	var err error
 	p.Plan, err = digest(p, in.Inventories)

@@ -130,7 +130,7 @@ func TestBrokenBaseline(t *testing.T) {
 	tryAll(t, []trial{
 		{name: "a requirement that does not hold", pins: "lib==1.0 a==1.0 b==1.0", db: advisories{"lib": {"CVE-1 <1.1 low"}},
 			releases: map[string][]string{"lib": {"1.1"}, "a": {"1.0 needs=b>=2"}, "b": {"1.0", "2.0"}}, moves: "regular lib 1.0>1.1", outcomes: map[string]string{"CVE-1": "planned: 1.1"},
-			notes: []string{"contradicts itself before any change: a 1.0 requires b>=2, pinned is 1.0"}},
+			notes: []string{"contradicts itself before any change: a 1.0 requires b>=2, pinned is 1.0"}, exit: 2},
 		{name: "pinned twice", files: map[string]string{"requirements.txt": "lib==1.0\nother==1.0\nlib==1.2\n"}, db: advisories{"lib": {"CVE-1 <1.1 low"}, "other": {"CVE-2 <1.1 low"}},
 			releases: map[string][]string{"lib": {"1.1", "1.3"}, "other": {"1.1"}}, moves: "regular other 1.0>1.1",
 			outcomes: map[string]string{"CVE-1": "blocked: requirements.txt:3 pins lib 1.2", "CVE-2": "planned: 1.1"}, exit: 1},
