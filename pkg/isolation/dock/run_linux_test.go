@@ -7,7 +7,9 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 )
@@ -92,7 +94,7 @@ c'`
 			t.Fatalf("%s: %+v %v", d.Level(), r, err)
 		}
 		var got []string
-		_ = filepath.WalkDir(to, func(p string, e fs.DirEntry, err error) error {
+		_ = filepath.WalkDir(to, func(p string, e fs.DirEntry, _ error) error {
 			info, err := e.Info()
 			if err != nil {
 				t.Fatal(err)
@@ -219,6 +221,24 @@ func TestOpen(t *testing.T) {
 	}
 	if _, err := d.Run(t.Context(), Command{Path: "true", Least: Landlock}); err == nil || !strings.Contains(err.Error(), "this dock is none") {
 		t.Errorf("%v", err)
+	}
+}
+
+// Boxes side by side know nothing of one another.
+func TestManyAtOnce(t *testing.T) {
+	for _, d := range docks(t, false) {
+		var wg sync.WaitGroup
+		for i := range 8 {
+			wg.Go(func() {
+				var out bytes.Buffer
+				name := strconv.Itoa(i)
+				r, err := d.Run(t.Context(), Command{Path: "sh", Args: []string{"-c", "echo " + name + " > mine; sleep 0.1; echo *; cat *"}, Stdout: &out})
+				if err != nil || !r.OK() || out.String() != "mine\n"+name+"\n" {
+					t.Errorf("%s: %+v %v %q", d.Level(), r, err, out.String())
+				}
+			})
+		}
+		wg.Wait()
 	}
 }
 
