@@ -141,6 +141,28 @@ func threadsOf(uid int) int {
 	return n
 }
 
+// killUser kills every process of a user that only one box has.
+func killUser(uid int) {
+	for range killRounds {
+		dirs, _ := os.ReadDir("/proc")
+		found := 0
+		for _, d := range dirs {
+			pid, err := strconv.Atoi(d.Name())
+			var st unix.Stat_t
+			if err != nil || unix.Stat("/proc/"+d.Name(), &st) != nil || int(st.Uid) != uid {
+				continue
+			}
+			if p, ok := readProcess(pid); ok && !p.zombie {
+				found++
+				_ = syscall.Kill(pid, syscall.SIGKILL)
+			}
+		}
+		if found == 0 {
+			return
+		}
+	}
+}
+
 // measure is what a writable place holds: bytes and files used, and whether it takes no more.
 func (s *supervisor) measure(i int) (bytes, files int64) {
 	if len(s.spec.Places) == 0 {

@@ -40,7 +40,7 @@ func Properties() []Property {
 		{"disk", "filling the disk: bytes", by(Held, BestEffort, NotHeld), "Landlock: looked at every half second; what is written between is too much"},
 		{"inodes", "filling the disk: files", by(Held, BestEffort, NotHeld), "as above"},
 		{"memory", "using all memory", by(BestEffort, BestEffort, BestEffort), "each process: held; all together: looked at every tenth of a second. What is written to a tmpfs is memory up to its limit"},
-		{"outlive", "outliving the command or Drydock, however it ends", by(Held, Held, BestEffort), "Landlock: unless the kernel itself, short of memory, kills the supervisor, the last it would choose; none: who kills the supervisor first gets away"},
+		{"outlive", "outliving the command or Drydock, however it ends", by(Held, Held, BestEffort), "Landlock, unless Drydock is root: when the kernel itself, short of memory, kills the supervisor, the last it would choose; none: who kills the supervisor first gets away"},
 		{"signal", "signalling processes outside", by(Held, Held, NotHeld), ""},
 		{"processes", "seeing other processes", by(Held, BestEffort, NotHeld), "Landlock: nothing of them can be read, but that a process number is in use can be found out"},
 		{"ptrace", "tracing processes outside, or reading their memory", by(Held, Held, NotHeld), ""},

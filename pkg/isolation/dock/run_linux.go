@@ -160,7 +160,17 @@ func (r *run) contained(ctx context.Context, ts targets) (Result, error) {
 		_ = p.spec.Close()
 	})
 	end := <-ended
+	if r.user.dropped && r.level == Landlock {
+		killUser(r.user.uid) // whom a supervisor that was killed has left
+	}
+	// Nobody is left who could write; if somebody is, for the want of a supervisor, he is not waited for.
+	late := time.AfterFunc(grace/10, func() {
+		for _, f := range []*os.File{p.stdout, p.stderr, p.report, p.tar} {
+			_ = f.SetReadDeadline(time.Now())
+		}
+	})
 	wg.Wait()
+	late.Stop()
 	return r.result(ctx, said, end, copied, out, errs)
 }
 
