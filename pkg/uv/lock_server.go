@@ -12,7 +12,6 @@ import (
 	"net"
 	"net/http"
 	"net/url"
-	"strconv"
 	"strings"
 	"time"
 
@@ -71,17 +70,7 @@ func (s *lockServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	body, kind, err := s.answer(parts[1], parts[2], parts[3])
-	switch {
-	case errors.Is(err, ErrUnknown):
-		http.NotFound(w, r)
-	case err != nil:
-		s.fail(err)
-		http.Error(w, "this can't be answered", http.StatusServiceUnavailable)
-	default:
-		w.Header().Set("Content-Type", kind)
-		w.Header().Set("Content-Length", strconv.Itoa(len(body)))
-		_, _ = w.Write(body)
-	}
+	respond(w, r, body, kind, err, s.fail)
 }
 
 func (s *lockServer) answer(what, name, file string) (body []byte, kind string, err error) {

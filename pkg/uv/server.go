@@ -132,11 +132,17 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	default:
 		err = ErrUnknown
 	}
+	respond(w, r, body, kind, err, s.fail)
+}
+
+// respond writes an answer of either server. What can't be answered ends the run through fail; uv is told no more
+// than that.
+func respond(w http.ResponseWriter, r *http.Request, body []byte, kind string, err error, fail func(error)) {
 	switch {
 	case errors.Is(err, ErrUnknown):
 		http.NotFound(w, r)
 	case err != nil:
-		s.fail(err)
+		fail(err)
 		http.Error(w, "this can't be answered", http.StatusServiceUnavailable)
 	default:
 		w.Header().Set("Content-Type", kind)
