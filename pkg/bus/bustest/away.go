@@ -71,12 +71,16 @@ func testAway(t *testing.T, open Open) {
 		}
 	}
 	wantDue(t, timers, timer)
-	// Message 1 was held, 2 acknowledged; the rest comes, and 1 again or not at all once its ack got through.
+	// Message 1 was held, 2 acknowledged; the rest comes, and 1 again or not at all once its ack got through. A
+	// server that was killed may not know that it had delivered 3: it leaves that ack unanswered and delivers 3 again.
 	got := map[uint64]bool{2: true}
 	for len(got) < int(last) {
 		m := next(t, d)
-		got[m.Sequence()] = true
-		ack(t, m)
+		if err := m.Ack(ctx); err == nil {
+			got[m.Sequence()] = true
+		} else if !errors.Is(err, bus.ErrUnavailable) {
+			t.Fatalf("ack %d: %v", m.Sequence(), err)
+		}
 	}
 }
 
