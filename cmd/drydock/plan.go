@@ -15,7 +15,7 @@ import (
 	"github.com/drydock-dev/drydock/pkg/report"
 	"github.com/drydock-dev/drydock/services/gateway/api"
 	"github.com/drydock-dev/drydock/services/planner"
-	"github.com/drydock-dev/drydock/services/planner/manifest"
+	"github.com/drydock-dev/drydock/pkg/manifest"
 )
 
 // planOptions are those of plan beside scan's.

@@ -16,7 +16,7 @@ import (
 	"github.com/drydock-dev/drydock/pkg/evidence"
 	"github.com/drydock-dev/drydock/pkg/inventory"
 	"github.com/drydock-dev/drydock/pkg/report"
-	"github.com/drydock-dev/drydock/services/planner/manifest"
+	"github.com/drydock-dev/drydock/pkg/manifest"
 )
 
 // updatedDir holds the changed manifests.
@@ -30,7 +30,7 @@ const ledgerName = ".drydock-updated.json"
 // sorted: the plan as JSON, plan.md, the requirements files of the urgent phases and of all, and under
 // updated/ each manifest that changes. inv is the plan's inventory and ev holds the manifests it was read
 // from; more are formats beside requirements files that it may write. dir is made when missing. What is written
-// was read again and verified before (services/planner/manifest). All files are written whole or none is: they
+// was read again and verified before (pkg/manifest). All files are written whole or none is: they
 // are put aside first and renamed at the end, and nothing is left behind on an error.
 func WriteFiles(ctx context.Context, dir string, p *report.Plan, inv *inventory.Inventory, ev evidence.Store, more ...manifest.Format) ([]string, error) {
 	files, err := render(p, inv)

@@ -15,7 +15,7 @@ import (
 	"github.com/drydock-dev/drydock/pkg/pep440"
 	"github.com/drydock-dev/drydock/pkg/pep508"
 	"github.com/drydock-dev/drydock/pkg/report"
-	"github.com/drydock-dev/drydock/services/planner/manifest"
+	"github.com/drydock-dev/drydock/pkg/manifest"
 )
 
 // manifests writes the changed manifests back, with the updates of all phases, by their name below the output

@@ -4,12 +4,12 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/drydock-dev/drydock/services/planner/manifest/wheelhouse"
+	"github.com/drydock-dev/drydock/pkg/manifest/manifesttest"
 )
 
 // The real pip installs each file of a plan by itself, with --require-hashes, and each phase adds to the one before.
 func TestPipInstallsEveryPhase(t *testing.T) {
-	h := wheelhouse.New(t)
+	h := manifesttest.New(t)
 	h.Add("flask", "1.0", "werkzeug")
 	h.Add("flask", "2.0", "werkzeug", "blinker")
 	h.Add("werkzeug", "1.0")

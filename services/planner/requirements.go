@@ -10,7 +10,7 @@ import (
 	"github.com/drydock-dev/drydock/pkg/pep508"
 	"github.com/drydock-dev/drydock/pkg/policy"
 	"github.com/drydock-dev/drydock/pkg/report"
-	"github.com/drydock-dev/drydock/services/planner/manifest"
+	"github.com/drydock-dev/drydock/pkg/manifest"
 )
 
 // requirements renders one installable file: everything the application requires, with the updates of the

@@ -6,12 +6,12 @@ import (
 	"testing"
 
 	"github.com/drydock-dev/drydock/pkg/report"
-	"github.com/drydock-dev/drydock/services/planner/manifest/wheelhouse"
+	"github.com/drydock-dev/drydock/pkg/manifest/manifesttest"
 )
 
 // The real pip installs what was written, with --require-hashes, from files of every form.
 func TestPipInstallsWhatWasWritten(t *testing.T) {
-	h := wheelhouse.New(t)
+	h := manifesttest.New(t)
 	h.Add("flask", "1.0", "werkzeug>=1")
 	h.Add("flask", "2.0", "werkzeug>=2", "flask-login", "itsdangerous>=1")
 	h.Add("werkzeug", "1.0")
@@ -58,7 +58,7 @@ func TestPipInstallsWhatWasWritten(t *testing.T) {
 
 // With constraints, includes and without hashes.
 func TestPipInstallsATree(t *testing.T) {
-	h := wheelhouse.New(t)
+	h := manifesttest.New(t)
 	h.Add("flask", "1.0")
 	h.Add("flask", "2.0", "werkzeug")
 	h.Add("werkzeug", "1.0")

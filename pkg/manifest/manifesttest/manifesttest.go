@@ -1,6 +1,6 @@
-// Package wheelhouse is for tests: tiny distributions made on the spot, an index on loopback that serves them, and
+// Package manifesttest is for tests: tiny distributions made on the spot, an index on loopback that serves them, and
 // the real pip to say whether a requirements file installs.
-package wheelhouse
+package manifesttest
 
 import (
 	"archive/tar"
