@@ -13,6 +13,8 @@ const (
 	Gateway Service = "gateway"
 	Scanner Service = "scanner"
 	Planner Service = "planner"
+	// Validator does what happens in the dock, and up to the merge.
+	Validator Service = "validator"
 )
 
 // Row is one kind of event.
@@ -36,7 +38,7 @@ var Catalog = []Row{
 	// in
 	{"scan", "requested", 1, Gateway, to(Scanner), false, "A scan of an application was asked for.", ScanRequested{}},
 	// scan
-	{"scan", "completed", 1, Scanner, to(Planner), false, "A scan read its target and matched what it found; the closing event of its batch.", ScanCompleted{}},
+	{"scan", "completed", 1, Scanner, to(Planner, Validator), false, "A scan read its target and matched what it found; the closing event of its batch.", ScanCompleted{}},
 	{"scan", "failed", 1, Scanner, nil, false, "A scan ended without an inventory.", ScanFailed{}},
 	{"finding", "opened", 1, Scanner, to(Planner), false, "A vulnerability was found in a package of the application.", FindingOpened{}},
 	{"finding", "reprioritized", 1, Scanner, to(Planner), false, "What is known of an open finding's urgency changed.", FindingReprioritized{}},
@@ -44,10 +46,23 @@ var Catalog = []Row{
 	// plan
 	{"plan", "generated", 1, Planner, nil, false, "A plan answered the open findings of the application; the closing event of its batch.", PlanGenerated{}},
 	{"plan", "superseded", 1, Planner, nil, false, "A newer plan took the place of this one.", PlanSuperseded{}},
-	{"change", "opened", 1, Planner, nil, false, "A phase of a plan started its way to production.", ChangeOpened{}},
-	{"change", "superseded", 1, Planner, nil, false, "A change ended because a newer plan answers its findings.", ChangeSuperseded{}},
+	{"change", "opened", 1, Planner, to(Validator), false, "A phase of a plan started its way to production.", ChangeOpened{}},
+	{"change", "superseded", 1, Planner, to(Validator), false, "A change ended because a newer plan answers its findings.", ChangeSuperseded{}},
 	{"deadline", "approaching", 1, Planner, nil, false, "A share of the time a change has went by.", DeadlineApproaching{}},
 	{"deadline", "breached", 1, Planner, nil, false, "A change was not closed by its deadline.", DeadlineBreached{}},
+	// dock
+	{"artifact", "sealed", 1, Validator, nil, false, "What a change installs was built, sealed and named by its digest.", ArtifactSealed{}},
+	{"change", "validated", 1, Validator, to(Validator), false, "An artifact passed every check in the dock.", ChangeValidated{}},
+	{"change", "rejected", 1, Validator, to(Planner, Validator), false, "A change ended because it failed in the dock, or somebody turned it down.", ChangeRejected{}},
+	{"change", "parked", 1, Validator, nil, false, "A change stopped until a person, or time, mends something.", ChangeParked{}},
+	{"change", "resumed", 1, Validator, to(Validator), false, "A change that had stopped was taken up again.", ChangeResumed{}},
+	{"artifact", "voided", 1, Validator, to(Validator), false, "An artifact no longer counts, because its base moved.", ArtifactVoided{}},
+	{"change", "proposed", 1, Validator, nil, false, "A change was put up as a branch for people to look at.", ChangeProposed{}},
+	{"change", "merged", 1, Validator, nil, false, "A proposed change arrived in the base branch.", ChangeMerged{}},
+	// always
+	{"effect", "intended", 1, Validator, to(Validator), false, "Something outside was about to be done.", EffectIntended{}},
+	{"effect", "done", 1, Validator, nil, false, "What was intended took place.", EffectDone{}},
+	{"effect", "refused", 1, Validator, nil, false, "What was intended did not take place, and will not.", EffectRefused{}},
 }
 
 func to(s ...Service) []Service { return s }

@@ -147,7 +147,7 @@ func TestSizeLimit(t *testing.T) {
 
 // TestCatalog holds what the rest is generated from.
 func TestCatalog(t *testing.T) {
-	types, services := map[string]bool{}, map[events.Service]bool{events.Gateway: true, events.Scanner: true, events.Planner: true}
+	types, services := map[string]bool{}, map[events.Service]bool{events.Gateway: true, events.Scanner: true, events.Planner: true, events.Validator: true}
 	for _, row := range events.Catalog {
 		if types[row.Type()] || row.Payload == nil {
 			t.Errorf("%s stands twice, or has no payload", row.Type())

@@ -29,6 +29,9 @@ type State struct {
 	Plan     *Planned              // the plan in force
 	Plans    map[string]PlanGenerated
 	Changes  map[string]Change
+	Effects  map[string]Effect // by EffectID
+	Branches map[string]Branch // that Drydock wrote or set out to write, by name
+	Refused  []Refused         // rejections that nobody asked to forget, in log order
 
 	seen map[eventID]bool // ids of folded events; false while only held
 	done map[answer]struct{}
@@ -77,12 +80,15 @@ type Change struct {
 	Reason       string
 	Warned       int  // highest percentage of a deadline.approaching
 	Breached     bool // deadline.breached was said
+
+	Dock // what became of it in the dock
 }
 
 // NewState is the state of an application without events.
 func NewState(app string) *State {
 	return &State{App: app, Pending: map[string]Requested{}, Scans: map[string]Scanned{}, Failed: map[string]ScanFailed{},
 		Findings: map[string]Finding{}, Plans: map[string]PlanGenerated{}, Changes: map[string]Change{},
+		Effects: map[string]Effect{}, Branches: map[string]Branch{},
 		seen: map[eventID]bool{}, done: map[answer]struct{}{}, held: map[string][]Record{}}
 }
 
@@ -223,6 +229,7 @@ func (s *State) Clone() *State {
 	c := *s
 	c.Pending, c.Scans, c.Failed = maps.Clone(s.Pending), maps.Clone(s.Scans), maps.Clone(s.Failed)
 	c.Findings, c.Plans, c.Changes = maps.Clone(s.Findings), maps.Clone(s.Plans), maps.Clone(s.Changes)
+	c.Effects, c.Branches, c.Refused = maps.Clone(s.Effects), maps.Clone(s.Branches), slices.Clone(s.Refused)
 	c.seen, c.done = maps.Clone(s.seen), maps.Clone(s.done)
 	c.held = make(map[string][]Record, len(s.held))
 	for batch, records := range s.held {

@@ -7,10 +7,15 @@ import (
 )
 
 // folds says what each type of event does to the state; a type without a row changes nothing.
-var folds = map[string]func(*State, Record) error{
+var folds = joined(scanFolds, dockFolds)
+
+var scanFolds = map[string]func(*State, Record) error{
 	typeOf(ApplicationDeclared{}): fold(func(s *State, _ Record, p ApplicationDeclared) { s.Declared = &p }),
 	typeOf(ScanRequested{}): fold(func(s *State, r Record, p ScanRequested) {
 		s.Pending[r.Event.ID()] = Requested{Sequence: r.Sequence, Time: r.Event.Time(), Request: p}
+		if p.PlanOptions.Again {
+			s.Refused = nil
+		}
 	}),
 	typeOf(ScanCompleted{}): fold(func(s *State, r Record, p ScanCompleted) {
 		delete(s.Pending, Ext(r.Event, ExtCause))
@@ -78,6 +83,14 @@ var folds = map[string]func(*State, Record) error{
 			s.Changes[p.Change] = c
 		}
 	}),
+}
+
+func joined(tables ...map[string]func(*State, Record) error) map[string]func(*State, Record) error {
+	all := map[string]func(*State, Record) error{}
+	for _, t := range tables {
+		maps.Copy(all, t)
+	}
+	return all
 }
 
 func typeOf(p any) string {

@@ -35,14 +35,14 @@ func full() []any {
 	urgency := func(severity string, score float64, kev bool) events.Urgency {
 		return events.Urgency{Severity: severity, Score: ptr(score), Vector: "CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:N/A:N", SeverityFrom: "GHSA-m2qf-hxjv-5gpq", KEV: ptr(kev), EPSS: ptr(0.0213)}
 	}
-	wishes := events.PlanOptions{ExcludeNewer: day(19), Python: "3.11", Full: true, IndexURL: "https://index.example/simple/"}
-	return []any{
+	wishes := events.PlanOptions{ExcludeNewer: day(19), Python: "3.11", Full: true, IndexURL: "https://index.example/simple/", Again: true}
+	return append([]any{
 		events.ApplicationDeclared{Application: "payments", Target: "/srv/payments/app", Remote: "https://git.example/bank/payments.git", SubPath: "app"},
 		events.PolicyChanged{Policy: digestOf('a'), Previous: digestOf('b')},
 		events.DatabaseUpdated{Databases: []events.Database{db}, First: true, Changed: 12},
-		events.ScanRequested{Application: "payments", Target: "/srv/payments/app", Given: "./app", Environment: true, Engine: "osv-scanner", CrossCheck: true, Outdated: true, IndexURL: "https://index.example/simple", PlanOptions: wishes},
+		events.ScanRequested{Application: "payments", Target: "/srv/payments/app", Given: "./app", Environment: true, Engine: "osv-scanner", CrossCheck: true, Outdated: true, IndexURL: "https://index.example/simple", Repository: true, PlanOptions: wishes},
 		events.ScanCompleted{Application: "payments", Trigger: events.TriggerRequest, Target: "/srv/payments/app", Environment: true, Revision: "4f2a9c1d", Inventory: digestOf('1'), Report: digestOf('2'), Databases: []events.Database{db},
-			Complete: true, Incomplete: 1, Packages: 30, Summary: events.Summary{Findings: 7, Critical: 1, High: 2, Medium: 1, Low: 1, Unknown: 1, Malicious: 1, Suppressed: 1}, Confinement: "landlock+seccomp", Engine: "native", PlanOptions: wishes},
+			Complete: true, Incomplete: 1, Packages: 30, Summary: events.Summary{Findings: 7, Critical: 1, High: 2, Medium: 1, Low: 1, Unknown: 1, Malicious: 1, Suppressed: 1}, Confinement: "landlock+seccomp", Engine: "native", Repository: true, PlanOptions: wishes},
 		events.ScanFailed{Application: "payments", Target: "/srv/payments/app", Reason: "no_such_path", Detail: "read /srv/payments/app: no such directory; give the path of the application"},
 		events.FindingOpened{Finding: "f-0123456789abcdef", Scope: "repository:requirements.txt", Package: "flask", Ecosystem: "PyPI", Version: "2.2.2", Source: "requirements.txt", Line: 3, Kind: events.KindVulnerability, Vulnerability: "CVE-2023-30861",
 			IDs: []string{"CVE-2023-30861", "GHSA-m2qf-hxjv-5gpq", "PYSEC-2023-62"}, Title: "Possible disclosure of permanent session cookie", FixedIn: []string{"2.2.5", "2.3.2"}, Published: day(1), Urgency: urgency("high", 7.5, true)},
@@ -56,6 +56,27 @@ func full() []any {
 		events.ChangeSuperseded{Change: "c-76543210", By: "c-01234567", Reason: "a newer plan answers its findings"},
 		events.DeadlineApproaching{Change: "c-01234567", Percent: 75, Deadline: *day(23), Rule: "emergency: 24 h from first detection"},
 		events.DeadlineBreached{Change: "c-01234567", Deadline: *day(23), Rule: "emergency: 24 h from first detection"},
+	}, inDock()...)
+}
+
+// inDock are those of the dock and of effects.
+func inDock() []any {
+	base := events.Base{Branch: "main", Commit: "4f2a9c1d4f2a9c1d4f2a9c1d4f2a9c1d4f2a9c1d"}
+	const change, commit = "c-01234567", "9d1c2b3a9d1c2b3a9d1c2b3a9d1c2b3a9d1c2b3a"
+	effect := events.EffectID(change, events.EffectPropose, commit)
+	return []any{
+		events.ArtifactSealed{Change: change, Artifact: digestOf('6'), Base: base, Files: 1831, Bytes: 21_000_000, Interpreter: "3.11.7", Isolation: "bubblewrap", Bill: digestOf('7')},
+		events.ChangeValidated{Change: change, Plan: digestOf('3'), Artifact: digestOf('6'), Base: base, Validation: digestOf('8'), Tests: digestOf('9'), Isolation: "bubblewrap", Warned: []string{"tests/test_cards.py::test_refund fails without the change, too"}},
+		events.ChangeRejected{Change: change, Kind: events.RejectedTests, Reason: "2 tests fail with flask 2.2.5 and did not before", By: "ana@bank.example", Proved: true,
+			Failing: []events.Update{{Package: "flask", Ecosystem: "PyPI", From: "2.2.2", To: "2.2.5", Source: "requirements.txt"}}, Log: digestOf('e'), Validation: digestOf('8'), Until: *day(29)},
+		events.ChangeParked{Change: change, Kind: events.ParkedTouched, Reason: "ana has pushed to its branch", Do: "merge the branch, or delete it", Step: "propose", Retry: *day(22), Validation: digestOf('8'), Tip: commit, By: "ana@bank.example"},
+		events.ChangeResumed{Change: change, Reason: "somebody asked for it"},
+		events.ArtifactVoided{Change: change, Artifact: digestOf('6'), Reason: "main moved on", Base: base},
+		events.ChangeProposed{Change: change, Branch: "emergency/security-fix-20261122-payments", Commit: commit, Base: base, Artifact: digestOf('6'), Validation: digestOf('8'), Text: digestOf('f'), Outcome: "created", URL: "https://git.example/bank/payments/pulls/7"},
+		events.ChangeMerged{Change: change, Commit: commit, Base: base, How: "contained", By: commit, SameTree: true, Artifact: digestOf('6')},
+		events.EffectIntended{Effect: effect, Kind: events.EffectPropose, Change: change, Target: "https://git.example/bank/payments.git", Branch: "emergency/security-fix-20261122-payments", Commit: commit, Base: base, Artifact: digestOf('6'), Validation: digestOf('8'), Reason: "a newer plan has no emergency phase"},
+		events.EffectDone{Effect: effect, Kind: events.EffectPropose, Change: change, Result: "created", Detail: "the branch is new"},
+		events.EffectRefused{Effect: effect, Kind: events.EffectPropose, Change: change, Reason: "main moved on"},
 	}
 }
 

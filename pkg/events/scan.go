@@ -5,13 +5,14 @@ import "time"
 // ScanRequested asks for a scan.
 type ScanRequested struct {
 	Application string `json:"application"`           // its name
-	Target      string `json:"target"`                // absolute path
+	Target      string `json:"target"`                // absolute path, or with Repository an address without credentials
 	Given       string `json:"given,omitempty"`       // the path as the person wrote it
 	Environment bool   `json:"environment,omitempty"` // target is a Python prefix or site-packages of a live application
 	Engine      string `json:"engine,omitempty"`      // native (default) or osv-scanner
 	CrossCheck  bool   `json:"cross_check,omitempty"` // run both engines and report every difference
 	Outdated    bool   `json:"outdated,omitempty"`    // look up newer releases too
 	IndexURL    string `json:"index_url,omitempty"`   // without credentials; empty: the configured one
+	Repository  bool   `json:"repository,omitempty"`  // target is the declared repository's address; the newest commit of its base is read
 
 	PlanOptions PlanOptions `json:"plan_options,omitzero"` // for the plan that follows
 }
@@ -22,6 +23,7 @@ type PlanOptions struct {
 	Python       string     `json:"python,omitempty"`        // target interpreter's version
 	Full         bool       `json:"full,omitempty"`          // updates that fix nothing known too
 	IndexURL     string     `json:"index_url,omitempty"`     // without credentials; empty: the configured ones
+	Again        bool       `json:"again,omitempty"`         // rejections are forgotten and what is parked is tried again
 }
 
 // Why a scan.completed was made.
@@ -46,6 +48,7 @@ type ScanCompleted struct {
 	Summary     Summary    `json:"summary"`               // open findings of this target
 	Confinement string     `json:"confinement"`           // landlock+seccomp | landlock | none
 	Engine      string     `json:"engine"`                // native | osv-scanner
+	Repository  bool       `json:"repository,omitempty"`  // the target is the address of the declared repository; Revision says which commit was read
 
 	PlanOptions PlanOptions `json:"plan_options,omitzero"` // as asked for
 }
