@@ -27,8 +27,9 @@ const simpleJSON = "application/vnd.pypi.simple.v1+json"
 // Index answers like a package index, out of a folder with one PEP 691
 // page for each project: what the index said at the time the demo plays. Each
 // page's wheels have core metadata (PEP 658), out of the folder's metadata/:
-// what stands there of a release holds for all its wheels. The index offers
-// no files beside: nothing of the demo installs anything.
+// what stands there of a release holds for all its wheels. It is the head of
+// the real metadata, as far as a resolver reads it, and has the hash that the
+// page states; the wheel has its own. The files themselves are those of Wheels.
 func Index(dir string) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		var data []byte
@@ -124,17 +125,21 @@ func list(w http.ResponseWriter, dir string) {
 	_ = json.NewEncoder(w).Encode(page)
 }
 
-// Serve serves the frozen index on a free loopback port and returns its
-// address and how to stop it.
+// Serve serves the frozen index, without the files, on a free loopback port and
+// returns its address and how to stop it.
 func Serve(dir string) (url string, stop func(), err error) {
 	if _, err := os.Stat(dir); err != nil {
 		return "", nil, fmt.Errorf("open the frozen index: %w", err)
 	}
+	return listen(Index(dir))
+}
+
+func listen(h http.Handler) (url string, stop func(), err error) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return "", nil, fmt.Errorf("serve the frozen index: %w", err)
 	}
-	server := &http.Server{Handler: Index(dir), ReadHeaderTimeout: 5 * time.Second}
+	server := &http.Server{Handler: h, ReadHeaderTimeout: 5 * time.Second}
 	go func() { _ = server.Serve(l) }() // ends with Close
 	return "http://" + l.Addr().String() + "/simple/", func() { _ = server.Close() }, nil
 }
