@@ -187,6 +187,7 @@ type Judgement struct {
 	Cooldown      string    `json:"cooldown"`
 	CooldownRule  string    `json:"cooldown_rule,omitempty"`
 	Approvals     string    `json:"approvals"`
+	Backup        string    `json:"backup"`
 	Window        string    `json:"window"`
 	Trace         []Verdict `json:"trace"`
 

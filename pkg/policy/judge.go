@@ -27,7 +27,7 @@ func (p *Policy) judge(f Found, c *Case) *Judgement {
 	wait, rule := p.CooldownFor(f.Facts)
 	j.Cooldown, j.CooldownRule = Duration(wait).String(), rule
 	class := p.Class(d.Class)
-	j.Approvals, j.Window = class.Approvals.String(), class.Window
+	j.Approvals, j.Backup, j.Window = class.Approvals.String(), class.Backup.String(), class.Window
 	return j
 }
 

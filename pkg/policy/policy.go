@@ -77,6 +77,7 @@ type Class struct {
 	Parallel  bool      `yaml:"parallel,omitempty"`
 	Soak      Soak      `yaml:"soak"`
 	Approvals Approvals `yaml:"approvals"`
+	Backup    Backup    `yaml:"backup"`
 	Window    string    `yaml:"window"`
 }
 

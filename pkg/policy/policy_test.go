@@ -206,7 +206,7 @@ func TestLoadTellsWhatIsWrong(t *testing.T) {
 	dir := t.TempDir()
 	for _, tc := range []struct{ name, text, want string }{
 		{"typo in a key", "classes:\n  emergency:\n    soka:\n      staging: 5m\n",
-			`p.yaml:3: classes.emergency.soka: unknown key, did you mean "soak"?; allowed: deadline, cooldown, timeline, method, branch, cycle, checks, parallel, soak, approvals, window`},
+			`p.yaml:3: classes.emergency.soka: unknown key, did you mean "soak"?; allowed: deadline, cooldown, timeline, method, branch, cycle, checks, parallel, soak, approvals, backup, window`},
 		{"typo in a class", "classes: {emergancy: {}}", `p.yaml:1: classes.emergancy: unknown key, did you mean "emergency"?; allowed: emergency, framework, high, domain, regular, feature`},
 		{"typo in a value", "rules:\n  mine:\n    class: high\n    severity: hihg\n", `p.yaml:4: rules.mine.severity: "hihg" is not known, did you mean "high"?; allowed: critical, high, medium, low`},
 		{"unknown list", "rules:\n  mine: {class: high, list: banking}\n", `p.yaml:2: rules.mine.list: "banking" is not under lists; allowed: domain, framework`},

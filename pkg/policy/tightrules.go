@@ -165,6 +165,9 @@ func (t *tightening) moves(path, name, added string, is Rule, takes conditions) 
 			t.add(path, "%smoves what is %s (%s), with %s, to %s, with %s: raise classes.%s.approvals, or leave out what is moved from there",
 				added, was.Class, source, had.Approvals, is.Class, gets.Approvals, is.Class)
 		}
+		if gets.Backup.weaker(had.Backup) {
+			t.add(path, "%smoves what is %s (%s), with %s, to %s, with %s: set classes.%s.backup", added, was.Class, source, had.Backup, is.Class, gets.Backup, is.Class)
+		}
 		if missing := without(had.Checks, gets.Checks); len(missing) > 0 {
 			t.add(path, "%smoves what is %s (%s) to %s, which leaves out the checks %s: add them to classes.%s.checks", added, was.Class, source, is.Class, join(missing), is.Class)
 		}

@@ -74,6 +74,7 @@ func (p *Policy) checkClass(c *checker, path string, k Class) {
 	if len(k.Approvals.From) > k.Approvals.Count {
 		c.add(path+".approvals.from", nil, "%d groups need at least as many approvals, count is %d", len(k.Approvals.From), k.Approvals.Count)
 	}
+	k.Backup.check(c, path+".backup")
 	if _, ok := p.Windows[k.Window]; !ok {
 		c.add(path+".window", sortedKeys(p.Windows), "%q is not under windows", k.Window)
 	}

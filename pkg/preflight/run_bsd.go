@@ -1,0 +1,30 @@
+//go:build unix && !linux
+
+package preflight
+
+import (
+	"crypto/rand"
+	"os/exec"
+	"syscall"
+)
+
+// own gives the child a process group.
+func own(cmd *exec.Cmd) { cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} }
+
+func await(cmd *exec.Cmd) (reap func() error) {
+	err := cmd.Wait()
+	return func() error { return err }
+}
+
+func newMark() string { return rand.Text() }
+
+func politely(pid int) { _ = syscall.Kill(-pid, syscall.SIGTERM) }
+
+// endAll ends the group; without /proc, who left it is not found.
+func endAll(pid int, _ string, _ bool) (found, remaining int) {
+	_ = syscall.Kill(-pid, syscall.SIGKILL)
+	return 0, 0
+}
+
+// Sweep finds nothing without /proc.
+func Sweep() {}
