@@ -3,6 +3,7 @@
 import datetime
 import http.server
 import json
+import socket
 import threading
 import urllib.request
 
@@ -14,6 +15,18 @@ from payments.app import create_app
 
 SECRET = "only-for-the-tests-0123456789abcdef"
 PAYMENT = {"amount": "12.50", "currency": "CHF", "card": "tok_visa"}
+
+
+def no_loopback():
+    """Whether not even a listener on loopback is allowed, as in the weakest isolation."""
+    try:
+        socket.create_server(("127.0.0.1", 0)).close()
+    except OSError:
+        return True
+    return False
+
+
+listens = pytest.mark.skipif(no_loopback(), reason="no socket is allowed here")
 
 
 @pytest.fixture(name="app")
@@ -127,6 +140,7 @@ def run_gateway():
         server.shutdown()
 
 
+@listens
 def test_charges_at_the_gateway(gateway_url):
     client = create_app({"SECRET": SECRET, "GATEWAY_URL": gateway_url}).test_client()
     assert client.post("/payments", json=PAYMENT, headers=headers()).get_json()["reference"] == "gw-12.50"
@@ -135,6 +149,7 @@ def test_charges_at_the_gateway(gateway_url):
     assert client.get("/health").get_json()["payments"] == 1
 
 
+@listens
 def test_served_by_waitress(app):
     server = waitress.server.create_server(app, host="127.0.0.1", port=0)
     thread = threading.Thread(target=server.run, daemon=True)
