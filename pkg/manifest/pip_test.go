@@ -5,8 +5,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/drydock-dev/drydock/pkg/report"
 	"github.com/drydock-dev/drydock/pkg/manifest/manifesttest"
+	"github.com/drydock-dev/drydock/pkg/report"
 )
 
 // The real pip installs what was written, with --require-hashes, from files of every form.

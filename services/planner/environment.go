@@ -7,9 +7,9 @@ import (
 	"slices"
 
 	"github.com/drydock-dev/drydock/pkg/inventory"
+	"github.com/drydock-dev/drydock/pkg/manifest"
 	"github.com/drydock-dev/drydock/pkg/pep440"
 	"github.com/drydock-dev/drydock/pkg/pep508"
-	"github.com/drydock-dev/drydock/pkg/manifest"
 	"github.com/drydock-dev/drydock/services/planner/resolution"
 )
 

@@ -15,8 +15,8 @@ import (
 
 	"github.com/drydock-dev/drydock/pkg/evidence"
 	"github.com/drydock-dev/drydock/pkg/inventory"
-	"github.com/drydock-dev/drydock/pkg/report"
 	"github.com/drydock-dev/drydock/pkg/manifest"
+	"github.com/drydock-dev/drydock/pkg/report"
 )
 
 // updatedDir holds the changed manifests.

@@ -12,17 +12,17 @@ import (
 	"github.com/drydock-dev/drydock/pkg/evidence"
 	"github.com/drydock-dev/drydock/pkg/index"
 	"github.com/drydock-dev/drydock/pkg/inventory"
+	"github.com/drydock-dev/drydock/pkg/manifest"
 	"github.com/drydock-dev/drydock/pkg/pep440"
 	"github.com/drydock-dev/drydock/pkg/pep508"
 	"github.com/drydock-dev/drydock/pkg/report"
-	"github.com/drydock-dev/drydock/pkg/manifest"
 )
 
 // manifests writes the changed manifests back, with the updates of all phases, by their name below the output
 // directory. A file whose text is not kept because it holds a secret is not written, nor is one whose path two targets
 // of the application have for different texts.
 func manifests(ctx context.Context, p *report.Plan, inv *inventory.Inventory, ev evidence.Store, formats []manifest.Format) (map[string][]byte, error) {
-	set := manifest.Set{Files: map[string][]byte{}, Inventory: inv, Updates: composed(p.Phases, inv), Env: targetOf(p)}
+	set := manifest.Set{Files: map[string][]byte{}, Inventory: inv, Updates: manifest.Composed(p.Phases, inv), Env: targetOf(p)}
 	digests := map[string]evidence.Digest{}
 	twice := map[string]bool{}
 	for _, f := range inv.Files {
@@ -59,41 +59,6 @@ func manifests(ctx context.Context, p *report.Plan, inv *inventory.Inventory, ev
 // targetOf is the target of a plan.
 func targetOf(p *report.Plan) pep508.Environment {
 	return pep508.Environment{Python: p.Inputs.Python, Platform: p.Inputs.Platform, Machine: p.Inputs.Machine}
-}
-
-// composed are the updates of phases that build on one another, each from where the application stands: what one
-// phase moves to 2.2.5 and the next from there to 2.3.3 is one update to 2.3.3.
-func composed(phases []report.Phase, inv *inventory.Inventory) []report.Update {
-	pinned := map[moveKey]bool{}
-	for _, p := range inv.Packages {
-		pinned[moveKey{p.Package, p.Version, p.Source}] = true
-	}
-	var out []report.Update
-	type place struct{ pkg, source string }
-	at := map[place][]int{}
-	for _, ph := range phases {
-		for _, u := range ph.Updates {
-			k := place{u.Package, u.Source}
-			i := -1
-			for _, j := range at[k] {
-				next := u.From != "" && !pinned[moveKey{u.Package, u.From, u.Source}] && sameVersion(u.From, out[j].To)
-				if u.From == out[j].From || next {
-					i = j
-				}
-			}
-			if i < 0 {
-				at[k] = append(at[k], len(out))
-				out = append(out, u)
-				continue
-			}
-			u.From = out[i].From
-			if len(u.Through) == 0 {
-				u.Through = out[i].Through
-			}
-			out[i] = u
-		}
-	}
-	return out
 }
 
 // sameVersion compares as written first: an arbitrary version (===) has no order.

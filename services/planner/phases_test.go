@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/drydock-dev/drydock/pkg/inventory"
+	"github.com/drydock-dev/drydock/pkg/manifest"
 	"github.com/drydock-dev/drydock/pkg/report"
 )
 
@@ -91,7 +92,7 @@ func composesTo(want map[string]string) func(*testing.T, *world, *report.Plan) {
 			t.Fatal(err)
 		}
 		got := map[string]string{}
-		for _, u := range composed(p.Phases, inv) {
+		for _, u := range manifest.Composed(p.Phases, inv) {
 			got[u.Package] = u.To
 			if u.From != "1.0" {
 				t.Errorf("%s starts from %s", u.Package, u.From)

@@ -7,10 +7,10 @@ import (
 	"strings"
 
 	"github.com/drydock-dev/drydock/pkg/inventory"
+	"github.com/drydock-dev/drydock/pkg/manifest"
 	"github.com/drydock-dev/drydock/pkg/pep508"
 	"github.com/drydock-dev/drydock/pkg/policy"
 	"github.com/drydock-dev/drydock/pkg/report"
-	"github.com/drydock-dev/drydock/pkg/manifest"
 )
 
 // requirements renders one installable file: everything the application requires, with the updates of the
@@ -25,7 +25,7 @@ func requirements(p *report.Plan, inv *inventory.Inventory, what string, use fun
 		}
 	}
 	moved := map[moveKey]report.Update{}
-	for _, u := range composed(used, inv) {
+	for _, u := range manifest.Composed(used, inv) {
 		moved[moveKey{u.Package, u.From, u.Source}] = u
 	}
 	var b strings.Builder

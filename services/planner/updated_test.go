@@ -6,6 +6,7 @@ import (
 
 	"github.com/drydock-dev/drydock/pkg/evidence"
 	"github.com/drydock-dev/drydock/pkg/inventory"
+	"github.com/drydock-dev/drydock/pkg/manifest"
 	"github.com/drydock-dev/drydock/pkg/report"
 )
 
@@ -62,7 +63,7 @@ func TestPhasesBuildOnOneAnother(t *testing.T) {
 
 func TestComposedKeepsPinsApart(t *testing.T) {
 	_, inv := application(t, map[string]string{"requirements.txt": "x==1 ; os_name == 'posix'\nx==2 ; os_name == 'nt'\n"})
-	got := composed(phased([]string{"x 1>2 requirements.txt", "x 2>3 requirements.txt", "y >1 requirements.txt"}, []string{"x 3>4 requirements.txt", "y 1>2 requirements.txt", "x 1>5 requirements.txt"}).Phases, inv)
+	got := manifest.Composed(phased([]string{"x 1>2 requirements.txt", "x 2>3 requirements.txt", "y >1 requirements.txt"}, []string{"x 3>4 requirements.txt", "y 1>2 requirements.txt", "x 1>5 requirements.txt"}).Phases, inv)
 	var out []string
 	for _, u := range got {
 		out = append(out, u.Package+" "+u.From+">"+u.To)
