@@ -1,7 +1,6 @@
 package preflight
 
 import (
-	"strings"
 	"time"
 
 	"github.com/drydock-dev/drydock/pkg/application"
@@ -64,7 +63,7 @@ func Decide(health, backup Result, w Want) Decision {
 	case health.Status == None:
 		d.Notes = append(d.Notes, "health: "+health.Detail)
 	default:
-		d.hold("the system is not known to be healthy: "+tell(health), remedy[health.Status].of(HealthName))
+		d.hold("the system is not known to be healthy: "+tell(health), remedy(health.Status, HealthName))
 	}
 	why, do := w.backup(backup, &d)
 	if why == "" {
@@ -84,7 +83,7 @@ func Decide(health, backup Result, w Want) Decision {
 // backup is why there is no verified backup, and what to do; nothing where there is one.
 func (w Want) backup(r Result, d *Decision) (why, do string) {
 	if r.Status != Passed {
-		return tell(r), remedy[r.Status].of(BackupName)
+		return tell(r), remedy(r.Status, BackupName)
 	}
 	check := application.BackupCheck{}
 	if w.Check != nil {
@@ -125,18 +124,19 @@ func tell(r Result) string {
 	return string(r.Status) + ": " + r.Detail
 }
 
-// doing is what ends a state; %s is the name of the command.
-type doing string
-
-func (d doing) of(name string) string {
-	return strings.ReplaceAll(string(d), "%s", name)
-}
-
-var remedy = map[Status]doing{
-	"":       "run before_update.%s",
-	None:     "name a command in before_update.%s of the application",
-	Failed:   "put right what its log says; it is run again before the change goes on",
-	Timeout:  "put right what holds it up, or raise before_update.%s.timeout",
-	NotFound: "correct before_update.%s on the server",
-	Killed:   "look at who ended it (often the kernel, for want of memory); it is run again before the change goes on",
+// remedy is what ends the state of a command.
+func remedy(r Status, name string) string {
+	switch key := "before_update." + name; r {
+	case "":
+		return "run " + key
+	case None:
+		return "name a command in " + key + " of the application"
+	case Timeout:
+		return "put right what holds it up, or raise " + key + ".timeout"
+	case NotFound:
+		return "correct " + key + " on the server"
+	case Killed:
+		return "look at who ended it (often the kernel, for want of memory); it is run again before the change goes on"
+	}
+	return "put right what its log says; it is run again before the change goes on"
 }

@@ -51,7 +51,7 @@ var (
 	// colours are the escape sequences of colours and bold print (ECMA-48, SGR); they go.
 	colours = regexp.MustCompile("\x1b\\[[0-9;:]*m")
 	// credentials are those in an address: scheme://user:password@host.
-	credentials = regexp.MustCompile(`([A-Za-z][A-Za-z0-9+.-]*://)[^/\s:@]*:[^/\s@]+@`)
+	credentials = regexp.MustCompile(`([A-Za-z][A-Za-z0-9+.-]*://)[^/\s:@]*:[^/\s]+@`)
 )
 
 // harmless makes output fit for a terminal and for evidence: lines stay lines, other control characters, what

@@ -92,12 +92,11 @@ func (r *Result) judge(c command, e ending) {
 		}
 	}
 	r.Detail = clip(r.Detail)
-	if e.found > 0 {
-		left := fmt.Sprintf("it left %d processes, which were ended", e.found)
-		if e.remaining > 0 {
-			left = fmt.Sprintf("it left %d processes, of which %d could not be ended: look for them on this host", e.found, e.remaining)
-		}
-		r.Detail = strings.TrimPrefix(r.Detail+"; "+left, "; ")
+	switch {
+	case e.remaining > 0:
+		r.Detail = strings.TrimPrefix(fmt.Sprintf("%s; %d of its processes could not be ended: look for them on this host", r.Detail, e.remaining), "; ")
+	case e.found > 0 && e.cause == nil:
+		r.Detail = strings.TrimPrefix(fmt.Sprintf("%s; processes it left running, and which were ended: %d", r.Detail, e.found), "; ")
 	}
 }
 
@@ -205,14 +204,16 @@ func (c command) follow(ctx context.Context, cmd *exec.Cmd, mark string, e *endi
 	case <-ctx.Done():
 		e.cause = ctx.Err()
 	}
+	var known []process
 	if e.cause != nil {
+		known = family(pid, mark) // whom nobody would know once those between are gone
 		politely(pid)
 		select {
 		case <-ended:
 		case <-time.After(c.grace):
 		}
 	}
-	e.found, e.remaining = endAll(pid, mark, e.cause != nil)
+	e.found, e.remaining = endAll(pid, mark, known)
 	<-ended
 	err := reap()
 	e.state = cmd.ProcessState

@@ -96,13 +96,16 @@ func processes() []process {
 
 // family are the living processes of a run: those that come from its first process, those that bear its mark,
 // and those that come from them. One that left its group, its session and its parent still bears the mark, unless
-// it was started with an environment of its own; then it is known while its parents live.
-func family(first int, mark string) []process {
-	children, in := map[int][]process{}, map[int]bool{}
+// it was started with an environment of its own; then it is known while its parents live, or from before.
+func family(first int, mark string, known ...process) []process {
+	children, in, old := map[int][]process{}, map[int]bool{}, map[int]uint64{}
+	for _, p := range known {
+		old[p.pid] = p.born
+	}
 	var next, out []process
 	for _, p := range processes() {
 		children[p.parent] = append(children[p.parent], p)
-		if p.pid == first || markOf(p.pid) == mark {
+		if born, ok := old[p.pid]; p.pid == first || ok && born == p.born || markOf(p.pid) == mark {
 			next = append(next, p)
 		}
 	}
@@ -123,13 +126,13 @@ func family(first int, mark string) []process {
 // politely asks the whole group to end.
 func politely(pid int) { _ = unix.Kill(-pid, unix.SIGTERM) }
 
-// endAll ends whatever lives of a run and returns when it is gone: how many processes there were (but the first
-// one, where its end is due), and how many are still there.
-func endAll(pid int, mark string, due bool) (found, remaining int) {
+// endAll ends whatever lives of a run, those who were known to be of it too, and returns when it is gone: how many
+// processes there were, and how many are still there.
+func endAll(pid int, mark string, known []process) (found, remaining int) {
 	seen := map[int]bool{}
 	for range killRounds { // who is stopped forks no more
 		fresh := 0
-		for _, p := range family(pid, mark) {
+		for _, p := range family(pid, mark, known...) {
 			if !seen[p.pid] {
 				seen[p.pid] = true
 				fresh++
@@ -140,21 +143,18 @@ func endAll(pid int, mark string, due bool) (found, remaining int) {
 			break
 		}
 	}
-	if found = len(seen); due && seen[pid] {
-		found--
-	}
 	_ = unix.Kill(-pid, unix.SIGKILL)
 	for range killRounds {
-		left := family(pid, mark)
+		left := family(pid, mark, known...)
 		if remaining = len(left); remaining == 0 {
-			return found, 0
+			break
 		}
 		for _, p := range left {
 			send(p, unix.SIGKILL)
 		}
 		time.Sleep(busyPause) // until they are gone
 	}
-	return found, remaining
+	return len(seen), remaining
 }
 
 // send gives a signal to exactly this process, not to another one that has its number by now.

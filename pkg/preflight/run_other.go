@@ -21,12 +21,17 @@ func newMark() string { return rand.Text() }
 func politely(int) {}
 
 // endAll ends the first process; this system has no groups.
-func endAll(pid int, _ string, _ bool) (found, remaining int) {
+func endAll(pid int, _ string, _ []process) (found, remaining int) {
 	if p, err := os.FindProcess(pid); err == nil {
 		_ = p.Kill()
 	}
 	return 0, 0
 }
+
+// process is known where there is /proc.
+type process struct{}
+
+func family(int, string, ...process) []process { return nil }
 
 // Sweep finds nothing here.
 func Sweep() {}
