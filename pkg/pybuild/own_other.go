@@ -1,0 +1,7 @@
+//go:build !unix
+
+package pybuild
+
+import "os/exec"
+
+func own(*exec.Cmd) {}
