@@ -24,7 +24,7 @@ type Bus interface {
 
 	// Evidence is the store of documents named by digest.
 	Evidence() evidence.Store
-	// KV opens one of the buckets of the table in streams.go ("lease", "deliveries", "snapshot").
+	// KV opens one of the buckets of the table in streams.go ("lease", "deliveries", "snapshot", "progress").
 	KV(bucket string) (KV, error)
 	// Status reads streams, consumers and settings; Warnings names settings found changed or shrunk.
 	Status(ctx context.Context) (Status, error)

@@ -90,6 +90,7 @@ var buckets = []bucket{
 	{"lease", "fenced leases; the epoch is the revision", 0},
 	{"deliveries", "ids of webhook deliveries", keepDeliveries},
 	{"snapshot", "folds, as a cache", 0},
+	{"progress", "what is being done just now, as a hint", 0}, // each entry has a time to live of its own
 }
 
 func bucketRow(name string) (bucket, bool) {

@@ -8,6 +8,7 @@ import (
 // Dock is what became of a change in the dock and after it. Of each fact the newest counts; nil: there is none.
 type Dock struct {
 	Sealed      *ArtifactSealed
+	SealedAt    time.Time
 	Validated   *ChangeValidated // nil again once its artifact was voided
 	ValidatedAt time.Time
 	Voided      *ArtifactVoided // the last one, until it is validated anew
@@ -85,7 +86,7 @@ func (s *State) RefusedAt(now time.Time) []Refused {
 
 // dockFolds are the folds of what happens in the dock, and of effects.
 var dockFolds = map[string]func(*State, Record) error{
-	typeOf(ArtifactSealed{}): inDock(func(d *Dock, _ Record, p ArtifactSealed) { d.Sealed = &p }, func(p ArtifactSealed) string { return p.Change }),
+	typeOf(ArtifactSealed{}): inDock(func(d *Dock, r Record, p ArtifactSealed) { d.Sealed, d.SealedAt = &p, r.Event.Time() }, func(p ArtifactSealed) string { return p.Change }),
 	typeOf(ChangeValidated{}): inDock(func(d *Dock, r Record, p ChangeValidated) {
 		d.Validated, d.ValidatedAt, d.Voided, d.Parked = &p, r.Event.Time(), nil, nil
 	}, func(p ChangeValidated) string { return p.Change }),

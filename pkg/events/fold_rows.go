@@ -67,7 +67,7 @@ var scanFolds = map[string]func(*State, Record) error{
 	}),
 	typeOf(ChangeSuperseded{}): fold(func(s *State, r Record, p ChangeSuperseded) {
 		if c, ok := s.Changes[p.Change]; ok && c.Terminal == "" { // a change ends once
-			c.Terminal, c.SupersededBy, c.Reason = "superseded", p.By, p.Reason
+			c.Terminal, c.SupersededBy, c.Reason, c.EndedAt = "superseded", p.By, p.Reason, r.Event.Time()
 			s.Changes[p.Change] = c
 		}
 	}),

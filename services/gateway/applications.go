@@ -22,7 +22,7 @@ func (s *Service) Applications(ctx context.Context) ([]api.Application, error) {
 		if err != nil {
 			return nil, problem("read application "+name, err)
 		}
-		out = append(out, application(st))
+		out = append(out, s.application(st))
 	}
 	slices.SortFunc(out, func(a, b api.Application) int { return cmp.Compare(a.Application, b.Application) })
 	return out, nil
@@ -34,7 +34,7 @@ func (s *Service) Application(ctx context.Context, name string) (*api.Applicatio
 	if err != nil {
 		return nil, err
 	}
-	a := application(st)
+	a := s.application(st)
 	return &a, nil
 }
 
@@ -50,7 +50,7 @@ func (s *Service) state(ctx context.Context, name string, atLeast uint64) (*even
 	return st, problem("read application "+name, err)
 }
 
-func application(st *events.State) api.Application {
+func (s *Service) application(st *events.State) api.Application {
 	a := api.Application{Application: st.App, Sequence: st.Sequence, Pending: len(st.Pending)}
 	if d := st.Declared; d != nil {
 		a.Target, a.Remote, a.SubPath = d.Target, d.Remote, d.SubPath
@@ -74,6 +74,10 @@ func application(st *events.State) api.Application {
 		a.Plan, a.Outcomes = st.Plan.Plan, st.Plan.Outcomes
 	}
 	a.Changes = changes(st, false)
+	a.Rejected = rejections(st, s.now())
+	if remote, _, err := s.repository(st.App); err == nil {
+		a.Repository = remote
+	}
 	return a
 }
 
@@ -127,12 +131,9 @@ func (s *Service) Changes(ctx context.Context, app string, all bool) ([]api.Chan
 func changes(st *events.State, all bool) []api.Change {
 	var out []api.Change
 	for _, c := range st.Changes {
-		if c.Terminal != "" && !all {
-			continue
+		if c.Terminal == "" || all {
+			out = append(out, change(st.App, c))
 		}
-		out = append(out, api.Change{Change: c.Change, Application: st.App, Plan: c.Plan, Phase: c.Phase, Class: c.Class, Branch: c.Branch,
-			State: cmp.Or(c.Terminal, "open"), Opened: c.Opened, Deadline: c.Deadline, DeadlineRule: c.DeadlineRule, Breached: c.Breached,
-			Updates: c.Updates, Findings: c.ChangeOpened.Findings, SupersededBy: c.SupersededBy, Reason: c.Reason})
 	}
 	sortChanges(out)
 	return out
@@ -164,6 +165,9 @@ func (s *Service) Plan(ctx context.Context, app string, after uint64, wait time.
 		return nil, api.NewProblem(api.NotFound, "`drydock plan PATH` makes one", "application %q has no plan", app)
 	}
 	out := &api.Plan{Application: app, Sequence: st.Plan.Sequence, Inventory: st.Plan.Inventory}
+	for _, ph := range st.Plan.Phases {
+		out.Changes = append(out.Changes, ph.Change)
+	}
 	if err := s.document(ctx, st.Plan.Document, &out.Document); err != nil {
 		return nil, problem("read the plan of "+app, err)
 	}

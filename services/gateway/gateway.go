@@ -83,8 +83,16 @@ type Deps struct {
 	Now       func() time.Time                                     // optional: the clock
 	Log       *slog.Logger                                         // optional
 	Planner   []string                                             // names of the planner's consumers
-	Version   string
-	MaxAge    time.Duration // above which a fetched database is stale; 0: never
+	Validator []string                                             // names of the consumers that validate changes
+
+	// Repository is where the declared application app lies: the address without credentials, and its folder there.
+	// An error says why updates of it can't be asked for. Optional: no application is declared.
+	Repository func(app string) (remote, path string, err error)
+	// Declared are the applications that Repository knows, by name. Optional.
+	Declared func() ([]api.Declared, error)
+
+	Version string
+	MaxAge  time.Duration // above which a fetched database is stale; 0: never
 }
 
 // Service is the gateway.

@@ -190,15 +190,9 @@ func (s *Service) routes(a huma.API) {
 		}) (*api.Plan, error) {
 			return s.Plan(ctx, in.App, in.After, in.duration())
 		})
-	get(a, "list-changes", "/v1/changes", "Changes by deadline",
-		func(ctx context.Context, in *struct {
-			App string `query:"app" doc:"Of one application"`
-			All bool   `query:"all" doc:"Ended ones too"`
-		}) ([]api.Change, error) {
-			return s.Changes(ctx, in.App, in.All)
-		})
 	get(a, "get-status", "/v1/status", "Streams, consumers, dead letters, breakers, databases and applications",
 		func(ctx context.Context, _ *struct{}) (*api.Status, error) { return s.Status(ctx) })
+	s.changeRoutes(a)
 	s.databaseRoutes(a)
 	s.letterRoutes(a)
 	s.evidenceRoute(a)
@@ -208,6 +202,34 @@ func (s *Service) routes(a huma.API) {
 // AppPath and the like are exported because huma reads embedded fields only then.
 type AppPath struct {
 	App string `path:"app" maxLength:"63" doc:"Name of the application"`
+}
+
+// ChangePath names a change.
+type ChangePath struct {
+	ID string `path:"id" pattern:"^c-[0-9a-f]{8}$" doc:"Its id, such as c-7f3a1b2c"`
+}
+
+type updateAnswer struct {
+	AppPath
+	Body api.UpdateRequest
+}
+
+func (s *Service) changeRoutes(a huma.API) {
+	get(a, "list-declared", "/v1/declared", "The applications that are declared with a repository, whose updates can be asked for",
+		func(ctx context.Context, _ *struct{}) ([]api.Declared, error) { return s.Declared(ctx) })
+	post(a, "request-update", "/v1/applications/{app}/updates", "Ask for the updates of a declared application: its repository is read and planned, each change validated and proposed", http.StatusAccepted,
+		func(ctx context.Context, in *updateAnswer) (*api.Scan, error) {
+			return s.RequestUpdate(ctx, in.App, in.Body)
+		})
+	get(a, "list-changes", "/v1/changes", "Changes by deadline",
+		func(ctx context.Context, in *struct {
+			App string `query:"app" doc:"Of one application"`
+			All bool   `query:"all" doc:"Ended ones too"`
+		}) ([]api.Change, error) {
+			return s.Changes(ctx, in.App, in.All)
+		})
+	get(a, "get-change", "/v1/changes/{id}", "One change: what became of it, what it waits for, and who can act",
+		func(ctx context.Context, in *ChangePath) (*api.ChangeDetail, error) { return s.Change(ctx, in.ID) })
 }
 
 func (s *Service) databaseRoutes(a huma.API) {

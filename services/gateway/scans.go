@@ -38,22 +38,7 @@ func (s *Service) RequestScan(ctx context.Context, q api.ScanRequest) (_ *api.Sc
 	request := events.ScanRequested{Application: id.Application, Target: id.Target, Given: q.Given, Environment: q.Environment,
 		Engine: q.Engine, CrossCheck: q.CrossCheck, Outdated: q.Outdated, IndexURL: q.IndexURL,
 		PlanOptions: events.PlanOptions{ExcludeNewer: q.Exclude, Python: q.Python, Full: q.Full, IndexURL: q.IndexURL}}
-	var asked events.Event
-	repeated := false
-	last, err := s.deps.Decide(ctx, id.Application, func(st *events.State, _ *events.OrgState) ([]events.Event, error) {
-		var out []events.Event
-		out, asked, repeated, err = decideRequest(st, id, m, request)
-		return out, err
-	})
-	if err != nil && !errors.Is(err, bus.ErrRepeated) {
-		return nil, problem("request a scan of "+q.Path, err)
-	}
-	if repeated || errors.Is(err, bus.ErrRepeated) {
-		if last, err = s.sequenceOf(ctx, id.Application, asked.ID()); err != nil {
-			return nil, problem("look up the earlier request", err)
-		}
-	}
-	return &api.Scan{ID: last, Application: id.Application, Target: id.Target, State: api.ScanPending, Requested: asked.Time()}, nil
+	return s.ask(ctx, "request a scan of "+q.Path, id, m, request)
 }
 
 // decideRequest is the pure part: which events a request makes. repeated means that it was made before.

@@ -162,8 +162,10 @@ func testKV(t *testing.T, open Open) {
 			t.Errorf("key %q: got %v, want %v", key, err, bus.ErrInvalid)
 		}
 	}
-	if keys, err := bucket(t, b, "snapshot").Keys(ctx); err != nil || len(keys) != 0 {
-		t.Fatalf("keys of an empty bucket: %q (%v)", keys, err)
+	for _, name := range []string{"snapshot", "deliveries", "progress"} {
+		if keys, err := bucket(t, b, name).Keys(ctx); err != nil || len(keys) != 0 {
+			t.Fatalf("keys of the empty bucket %s: %q (%v)", name, keys, err)
+		}
 	}
 }
 

@@ -52,6 +52,7 @@ type Plan struct {
 	Application string      `json:"application"`
 	Sequence    uint64      `json:"sequence" doc:"Sequence of plan.generated"`
 	Inventory   string      `json:"inventory" doc:"sha256:… evidence: the inventory it answers"`
+	Changes     []string    `json:"changes,omitempty" doc:"Ids of the changes of its phases, in their order"`
 	Document    report.Plan `json:"document"`
 }
 
@@ -71,6 +72,8 @@ type Application struct {
 	Plan        string         `json:"plan,omitempty" doc:"sha256:… of the plan in force"`
 	Outcomes    map[string]int `json:"outcomes,omitempty" doc:"How many findings the plan in force answers in which way"`
 	Changes     []Change       `json:"changes,omitempty" doc:"Open changes by deadline"`
+	Rejected    []Change       `json:"rejected,omitempty" doc:"Rejected changes whose failing updates no plan offers for now"`
+	Repository  string         `json:"repository,omitempty" doc:"Address of the repository it is declared with; absent: it is not, so that its changes wait for a person"`
 }
 
 // Failure is a scan that ended without an inventory.
@@ -100,6 +103,8 @@ type Change struct {
 	Class        string          `json:"class"`
 	Branch       string          `json:"branch"`
 	State        string          `json:"state" doc:"open, or the verb of its terminal event"`
+	Stage        string          `json:"stage" doc:"How far it came: opened, parked, validated, proposed, merged, or the verb of its terminal event"`
+	Since        time.Time       `json:"since" doc:"When it came to that stage"`
 	Opened       time.Time       `json:"opened"`
 	Deadline     time.Time       `json:"deadline,omitzero" doc:"Absent: it has none, since it fixes nothing known"`
 	DeadlineRule string          `json:"deadline_rule,omitzero"`
@@ -107,7 +112,12 @@ type Change struct {
 	Updates      []events.Update `json:"updates"`
 	Findings     []string        `json:"findings"`
 	SupersededBy string          `json:"superseded_by,omitempty"`
-	Reason       string          `json:"reason,omitempty"`
+	Kind         string          `json:"kind,omitempty" doc:"Of a parked or rejected one: what kind of trouble"`
+	Reason       string          `json:"reason,omitempty" doc:"Why it ended or is parked, in one sentence"`
+	Do           string          `json:"do,omitempty" doc:"Of a parked one: what to do, in one sentence"`
+	Retry        time.Time       `json:"retry_at,omitzero" doc:"Of a parked one: when it is tried again by itself; absent: not before somebody asks"`
+	Commit       string          `json:"commit,omitempty" doc:"Of a proposed one: what its branch shows"`
+	URL          string          `json:"url,omitempty" doc:"Of a proposed one: its page for people, where the forge has pages"`
 }
 
 // Breaker is the state of one guarded outside call.

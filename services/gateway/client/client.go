@@ -95,6 +95,21 @@ func (c *Client) Changes(ctx context.Context, app string, all bool) ([]api.Chang
 	return call[[]api.Change](ctx, c, http.MethodGet, fmt.Sprintf("/v1/changes?app=%s&all=%t", url.QueryEscape(app), all), nil)
 }
 
+// Change is one change with all that is known of it.
+func (c *Client) Change(ctx context.Context, id string) (*api.ChangeDetail, error) {
+	return call[*api.ChangeDetail](ctx, c, http.MethodGet, "/v1/changes/"+url.PathEscape(id), nil)
+}
+
+// RequestUpdate asks for the updates of a declared application; Scan tells what came of its first step.
+func (c *Client) RequestUpdate(ctx context.Context, app string, q api.UpdateRequest) (*api.Scan, error) {
+	return call[*api.Scan](ctx, c, http.MethodPost, "/v1/applications/"+url.PathEscape(app)+"/updates", q)
+}
+
+// Declared lists the applications that updates can be asked for.
+func (c *Client) Declared(ctx context.Context) ([]api.Declared, error) {
+	return call[[]api.Declared](ctx, c, http.MethodGet, "/v1/declared", nil)
+}
+
 // Status is what the server says of itself.
 func (c *Client) Status(ctx context.Context) (*api.Status, error) {
 	return call[*api.Status](ctx, c, http.MethodGet, "/v1/status", nil)

@@ -1,0 +1,183 @@
+package gateway
+
+import (
+	"encoding/json"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/drydock-dev/drydock/pkg/bus"
+	"github.com/drydock-dev/drydock/pkg/events"
+	"github.com/drydock-dev/drydock/services/gateway/api"
+)
+
+const ours = "c-00000001" // the change that fakePlan opens
+
+// story appends what a validator would say of a change, in one batch.
+func (h *house) story(t *testing.T, app string, payloads ...any) {
+	t.Helper()
+	for _, p := range payloads {
+		last, err := h.bus.LastSequence(t.Context(), app)
+		if err != nil {
+			t.Fatal(err)
+		}
+		e, err := events.New(events.Meta{App: app, Cause: "by-hand", Key: ours, Change: ours, Actor: "validator", Time: clock}, p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if last, err = h.bus.Append(t.Context(), app, []events.Event{e}, last); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := h.svc.deps.Folds.App(t.Context(), app, last); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func declared(app string) (string, string, error) {
+	switch app {
+	case "app":
+		return "https://git.example/app.git", "svc", nil
+	case "broken":
+		return "", "", errors.New("applications.yaml:3: it is not YAML")
+	}
+	return "", "", nil
+}
+
+func withRepository(d *Deps) {
+	d.Repository, d.Validator = declared, []string{"dock-urgent", "dock-routine"}
+	d.Declared = func() ([]api.Declared, error) {
+		return []api.Declared{{Application: "app", Repository: "https://git.example/app.git", Path: "svc"}}, nil
+	}
+}
+
+func TestUpdateAsksForTheRepository(t *testing.T) {
+	h := build(t, withRepository)
+	no := false
+	asked, err := h.client.RequestUpdate(t.Context(), "app", api.UpdateRequest{SecurityOnly: &no, Python: "3.11", RequestID: "nightly"})
+	if err != nil || asked.Target != "https://git.example/app.git" {
+		t.Fatalf("asked = %+v, %v", asked, err)
+	}
+	again, err := h.client.RequestUpdate(t.Context(), "app", api.UpdateRequest{SecurityOnly: &no, Python: "3.11", RequestID: "nightly"})
+	if err != nil || again.ID != asked.ID {
+		t.Fatalf("asked again = %+v, %v; want request %d", again, err, asked.ID)
+	}
+	var got []events.ScanRequested
+	var home []events.ApplicationDeclared
+	_, err = h.client.Events(t.Context(), api.EventQuery{App: "app"}, func(r bus.Record) error {
+		if p, err := events.Decode[events.ScanRequested](r.Event); err == nil {
+			got = append(got, p)
+		}
+		if p, err := events.Decode[events.ApplicationDeclared](r.Event); err == nil {
+			home = append(home, p)
+		}
+		return nil
+	})
+	if err != nil || len(got) != 1 || !got[0].Repository || !got[0].PlanOptions.Again || !got[0].PlanOptions.Full || got[0].PlanOptions.Python != "3.11" {
+		t.Fatalf("requests = %+v, %v", got, err)
+	}
+	if len(home) != 1 || home[0].Remote != "https://git.example/app.git" || home[0].SubPath != "svc" {
+		t.Fatalf("declared = %+v", home)
+	}
+	if _, err := h.client.RequestUpdate(t.Context(), "app", api.UpdateRequest{Again: &no}); err != nil {
+		t.Fatal(err)
+	}
+	list, err := h.client.Declared(t.Context())
+	if err != nil || len(list) != 1 || list[0].Path != "svc" {
+		t.Fatalf("declared = %+v, %v", list, err)
+	}
+}
+
+func TestUpdatesThatCanNotBeAskedFor(t *testing.T) {
+	h := build(t, withRepository)
+	yes := true
+	for name, c := range map[string]struct {
+		app  string
+		q    api.UpdateRequest
+		kind string
+		says string
+	}{
+		"undeclared":   {"payments", api.UpdateRequest{}, api.NotFound, "payments is not declared with a repository; drydock app add payments --repository URL"},
+		"broken file":  {"broken", api.UpdateRequest{}, api.Unavailable, "applications.yaml:3"},
+		"no name":      {"Pay!", api.UpdateRequest{}, api.InvalidInput, `"Pay!"`},
+		"organisation": {"_", api.UpdateRequest{}, api.InvalidInput, `"_"`},
+		"both":         {"app", api.UpdateRequest{Full: true, SecurityOnly: &yes}, api.InvalidInput, "exclude each other"},
+		"lane":         {"app", api.UpdateRequest{Lane: "fast"}, api.InvalidInput, "lane"},
+	} {
+		if _, err := h.client.RequestUpdate(t.Context(), c.app, c.q); !api.Is(err, c.kind) || !strings.Contains(err.Error(), c.says) {
+			t.Errorf("%s: %v; want a %s that says %q", name, err, c.kind, c.says)
+		}
+	}
+	if got := h.svc.deps.Folds.Apps(); len(got) != 0 {
+		t.Errorf("refused requests made applications: %v", got)
+	}
+	for id, kind := range map[string]string{"c-12345678": api.NotFound, "nope": api.InvalidInput, "c-1": api.InvalidInput} {
+		if _, err := h.client.Change(t.Context(), id); !api.Is(err, kind) {
+			t.Errorf("change %s: %v, want %s", id, err, kind)
+		}
+	}
+	bare := build(t)
+	if _, err := bare.client.RequestUpdate(t.Context(), "app", api.UpdateRequest{}); !api.Is(err, api.NotFound) {
+		t.Errorf("no application is declared: %v", err)
+	}
+	if list, err := bare.client.Declared(t.Context()); err != nil || list == nil || len(list) != 0 {
+		t.Errorf("declared = %+v, %v", list, err)
+	}
+}
+
+func TestAChangeOnItsWay(t *testing.T) {
+	h := build(t, withRepository)
+	done := h.scanned(t, "/srv/app")
+	plan, err := h.client.Plan(t.Context(), "app", done.Answered, 30*time.Second)
+	if err != nil || len(plan.Changes) != 0 {
+		t.Fatalf("plan = %+v, %v", plan, err)
+	}
+	stage := func(want, kind string) *api.ChangeDetail {
+		t.Helper()
+		d, err := h.client.Change(t.Context(), ours)
+		if err != nil || d.Stage != want || len(d.Waits) == 0 || d.Waits[0].Kind != kind {
+			t.Fatalf("change = %+v, %v; want %s that waits for %s", d, err, want, kind)
+		}
+		return d
+	}
+	stage("opened", api.WaitWorker)
+	hint, _ := json.Marshal(api.Progress{Step: "install", N: 7, Of: 15, Since: &clock, Worker: "host process 7"})
+	kv, err := h.bus.KV("progress")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := kv.Put(t.Context(), "app."+ours, hint, 0, time.Minute); err != nil {
+		t.Fatal(err)
+	}
+	d := stage("opened", api.WaitStep)
+	if d.Progress == nil || d.Progress.N != 7 || d.Waits[0].What != "its validation: install, step 7 of 15" || d.Waits[0].Who != "host process 7" {
+		t.Fatalf("progress = %+v, waits = %+v", d.Progress, d.Waits)
+	}
+	base := events.Base{Branch: "main", Commit: strings.Repeat("a", 40)}
+	h.story(t, "app", events.ChangeParked{Change: ours, Kind: events.ParkedHealth, Reason: "the system is not healthy", Do: "mend it", Retry: clock.Add(time.Hour)})
+	if d = stage("parked", api.WaitTime); d.Parked == nil || d.Retry.IsZero() || d.Do != "mend it" || d.Progress != nil {
+		t.Fatalf("parked = %+v", d)
+	}
+	h.story(t, "app", events.ArtifactSealed{Change: ours, Artifact: "sha256:a", Base: base}, events.ChangeValidated{Change: ours, Artifact: "sha256:a", Base: base})
+	if d = stage("validated", api.WaitPush); d.Sealed == nil || d.Validated == nil || !d.Validated.At.Equal(clock) {
+		t.Fatalf("validated = %+v", d)
+	}
+	effect := events.EffectID(ours, events.EffectPropose, "b")
+	h.story(t, "app", events.EffectIntended{Effect: effect, Kind: events.EffectPropose, Change: ours, Branch: "feature/x"},
+		events.EffectDone{Effect: effect, Kind: events.EffectPropose, Change: ours, Result: "created"},
+		events.ChangeProposed{Change: ours, Branch: "feature/x", Commit: strings.Repeat("b", 40), Base: base, Artifact: "sha256:a"})
+	if d = stage("proposed", api.WaitMerge); d.Branch != "feature/x" || len(d.Effects) != 1 || d.Effects[0].Outcome != "done" || d.Effects[0].Result != "created" {
+		t.Fatalf("proposed = %+v", d)
+	}
+	h.story(t, "app", events.ChangeMerged{Change: ours, Commit: strings.Repeat("b", 40), Base: base})
+	stage("merged", api.WaitDeployment)
+	h.story(t, "app", events.ChangeRejected{Change: ours, Kind: events.RejectedTests, Reason: "2 tests fail", Until: clock.Add(time.Hour)})
+	if d = stage("rejected", api.WaitPerson); d.Rejected == nil || d.Kind != events.RejectedTests || d.Waits[0].Until == nil || !d.Since.Equal(clock) {
+		t.Fatalf("rejected = %+v", d)
+	}
+	a, err := h.client.Application(t.Context(), "app")
+	if err != nil || len(a.Rejected) != 1 || a.Repository != "https://git.example/app.git" || len(a.Changes) != 0 {
+		t.Fatalf("application = %+v, %v", a, err)
+	}
+}
