@@ -49,11 +49,22 @@ func uvTool(t testing.TB) string {
 	return found.Path
 }
 
+// TestDemoWithoutPython: nor does anything start without what planning takes.
+func TestDemoWithoutPython(t *testing.T) {
+	tmp := t.TempDir()
+	cmd := demoCommand(t, tmp, "PATH="+t.TempDir())
+	out, err := cmd.CombinedOutput()
+	if err == nil || !strings.Contains(string(out), "there is no python3 on PATH") || strings.Contains(string(out), "Advisories") {
+		t.Errorf("%v: %s", err, out)
+	}
+	nothingIn(t, tmp)
+}
+
 // TestDemoWithoutUV: it says what it needs and what to do, before anything else starts.
 func TestDemoWithoutUV(t *testing.T) {
 	tmp := t.TempDir()
 	cmd := exec.Command(filepath.Join(programs(t), "demo"), "-drydock", binary(t), "-tools", filepath.Join(t.TempDir(), "none"))
-	cmd.Dir, cmd.Env = root(t), append(cleanEnv(t), "TMPDIR="+tmp, "PATH="+t.TempDir(), "DRYDOCK_INDEX_URL=http://127.0.0.1:9/simple/")
+	cmd.Dir, cmd.Env = root(t), append(cleanEnv(t), "TMPDIR="+tmp, "PATH="+onlyPython(t), "DRYDOCK_INDEX_URL=http://127.0.0.1:9/simple/")
 	out, err := cmd.CombinedOutput()
 	if err == nil || !strings.Contains(string(out), "uv "+uv.Version) || !strings.Contains(string(out), "DRYDOCK_UV=FILE") || strings.Contains(string(out), "Advisories") {
 		t.Errorf("%v: %s", err, out)
@@ -61,9 +72,36 @@ func TestDemoWithoutUV(t *testing.T) {
 	nothingIn(t, tmp)
 }
 
+// TestDemoWithoutGit: it says what the host lacks, scans and plans all the same, and does not fail.
+func TestDemoWithoutGit(t *testing.T) {
+	tmp := t.TempDir()
+	said := playDemo(t, tmp, "PATH="+onlyPython(t))
+	for _, want := range []string{"ends with the plan", "install git", "plan.generated", "+ waitress==3.0.1"} {
+		if !strings.Contains(said, want) {
+			t.Errorf("the demo does not show %q:\n%s", want, said)
+		}
+	}
+	nothingIn(t, tmp)
+}
+
+// onlyPython is a PATH with nothing on it but python3.
+func onlyPython(t *testing.T) string {
+	t.Helper()
+	python, err := exec.Command("python3", "-c", "import sys; print(sys.executable)").Output() // python3 itself may be a shim
+	if err != nil {
+		t.Skipf("there is no python3: %v", err)
+	}
+	dir := t.TempDir()
+	if err := os.Symlink(strings.TrimSpace(string(python)), filepath.Join(dir, "python3")); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
 // TestDemo plays the demo twice: it succeeds, plans the same, and leaves nothing but OUT.
 func TestDemo(t *testing.T) {
 	tmp := t.TempDir()
+	var revisions []string
 	for range 2 {
 		out := t.TempDir()
 		said := playDemo(t, tmp, "OUT="+out)
@@ -74,14 +112,28 @@ func TestDemo(t *testing.T) {
 		}
 		checkPlan(t, filepath.Join(out, "plan.json"))
 		checkEvents(t, filepath.Join(out, "events.ndjson"))
-		if _, err := os.Stat(filepath.Join(out, "scan.json")); err != nil {
-			t.Error(err)
-		}
+		revisions = append(revisions, scannedRevision(t, filepath.Join(out, "scan.json")))
 		if t.Failed() {
 			return
 		}
 	}
+	if revisions[0] != revisions[1] || len(revisions[0]) != 40 {
+		t.Errorf("scanned %q, want the same commit each time", revisions)
+	}
 	nothingIn(t, tmp)
+}
+
+func scannedRevision(t *testing.T, file string) string {
+	t.Helper()
+	data, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var scan struct{ Revision string }
+	if err := json.Unmarshal(data, &scan); err != nil {
+		t.Fatal(err)
+	}
+	return scan.Revision
 }
 
 func nothingIn(t *testing.T, dir string) {

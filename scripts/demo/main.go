@@ -1,6 +1,6 @@
-// Command demo plays Drydock's demo: it starts `drydock up` in a temporary data
-// directory, imports the demo's advisories, scans and plans the demo application
-// and shows what came out. Run it with `make demo`; deploy/demo/README.md says
+// Command demo plays Drydock's demo: it makes the demo application a git
+// repository, starts `drydock up` in a temporary data directory, imports the
+// demo's advisories, scans and plans the application and shows what came out. Run it with `make demo`; deploy/demo/README.md says
 // what to look at.
 //
 //	LIVE=1    today's advisories and package index instead of the frozen ones
@@ -26,10 +26,11 @@ func main() {
 	drydock := flag.String("drydock", "bin/drydock", "the `program` to show")
 	app := flag.String("app", "deploy/demo", "folder of the demo application")
 	tools := flag.String("tools", ".cache/tools", "`folder` where uv is kept if it has to be fetched")
+	wheels := flag.String("wheels", ".cache/demo-files", "`folder` where the wheels that are installed are kept")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	d := &demo{
-		drydock: *drydock, app: *app, tools: *tools, stdout: os.Stdout, stderr: os.Stderr,
+		drydock: *drydock, app: *app, tools: *tools, wheels: *wheels, stdout: os.Stdout, stderr: os.Stderr,
 		live: set("LIVE"), keep: set("KEEP"), out: os.Getenv("OUT"),
 	}
 	err := d.run(ctx)
@@ -52,14 +53,18 @@ func set(name string) bool {
 
 // demo is one run.
 type demo struct {
-	drydock, app, tools, out string
-	live, keep               bool
-	stdout, stderr           io.Writer
+	drydock, app, tools, wheels, out string
+	live, keep                       bool
+	stdout, stderr                   io.Writer
 
-	uv     string // the program that resolves
-	dir    string // everything temporary
-	server string // address of `drydock up`
-	index  string // address of the frozen index; empty when live
+	uv           string // the program that resolves
+	dir          string // everything temporary
+	source       string // what is scanned: the application's working copy, or its folder in the demo
+	applications string // file that declares the application; empty where this host can't install it
+	minor        int    // of the host's Python 3
+	python       string // what is planned for; empty: what Drydock finds
+	server       string // address of `drydock up`
+	index        string // address of the frozen index; empty when live
 }
 
 func (d *demo) run(ctx context.Context) (err error) {
@@ -70,11 +75,22 @@ func (d *demo) run(ctx context.Context) (err error) {
 	if d.out, err = d.outDir(); err != nil {
 		return err
 	}
+	if err = d.findPython(ctx); err != nil {
+		return err
+	}
 	if err = d.findUV(ctx); err != nil {
 		return err
 	}
+	d.say("\n── 1  The application: a small payments service")
+	if err = d.prepare(ctx); err != nil {
+		return err
+	}
 	if !d.live {
-		url, stop, err := frozen.Serve(filepath.Join(d.app, "index"))
+		wheels, err := frozen.OpenWheels(filepath.Join(d.app, "index"), d.wheels, d.dir, realIndex())
+		if err != nil {
+			return err
+		}
+		url, stop, err := wheels.Serve()
 		if err != nil {
 			return err
 		}

@@ -24,11 +24,11 @@ func (d *demo) play(ctx context.Context) error {
 		title string
 		do    func(context.Context) error
 	}{
-		{"1  Advisories", d.advisories},
-		{"2  Scan: what is vulnerable, read-only", d.scan},
-		{"3  Plan: which updates, by when", d.plan},
-		{"4  Files written", d.files},
-		{"5  What happened, in order: the event log", d.events},
+		{"2  Advisories", d.advisories},
+		{"3  Scan: what is vulnerable, read-only", d.scan},
+		{"4  Plan: which updates, by when", d.plan},
+		{"5  Files written", d.files},
+		{"6  What happened, in order: the event log", d.events},
 	}
 	for _, act := range acts {
 		d.say("\n── %s", act.title)
@@ -54,7 +54,7 @@ func (d *demo) advisories(ctx context.Context) error {
 // The exit codes of docs/formats.md: the demo's advisories are partial, so that a scan is
 // never complete (2); and one finding has no fix (1), which counts before that.
 func (d *demo) scan(ctx context.Context) error {
-	return d.show(ctx, d.codes(2), "scan", d.app, "--app", "payments")
+	return d.show(ctx, d.codes(2), "scan", d.source, "--app", "payments")
 }
 
 func (d *demo) plan(ctx context.Context) error {
@@ -62,7 +62,11 @@ func (d *demo) plan(ctx context.Context) error {
 	if err := os.RemoveAll(dir); err != nil { // of the last time, when OUT is the same
 		return err
 	}
-	return d.show(ctx, d.codes(1), "plan", d.app, "--app", "payments", "--out-dir", dir)
+	args := []string{"plan", d.source, "--app", "payments", "--out-dir", dir}
+	if d.python != "" {
+		args = append(args, "--python", d.python)
+	}
+	return d.show(ctx, d.codes(1), args...)
 }
 
 // codes are the exit codes a command may end with: live, today's facts decide.
@@ -74,7 +78,7 @@ func (d *demo) codes(frozen int) []int {
 }
 
 func (d *demo) files(context.Context) error {
-	before, err := os.ReadFile(filepath.Join(d.app, "requirements.txt"))
+	before, err := os.ReadFile(filepath.Join(d.source, "requirements.txt"))
 	if err != nil {
 		return err
 	}

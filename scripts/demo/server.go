@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -29,13 +30,13 @@ type up struct {
 
 // start starts drydock on a free loopback port and waits until it is ready.
 func (d *demo) start(ctx context.Context) (*up, error) {
-	args := []string{"up", "--data", filepath.Join(d.dir, "data"), "--listen", "127.0.0.1:0"}
+	config := filepath.Join(d.dir, "config.yaml")
+	if err := os.WriteFile(config, d.config(), 0o600); err != nil {
+		return nil, fmt.Errorf("write the configuration: %w", err)
+	}
+	args := []string{"up", "--data", filepath.Join(d.dir, "data"), "--listen", "127.0.0.1:0", "--config", config}
 	if !d.live {
-		config := filepath.Join(d.dir, "config.yaml")
-		if err := os.WriteFile(config, []byte("index:\n  url: "+d.index+"\n"), 0o600); err != nil {
-			return nil, fmt.Errorf("write the configuration: %w", err)
-		}
-		args = append(args, "--now", frozen.Now, "--config", config)
+		args = append(args, "--now", frozen.Now)
 	}
 	u := &up{cmd: exec.Command(d.drydock, args...), log: &logTail{}, ended: make(chan struct{})}
 	u.cmd.Env = d.environ()
@@ -55,6 +56,18 @@ func (d *demo) start(ctx context.Context) (*up, error) {
 		return nil, err
 	}
 	return u, nil
+}
+
+// config is the server's configuration.
+func (d *demo) config() []byte {
+	text := ""
+	if d.applications != "" {
+		text += "applications: " + strconv.Quote(d.applications) + "\n"
+	}
+	if !d.live {
+		text += "index:\n  url: " + d.index + "\n"
+	}
+	return []byte(text)
 }
 
 var readyLine = regexp.MustCompile(`is ready: (http://\S+)`)

@@ -16,7 +16,7 @@ import (
 func (d *demo) findUV(ctx context.Context) error {
 	l := uv.Locator{
 		Path: os.Getenv("DRYDOCK_UV"), Dir: d.tools, Lookup: filepath.SplitList(os.Getenv("PATH")),
-		Index: index.NewClient(index.Config{URL: os.Getenv("DRYDOCK_INDEX_URL"), Tries: 1}), // a machine without network learns it at once
+		Index: realIndex(),
 		Say:   func(line string) { fmt.Fprintln(d.stderr, line) },
 	}
 	found, err := l.Find(ctx)
@@ -28,4 +28,10 @@ func (d *demo) findUV(ctx context.Context) error {
 	}
 	d.uv, err = filepath.Abs(found.Path)
 	return err
+}
+
+// realIndex is where uv and the wheels come from, whatever index the demo shows. It tries once: a machine without
+// network learns it at once.
+func realIndex() *index.Client {
+	return index.NewClient(index.Config{URL: os.Getenv("DRYDOCK_INDEX_URL"), Tries: 1})
 }
