@@ -7,6 +7,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/drydock-dev/drydock/pkg/policy"
 	"github.com/drydock-dev/drydock/pkg/strictyaml"
@@ -137,6 +138,17 @@ func (e Effective) ApprovalsFor(class policy.ClassName, environment string) poli
 	}
 	out.Count = max(out.Count, len(out.From)) // one person for each group
 	return out
+}
+
+// BackupFor is what a change of a class needs of the backup before it goes to production: what the policy demands,
+// with the time for which a verification counts, which is the shorter of the policy's and the application's. Without
+// a command of the application's there is no verification, and the time is the policy's.
+func (e Effective) BackupFor(class policy.ClassName) policy.Backup {
+	want := e.Policy.BackupFor(class)
+	if b := e.BeforeUpdate.Backup; b != nil {
+		want.MaxAge = policy.Duration(want.Age(time.Duration(b.MaxAge)))
+	}
+	return want
 }
 
 // told is where the server's file says something, for a message.

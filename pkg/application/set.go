@@ -107,8 +107,47 @@ func (s *Set) Warnings() []Problem {
 			c.add(at+".environments", nil, "production without staging: nothing goes to production that was not validated in staging")
 		}
 	}
+	return s.place(c.found)
+}
+
+// WarningsAgainst are what a policy will hold an application up with that is no error today: production without
+// a backup command where a verified backup is demanded of it, and a verification that counts for less time than the
+// application says.
+func (s *Set) WarningsAgainst(p *policy.Policy) []Problem {
+	c := &checker{}
+	for _, a := range s.All() {
+		if _, production := a.Environments["production"]; !production {
+			continue
+		}
+		at, own, check := "applications."+a.Name+".before_update.backup", p.For(a.Name), a.BeforeUpdate.Backup
+		var demand, shorter []string
+		for _, class := range policy.Names {
+			want := own.BackupFor(class)
+			switch {
+			case !want.Required:
+			case check == nil:
+				demand = append(demand, string(class))
+			case want.MaxAge > 0 && want.MaxAge < check.MaxAge:
+				shorter = append(shorter, fmt.Sprintf("%s %s", class, want.MaxAge))
+			}
+		}
+		if len(demand) == len(policy.Names) {
+			demand = []string{"every class"}
+		}
+		if len(demand) > 0 {
+			c.add(at, nil, "no command: the policy demands a verified backup before production (%s); changes are validated and proposed, and held there", strings.Join(demand, ", "))
+		}
+		if len(shorter) > 0 {
+			c.add(at+".max_age", nil, "%s: the policy lets a verification count for less (%s)", check.MaxAge, strings.Join(shorter, ", "))
+		}
+	}
+	return s.place(c.found)
+}
+
+// place gives each problem of an application its line.
+func (s *Set) place(found []Problem) []Problem {
 	var out []Problem
-	for _, p := range c.found {
+	for _, p := range found {
 		out = append(out, s.apps[nameIn(p.Path)].lines.Place([]Problem{p})...)
 	}
 	return out

@@ -74,7 +74,7 @@ func (t *tightening) class(path string, was, is Class) {
 		t.add(path+".approvals.from", "%s missing, which the parent asks for: groups may only be added", join(missing))
 	}
 	if is.Backup.weaker(was.Backup) {
-		t.add(path+".backup", "found %s, the parent has %s: it may only be demanded where it was not, and be younger", is.Backup, was.Backup)
+		t.add(path+".backup", "found %s, the parent has %s: it may only be demanded where it was not, and count for a shorter time", is.Backup, was.Backup)
 	}
 	if why := within(t.child.Windows[is.Window], t.parent.Windows[was.Window]); why != "" {
 		at := path + ".window"

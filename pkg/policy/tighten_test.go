@@ -136,7 +136,7 @@ func holdsAsStrict(t *rapid.T, parent, child *Policy, f Facts) {
 		t.Fatalf("%+v waited %s (%s, %s), waits %s (%s, %s)", f, a, was.Class, by, b, is.Class, rule)
 	}
 	had, gets := parent.Class(was.Class), child.Class(is.Class)
-	if gets.Approvals.Count < had.Approvals.Count || len(without(had.Approvals.From, gets.Approvals.From)) > 0 || len(without(had.Checks, gets.Checks)) > 0 {
+	if gets.Approvals.Count < had.Approvals.Count || len(without(had.Approvals.From, gets.Approvals.From)) > 0 || len(without(had.Checks, gets.Checks)) > 0 || gets.Backup.weaker(had.Backup) {
 		t.Fatalf("%+v was %s with %+v, is %s with %+v", f, was.Class, had, is.Class, gets)
 	}
 }
@@ -153,7 +153,9 @@ func drawPolicy(t *rapid.T, who string, others int) string {
 		case 1:
 			fmt.Fprintf(&b, "  %s: {cooldown: %s}\n", n, pick("cooldown", "0h", "24h", "3d", "7d", "14d"))
 		case 2:
-			fmt.Fprintf(&b, "  %s: {approvals: {count: 3, from: [security, domain-owner]}, checks: [suite, integration, performance]}\n", n)
+			fmt.Fprintf(&b, "  %s: {approvals: {count: 3, from: [security, domain-owner]}, checks: [suite, integration, performance], backup: {required: true, max_age: 6h}}\n", n)
+		case 4:
+			fmt.Fprintf(&b, "  %s: {backup: {%s}}\n", n, pick("backup", "required: false", "required: true", "required: true, max_age: 6h", "required: true, max_age: 48h"))
 		case 3:
 			fmt.Fprintf(&b, "  %s: {deadline: {fix_published: %s}}\n", n, pick("fix", "10d", "60d"))
 		}
