@@ -4,14 +4,14 @@ import "time"
 
 // ArtifactSealed says that what a change installs was built and sealed: what is validated, and then runs.
 type ArtifactSealed struct {
-	Change      string `json:"change"`      // ChangeID
-	Artifact    string `json:"artifact"`    // sha256:… names it, and is evidence: artifact.Manifest
-	Base        Base   `json:"base"`        // what it was built from
-	Files       int    `json:"files"`       // files and links in it
-	Bytes       int64  `json:"bytes"`       // of all its files
-	Interpreter string `json:"interpreter"` // version of Python, "3.11.7"
-	Isolation   string `json:"isolation"`   // bubblewrap | namespaces | landlock | none
-	Bill        string `json:"bill"`        // sha256:… evidence: CycloneDX 1.6 bill of materials
+	Change      string `json:"change"`         // ChangeID
+	Artifact    string `json:"artifact"`       // sha256:… names it, and is evidence: artifact.Manifest
+	Base        Base   `json:"base"`           // what it was built from
+	Files       int    `json:"files"`          // files and links in it
+	Bytes       int64  `json:"bytes"`          // of all its files
+	Interpreter string `json:"interpreter"`    // version of Python, "3.11.7"
+	Isolation   string `json:"isolation"`      // bubblewrap | namespaces | landlock | none
+	Bill        string `json:"bill,omitempty"` // sha256:… evidence: CycloneDX 1.6 bill of materials; absent: it was rejected before a scan
 }
 
 // Base is the commit of a base branch that a change is made for.
@@ -29,6 +29,7 @@ type ChangeValidated struct {
 	Validation string   `json:"validation"`       // sha256:… evidence: report.Validation, with each step and its log
 	Tests      string   `json:"tests,omitempty"`  // sha256:… evidence: in-toto test result; absent: nothing was tested
 	Isolation  string   `json:"isolation"`        // as in ArtifactSealed
+	Merge      string   `json:"merge"`            // person | automatic: who merges it
 	Warned     []string `json:"warned,omitempty"` // what fails without the change, too, in sentences
 }
 

@@ -66,7 +66,7 @@ func inDock() []any {
 	effect := events.EffectID(change, events.EffectPropose, commit)
 	return []any{
 		events.ArtifactSealed{Change: change, Artifact: digestOf('6'), Base: base, Files: 1831, Bytes: 21_000_000, Interpreter: "3.11.7", Isolation: "bubblewrap", Bill: digestOf('7')},
-		events.ChangeValidated{Change: change, Plan: digestOf('3'), Artifact: digestOf('6'), Base: base, Validation: digestOf('8'), Tests: digestOf('9'), Isolation: "bubblewrap", Warned: []string{"tests/test_cards.py::test_refund fails without the change, too"}},
+		events.ChangeValidated{Change: change, Plan: digestOf('3'), Artifact: digestOf('6'), Base: base, Validation: digestOf('8'), Tests: digestOf('9'), Isolation: "bubblewrap", Merge: "person", Warned: []string{"tests/test_cards.py::test_refund fails without the change, too"}},
 		events.ChangeRejected{Change: change, Kind: events.RejectedTests, Reason: "2 tests fail with flask 2.2.5 and did not before", By: "ana@bank.example", Proved: true,
 			Failing: []events.Update{{Package: "flask", Ecosystem: "PyPI", From: "2.2.2", To: "2.2.5", Source: "requirements.txt"}}, Log: digestOf('e'), Validation: digestOf('8'), Until: *day(29)},
 		events.ChangeParked{Change: change, Kind: events.ParkedTouched, Reason: "ana has pushed to its branch", Do: "merge the branch, or delete it", Step: "propose", Retry: *day(22), Validation: digestOf('8'), Tip: commit, By: "ana@bank.example"},

@@ -80,7 +80,10 @@ type Validation struct {
 	Proved   bool      `json:"proved,omitempty"`  // without any one of them nothing fails
 	Log      string    `json:"log,omitempty"`     // sha256:… evidence: what failed printed
 	Inputs   DockInput `json:"inputs"`
-	Backup   *Backup   `json:"backup,omitempty"`
+
+	Approvals string  `json:"approvals,omitempty"` // that production will need, in words
+	Merge     string  `json:"merge,omitempty"`     // person | automatic
+	Backup    *Backup `json:"backup,omitempty"`
 }
 
 // Interpreter is the host's Python that runs the artifact.

@@ -1,0 +1,171 @@
+package validator
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"syscall"
+	"time"
+
+	"github.com/drydock-dev/drydock/pkg/artifact"
+	"github.com/drydock-dev/drydock/pkg/events"
+	"github.com/drydock-dev/drydock/pkg/forge"
+	"github.com/drydock-dev/drydock/pkg/index"
+	"github.com/drydock-dev/drydock/pkg/isolation/dock"
+	"github.com/drydock-dev/drydock/pkg/pybuild"
+	"github.com/drydock-dev/drydock/pkg/report"
+	"github.com/drydock-dev/drydock/pkg/uv"
+)
+
+// halt ends a validation: the change is rejected or parked.
+type halt struct {
+	result string // report.Rejected | report.Parked
+	kind   string // of the event
+	reason string
+	do     string // of a parked change
+	log    []byte
+	asks   bool // only a person can mend it: it is not tried again by itself
+	cause  error
+}
+
+func (h *halt) Error() string { return h.reason }
+func (h *halt) Unwrap() error { return h.cause }
+
+func parked(kind, do, format string, args ...any) *halt {
+	return &halt{result: report.Parked, kind: kind, do: do, reason: fmt.Sprintf(format, args...)}
+}
+
+func rejected(kind, format string, args ...any) *halt {
+	return &halt{result: report.Rejected, kind: kind, reason: fmt.Sprintf(format, args...)}
+}
+
+// judge turns the error of a step into what becomes of the change; nil: it may go away by itself, and the step is
+// tried again. What nobody foresaw is transient, and parks the change after some tries.
+func judge(err error) *halt {
+	var h *halt
+	var level *dock.LevelError
+	var box *dock.Error
+	var python *pybuild.MissingError
+	var moved *forge.Error
+	var build *pybuild.Error
+	switch {
+	case errors.As(err, &h):
+		return h
+	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+		return nil
+	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT), errors.Is(err, forge.ErrDisk):
+		return &halt{result: report.Parked, kind: events.ParkedRoom, reason: "no room is left on the disk: " + err.Error(), do: "make room where the dock works (validator.dir)", cause: err}
+	case errors.As(err, &level):
+		return &halt{result: report.Parked, kind: events.ParkedSetup, reason: level.Error(), asks: true, cause: err,
+			do: "give this host that isolation (drydock isolation says how), or have the policy ask for less"}
+	case errors.As(err, &python):
+		return &halt{result: report.Parked, kind: events.ParkedSetup, reason: python.Error(), asks: true, cause: err,
+			do: "install that Python, or name one under validator.pythons"}
+	case errors.Is(err, uv.ErrMissing), errors.Is(err, uv.ErrVersion):
+		return &halt{result: report.Parked, kind: events.ParkedSetup, reason: err.Error(), do: "let the index answer, or name uv under uv.path", cause: err}
+	case errors.As(err, &moved):
+		return judgeForge(moved)
+	case errors.Is(err, index.ErrMismatch), errors.Is(err, index.ErrUnverified):
+		return &halt{result: report.Parked, kind: events.ParkedSetup, reason: err.Error(), do: "find out who changed the file on the index before anything else; then drydock update", asks: true, cause: err}
+	case errors.Is(err, index.ErrGone), errors.Is(err, index.ErrUnknownProject):
+		return &halt{result: report.Parked, kind: events.ParkedStale, reason: err.Error(), do: "drydock update plans anew with what the index has now", cause: err}
+	case errors.As(err, &box):
+		return judgeBox(box)
+	case errors.As(err, &build):
+		return judgeBuild(build)
+	}
+	return nil
+}
+
+// judgeForge is judge for what a repository answers.
+func judgeForge(e *forge.Error) *halt {
+	if forge.Judge(e) == forge.Transient {
+		return nil
+	}
+	h := &halt{result: report.Parked, kind: events.ParkedAccess, reason: e.Error(), do: e.Advice, cause: e}
+	switch e.Kind {
+	case forge.ErrNoAccess, forge.ErrRefused, forge.ErrNotRepository:
+	case forge.ErrBaseMoved, forge.ErrOvertaken:
+		return nil // look again
+	default:
+		h.kind = events.ParkedSetup
+	}
+	if h.do == "" {
+		h.do = "mend the repository or its address in applications.yaml, then drydock update"
+	}
+	return h
+}
+
+// judgeBox is judge for a box that did not run.
+func judgeBox(e *dock.Error) *halt {
+	switch e.Kind {
+	case dock.Broken, dock.Unfinished, dock.Canceled:
+		return nil
+	}
+	return &halt{result: report.Parked, kind: events.ParkedSetup, reason: e.Error(), do: "drydock isolation says what this host offers", cause: e}
+}
+
+// retryAt is when a parked change is tried again by itself: after a pause that doubles from time to time. What
+// only a person can mend waits for one.
+func retryAt(before *events.ChangeParked, parkedAt, now time.Time, asks bool) time.Time {
+	if asks {
+		return time.Time{}
+	}
+	pause := retryFirst
+	if before != nil && !before.Retry.IsZero() {
+		pause = min(max(retryFirst, 2*before.Retry.Sub(parkedAt)), retryMost)
+	}
+	return now.Add(pause).UTC().Truncate(time.Second)
+}
+
+// unforeseen are the findings of an installed environment that the change brings: those of releases it moved to.
+// What else is left has its answer in the plan, or comes with the next scan.
+func unforeseen(found []report.Finding, updates []report.Update) []report.Finding {
+	to := map[string]bool{}
+	for _, u := range updates {
+		to[u.Package+" "+u.To] = true
+	}
+	var out []report.Finding
+	for _, f := range found {
+		if to[f.Package+" "+f.Version] {
+			out = append(out, f)
+		}
+	}
+	return out
+}
+
+// sealedError is an artifact that is not what was sealed.
+func sealedError(err error) bool { return errors.Is(err, artifact.ErrChanged) }
+
+func missing(err error) bool { return errors.Is(err, fs.ErrNotExist) }
+
+// installFailed reports whether the environment itself is at fault: uv refuses it, or it lacks what it requires.
+func installFailed(err error) bool {
+	var e *pybuild.Error
+	if !errors.As(err, &e) {
+		return false
+	}
+	switch e.Kind {
+	case pybuild.Install, pybuild.Unmet, pybuild.Escapes, pybuild.BadWheel, pybuild.SourceBuild:
+		return true
+	}
+	return false
+}
+
+// judgeBuild is judge for what kept an environment from being built.
+func judgeBuild(e *pybuild.Error) *halt {
+	switch {
+	case installFailed(e):
+		return &halt{result: report.Rejected, kind: events.RejectedInstall, reason: e.Error(), cause: e}
+	case e.Kind == pybuild.Fetch:
+		return nil // what it wraps was asked before
+	case e.Kind == pybuild.Full:
+		return &halt{result: report.Parked, kind: events.ParkedRoom, reason: e.Error(), do: "raise validator.disk", asks: true, cause: e}
+	case e.Kind == pybuild.OutOfMemory:
+		return &halt{result: report.Parked, kind: events.ParkedRoom, reason: e.Error(), do: "raise validator.memory", asks: true, cause: e}
+	case e.Kind == pybuild.Box, e.Kind == pybuild.OutOfTime:
+		return nil
+	}
+	return &halt{result: report.Parked, kind: events.ParkedSetup, reason: e.Error(), do: "look at the reason, then drydock update", asks: true, cause: e}
+}

@@ -1,0 +1,333 @@
+package validator
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/drydock-dev/drydock/pkg/application"
+	"github.com/drydock-dev/drydock/pkg/events"
+	"github.com/drydock-dev/drydock/pkg/forge"
+	"github.com/drydock-dev/drydock/pkg/report"
+	"github.com/drydock-dev/drydock/pkg/worker"
+	"github.com/drydock-dev/drydock/services/validator/proposal"
+)
+
+// attend answers what is quick: a change that was validated is to be proposed, one that ended takes its branch
+// away, a scan that was asked to try again takes up what is parked, and what is intended is done.
+//
+// An effect is intended by one event and carried out as the answer to it (design §5): between the two the facts are
+// read again, so whatever came into the log before the intention stops it. Each method of a forge first looks
+// whether its work is done, so a crash after it and before the answer is stored repeats nothing.
+func (s *Service) attend(ctx context.Context, e events.Event, f worker.Facts) ([]events.Event, error) {
+	row, _ := events.Lookup(e.Type())
+	switch row.Name() {
+	case "scan.completed":
+		p, err := events.Decode[events.ScanCompleted](e)
+		if err != nil || !p.PlanOptions.Again {
+			return nil, permanent(err)
+		}
+		return s.resume(f)
+	case "effect.intended":
+		p, err := events.Decode[events.EffectIntended](e)
+		if err != nil {
+			return nil, permanent(err)
+		}
+		return s.act(ctx, f, p)
+	}
+	c, ok := f.App.Changes[events.Ext(e, events.ExtChange)]
+	a, declared := s.application(f.App.App)
+	switch {
+	case !ok || !declared:
+		return nil, nil
+	case row.Name() == "change.validated":
+		return s.intendProposal(ctx, f, c, a)
+	}
+	return s.intendClosing(f, c, a)
+}
+
+func permanent(err error) error {
+	if err != nil {
+		return worker.Permanent(err)
+	}
+	return nil
+}
+
+// resume takes up what is parked, because somebody asked.
+func (s *Service) resume(f worker.Facts) ([]events.Event, error) {
+	var out []events.Event
+	for _, c := range f.App.OpenChanges() {
+		if c.Parked == nil || c.Parked.Kind == events.ParkedTouched {
+			continue
+		}
+		e, err := f.New(c.Change, c.Change, events.ChangeResumed{Change: c.Change, Reason: "somebody asked for it"})
+		if err != nil {
+			return nil, worker.Permanent(err)
+		}
+		out = append(out, e)
+	}
+	return out, nil
+}
+
+// put is a proposal with what it is made from.
+type put struct {
+	repo forge.Forge
+	p    forge.Proposal
+	text string
+	v    *report.Validation
+}
+
+// proposal makes the proposal of a validated change: a function of evidence, so that it is the same after a crash.
+func (s *Service) proposal(ctx context.Context, f worker.Facts, c events.Change, a application.Application) (*put, error) {
+	v := &report.Validation{}
+	if err := read(ctx, f.Evidence, c.Validated.Validation, v); err != nil {
+		return nil, err
+	}
+	plan, g, err := planOf(ctx, f, c)
+	if err != nil {
+		return nil, err
+	}
+	var scan report.Scan
+	if err := read(ctx, f.Evidence, g.Scan, &scan); err != nil {
+		return nil, err
+	}
+	facts := proposal.Facts{Change: c.ChangeOpened, Plan: plan, Findings: scan.Findings, Validation: v, Evidence: c.Validated.Validation, Approvals: v.Approvals, Merge: v.Merge}
+	b := f.App.Branches[c.Branch]
+	out := &put{v: v, text: proposal.Text(facts)}
+	out.p = forge.Proposal{Branch: c.Branch, Base: v.Base, Message: proposal.Commit(facts), Author: s.author(), Date: proposal.Date(facts),
+		Lease: forge.Lease{Commits: b.Commits, Seen: b.Seen}, Title: proposal.Title(facts), Text: out.text, Labels: []string{"drydock", c.Class}}
+	for _, m := range v.Manifests {
+		data, err := get(ctx, f.Evidence, m.After)
+		if err != nil {
+			return nil, err
+		}
+		out.p.Files = append(out.p.Files, forge.File{Path: m.Path, Data: data})
+	}
+	out.repo, err = s.deps.Forge(ctx, a)
+	return out, err
+}
+
+func (s *Service) author() forge.Person { return forge.Person{Name: s.cfg.Author, Email: s.cfg.Email} }
+
+// intendProposal says which commit the branch will show.
+func (s *Service) intendProposal(ctx context.Context, f worker.Facts, c events.Change, a application.Application) ([]events.Event, error) {
+	if c.Terminal != "" || c.Merged != nil || c.Validated == nil || c.Stage() == events.StageProposed {
+		return nil, nil
+	}
+	made, err := s.proposal(ctx, f, c, a)
+	var prepared forge.Prepared
+	if err == nil {
+		prepared, err = made.repo.Prepare(ctx, made.p)
+	}
+	switch {
+	case err != nil:
+		return s.unproposed(f, c, err, nil)
+	case !prepared.Changed:
+		return announce(f, c.Change, []said{s.park(f, c, parked(events.ParkedStale, "drydock update "+f.App.App+" scans and plans anew", "the base has the updates already"), "propose")})
+	}
+	id := events.EffectID(c.Change, events.EffectPropose, prepared.Commit)
+	return announce(f, c.Change, []said{{id, events.EffectIntended{Effect: id, Kind: events.EffectPropose, Change: c.Change, Target: s.deps.Remote(a), Branch: c.Branch,
+		Commit: prepared.Commit, Base: c.Validated.Base, Artifact: c.Validated.Artifact, Validation: c.Validated.Validation}}})
+}
+
+// park is a change.parked for something outside of a validation.
+func (s *Service) park(f worker.Facts, c events.Change, h *halt, step string) said {
+	p := events.ChangeParked{Change: c.Change, Kind: h.kind, Reason: clean(h.reason), Do: clean(h.do), Step: step, Retry: retryAt(c.Parked, c.ParkedAt, f.Now, h.asks)}
+	if c.Validated != nil {
+		p.Validation = c.Validated.Validation
+	}
+	return said{c.Change, p}
+}
+
+// unproposed is what becomes of a change whose proposal the forge refuses: what may go away by itself is an error,
+// some times; also is what else is to be said.
+func (s *Service) unproposed(f worker.Facts, c events.Change, err error, also []said) ([]events.Event, error) {
+	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		return nil, err
+	}
+	var fe *forge.Error
+	errors.As(err, &fe)
+	base := events.Base{}
+	if c.Validated != nil {
+		base = c.Validated.Base
+	}
+	switch {
+	case errors.Is(err, forge.ErrBaseMoved) && c.Validated != nil:
+		base.Commit = fe.Commit
+		also = append(also, said{c.Validated.Artifact, events.ArtifactVoided{Change: c.Change, Artifact: c.Validated.Artifact, Reason: base.Branch + " moved on", Base: base}})
+	case errors.Is(err, forge.ErrTouched):
+		also = append(also, touched(c, fe.Commit, fe.By))
+	case errors.Is(err, forge.ErrDeleted):
+		also = append(also, s.deleted(c, f))
+	default:
+		h := judge(err)
+		if h == nil && f.Attempt < giveUp {
+			return nil, fmt.Errorf("propose change %s: %w", c.Change, err)
+		}
+		if h == nil {
+			h = parked(events.ParkedAccess, "look at the reason; it is tried again by itself", "%s", err)
+		}
+		also = append(also, s.park(f, c, h, "propose"))
+	}
+	return announce(f, c.Change, also)
+}
+
+// touched leaves a branch alone that somebody pushed to. The key names the commit: it is said once.
+func touched(c events.Change, tip string, by forge.Person) said {
+	who := by.Name
+	if by.Email != "" {
+		who = fmt.Sprintf("%s <%s>", by.Name, by.Email)
+	}
+	p := events.ChangeParked{Change: c.Change, Kind: events.ParkedTouched, Step: "propose", Tip: tip, By: clean(who),
+		Reason: clean(fmt.Sprintf("%s shows %s, which is not Drydock's (its author is %s); the branch is left alone", c.Branch, short(tip), who)),
+		Do:     "merge the branch if it is good; or delete it, and run drydock update for a new one"}
+	if c.Validated != nil {
+		p.Validation = c.Validated.Validation
+	}
+	return said{c.Change + " " + tip, p}
+}
+
+// deleted takes a branch that somebody took away for what it is: a rejection of these updates.
+func (s *Service) deleted(c events.Change, f worker.Facts) said {
+	p := events.ChangeRejected{Change: c.Change, Kind: events.RejectedDeleted, Failing: c.Updates, Until: f.Now.Add(deletedFor).UTC(),
+		Reason: fmt.Sprintf("somebody took the branch %s away without merging it", c.Branch)}
+	if c.Validated != nil {
+		p.Validation = c.Validated.Validation
+	}
+	return said{c.Change, p}
+}
+
+// intendClosing says that the branch of a change that ended is to go, unless the change that carries on uses it,
+// somebody merged it, or it was never there.
+func (s *Service) intendClosing(f worker.Facts, c events.Change, a application.Application) ([]events.Event, error) {
+	b, ok := f.App.Branches[c.Branch]
+	if !ok || !b.Seen || b.Closed || b.Change != c.Change || c.Merged != nil || c.Terminal == "" || c.Rejected != nil && c.Rejected.Kind == events.RejectedDeleted {
+		return nil, nil
+	}
+	if next, ok := f.App.Changes[c.SupersededBy]; ok && next.Branch == c.Branch {
+		return nil, nil
+	}
+	tip := b.Commits[len(b.Commits)-1]
+	id := events.EffectID(c.Change, events.EffectClose, tip)
+	return announce(f, c.Change, []said{{id, events.EffectIntended{Effect: id, Kind: events.EffectClose, Change: c.Change, Target: s.deps.Remote(a), Branch: c.Branch,
+		Commit: tip, Reason: clean(fmt.Sprintf("change %s was %s: %s", c.Change, c.Terminal, c.Reason))}}})
+}
+
+// act carries out what is intended, if the facts as they are now still say so.
+func (s *Service) act(ctx context.Context, f worker.Facts, p events.EffectIntended) ([]events.Event, error) {
+	known := f.App.Effects[p.Effect]
+	if known.Outcome != "" {
+		return nil, nil
+	}
+	refuse := func(format string, args ...any) said {
+		return said{p.Effect, events.EffectRefused{Effect: p.Effect, Kind: p.Kind, Change: p.Change, Reason: clean(fmt.Sprintf(format, args...))}}
+	}
+	c := f.App.Changes[p.Change]
+	a, declared := s.application(f.App.App)
+	if why := holds(c, p, declared && s.deps.Remote(a) == p.Target); why != "" {
+		return announce(f, p.Change, []said{refuse("%s", why)})
+	}
+	switch p.Kind {
+	case events.EffectPropose:
+		return s.propose(ctx, f, c, a, p, refuse)
+	case events.EffectFastForward:
+		return s.fastForward(ctx, f, c, a, p, refuse)
+	case events.EffectClose:
+		return s.closeBranch(ctx, f, a, p, known, refuse)
+	}
+	return announce(f, p.Change, []said{refuse("this Drydock does not know how to do %s", p.Kind)})
+}
+
+// holds says why an intention no longer holds; empty: it does.
+func holds(c events.Change, p events.EffectIntended, sameTarget bool) string {
+	switch {
+	case !sameTarget:
+		return "the application is no longer declared with that repository"
+	case p.Kind == events.EffectClose && c.Terminal == "":
+		return "the change has not ended"
+	case p.Kind == events.EffectClose:
+		return ""
+	case c.Terminal != "":
+		return "the change ended: it was " + c.Terminal
+	case c.Merged != nil:
+		return "it was merged"
+	case c.Validated == nil || c.Validated.Artifact != p.Artifact:
+		return "what was validated no longer counts"
+	case p.Kind == events.EffectFastForward && c.Stage() != events.StageProposed:
+		return "the change is not proposed as it is"
+	}
+	return ""
+}
+
+type refusal func(format string, args ...any) said
+
+func (s *Service) propose(ctx context.Context, f worker.Facts, c events.Change, a application.Application, p events.EffectIntended, refuse refusal) ([]events.Event, error) {
+	made, err := s.proposal(ctx, f, c, a)
+	if err == nil {
+		var prepared forge.Prepared
+		if prepared, err = made.repo.Prepare(ctx, made.p); err == nil && prepared.Commit != p.Commit {
+			return announce(f, c.Change, []said{refuse("the commit would be %s now, another than was intended", short(prepared.Commit)), s.park(f, c,
+				parked(events.ParkedFailed, "it is tried again by itself", "the proposal changed between intention and deed: validator.author or the version of Drydock differs"), "propose")})
+		}
+	}
+	var done forge.Proposed
+	if err == nil {
+		done, err = made.repo.Propose(ctx, made.p)
+	}
+	if err != nil {
+		return s.unproposed(f, c, err, []said{refuse("%s", err)})
+	}
+	if done.Outcome == forge.Nothing {
+		return announce(f, c.Change, []said{refuse("no file differs from the base"), s.park(f, c, parked(events.ParkedStale, "drydock update "+f.App.App, "the base has the updates already"), "propose")})
+	}
+	text, err := f.Evidence.Put(ctx, []byte(made.text))
+	if err != nil {
+		return nil, err
+	}
+	return announce(f, c.Change, []said{
+		{p.Effect, events.EffectDone{Effect: p.Effect, Kind: p.Kind, Change: p.Change, Result: string(done.Outcome)}},
+		{p.Commit, events.ChangeProposed{Change: c.Change, Branch: c.Branch, Commit: done.Commit, Base: p.Base, Artifact: p.Artifact, Validation: p.Validation,
+			Text: string(text), Outcome: string(done.Outcome), URL: done.URL}},
+	})
+}
+
+func (s *Service) fastForward(ctx context.Context, f worker.Facts, c events.Change, a application.Application, p events.EffectIntended, refuse refusal) ([]events.Event, error) {
+	repo, err := s.deps.Forge(ctx, a)
+	var m forge.Merge
+	if err == nil {
+		m, err = repo.FastForward(ctx, p.Commit, p.Base.Commit)
+	}
+	if err != nil {
+		return s.unproposed(f, c, err, []said{refuse("%s", err)})
+	}
+	return announce(f, c.Change, []said{
+		{p.Effect, events.EffectDone{Effect: p.Effect, Kind: p.Kind, Change: p.Change, Result: "merged"}},
+		arrived(c, m),
+	})
+}
+
+func arrived(c events.Change, m forge.Merge) said {
+	return said{c.Proposed.Commit, events.ChangeMerged{Change: c.Change, Commit: c.Proposed.Commit, Base: events.Base{Branch: c.Proposed.Base.Branch, Commit: m.Base},
+		How: string(m.How), By: m.By, SameTree: m.SameTree, Artifact: c.Proposed.Artifact}}
+}
+
+func (s *Service) closeBranch(ctx context.Context, f worker.Facts, a application.Application, p events.EffectIntended, known events.Effect, refuse refusal) ([]events.Event, error) {
+	repo, err := s.deps.Forge(ctx, a)
+	if err != nil {
+		return nil, err
+	}
+	b := f.App.Branches[p.Branch]
+	done, err := repo.Close(ctx, forge.Closing{Branch: p.Branch, Lease: forge.Lease{Commits: b.Commits, Seen: b.Seen}, Reason: p.Reason, By: s.author(), Date: known.Time})
+	switch {
+	case err == nil:
+	case forge.Judge(err) == forge.Transient && f.Attempt < giveUp:
+		return nil, fmt.Errorf("close %s: %w", p.Branch, err)
+	default:
+		return announce(f, p.Change, []said{refuse("%s", err)})
+	}
+	result := "closed"
+	if done.Already {
+		result = "already"
+	}
+	return announce(f, p.Change, []said{{p.Effect, events.EffectDone{Effect: p.Effect, Kind: p.Kind, Change: p.Change, Result: result}}})
+}

@@ -1,0 +1,23 @@
+package validator
+
+import "time"
+
+// The limits of the validator, each with its reason.
+const (
+	leaseTime   = 30 * time.Second // a validator that died is replaced after this; it renews three times as often
+	attendLimit = 10 * time.Minute // of one push: the transfer limit of the forge and some looks
+	giveUp      = 5                // attempts after which a transient trouble parks the change instead
+	retryFirst  = 10 * time.Minute // until a parked change is tried again by itself, doubling …
+	retryMost   = 24 * time.Hour   // … up to this
+	rewake      = time.Hour        // an unfinished change is looked at again at the latest then
+	deletedFor  = 30 * 24 * time.Hour
+	unusedFor   = 30 * 24 * time.Hour // a distribution or baseline that nobody asked for goes then
+	progressTTL = 2 * time.Minute     // a hint of a worker that died goes away
+
+	maxNames    = 100      // of tests listed in a document
+	maxManifest = 32 << 20 // bytes of one manifest, as the scanner's reader allows
+	maxOwnFile  = 32 << 10 // bytes of .drydock.yaml
+	bisectShare = 2        // bisecting may take the whole limit divided by this
+	maxFindings = 50       // listed in a rejection
+	maxChanges  = 10       // of files listed that are not as they were sealed
+)

@@ -1,0 +1,184 @@
+package validator
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/drydock-dev/drydock/pkg/application"
+	"github.com/drydock-dev/drydock/pkg/bus"
+	"github.com/drydock-dev/drydock/pkg/events"
+	"github.com/drydock-dev/drydock/pkg/forge"
+	"github.com/drydock-dev/drydock/pkg/telemetry"
+	"github.com/drydock-dev/drydock/pkg/worker"
+)
+
+// timers wake an unfinished change up: a parked one when it is to be tried again, any other after a while, should
+// what it waited for have come without a word (an application that is declared later).
+func timers(s *events.State) []bus.Timer {
+	var out []bus.Timer
+	for _, c := range s.OpenChanges() {
+		at := c.Time.Add(rewake)
+		switch c.Stage() {
+		case events.StageParked:
+			at = c.Parked.Retry
+		case events.StageValidated:
+			at = c.ValidatedAt.Add(rewake)
+		case events.StageOpened:
+		default:
+			continue
+		}
+		if !at.IsZero() {
+			out = append(out, bus.Timer{Key: c.Change, At: at})
+		}
+	}
+	return out
+}
+
+// onDue takes a change up again.
+func (s *Service) onDue(_ context.Context, d bus.Due, f worker.Facts) ([]events.Event, error) {
+	c, ok := f.App.Changes[d.Key]
+	if _, declared := s.application(f.App.App); !ok || !declared || c.Terminal != "" {
+		return nil, nil
+	}
+	for _, t := range timers(f.App) {
+		if t.Key == d.Key && !t.At.After(f.Now) {
+			e, err := f.New(c.Change, c.Change, events.ChangeResumed{Change: c.Change, Reason: "it was time to try again"})
+			return []events.Event{e}, permanent(err)
+		}
+	}
+	return nil, nil
+}
+
+// Watch looks at the branches of open changes again and again, and removes what nobody needs any more, until ctx
+// ends. What it finds becomes events; what it can't find out it tries again.
+func (s *Service) Watch(ctx context.Context) error {
+	poll, tidy := time.NewTicker(s.cfg.Poll), time.NewTicker(rewake)
+	defer poll.Stop()
+	defer tidy.Stop()
+	s.tidy(ctx)
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-poll.C:
+			s.Look(ctx)
+		case <-tidy.C:
+			s.tidy(ctx)
+		}
+	}
+}
+
+// Look looks once at the branches of all open changes.
+func (s *Service) Look(ctx context.Context) {
+	for _, app := range s.deps.Folds.Apps() {
+		a, ok := s.application(app)
+		if !ok {
+			continue
+		}
+		if err := s.lookAt(ctx, app, a); err != nil && ctx.Err() == nil {
+			s.log.Warn("the branches of an application could not be looked at", telemetry.KeyApp, app, telemetry.KeyError, err)
+		}
+	}
+}
+
+func (s *Service) lookAt(ctx context.Context, app string, a application.Application) error {
+	st, err := s.deps.Folds.App(ctx, app, 0)
+	if err != nil {
+		return err
+	}
+	open := slices.DeleteFunc(st.OpenChanges(), func(c events.Change) bool {
+		return c.Merged != nil || c.Proposed == nil && c.Parked == nil
+	})
+	if len(open) == 0 {
+		return nil
+	}
+	repo, err := s.deps.Forge(ctx, a)
+	if err != nil {
+		return err
+	}
+	base, err := repo.Base(ctx)
+	if err != nil {
+		return err
+	}
+	var errs []error
+	for _, c := range open {
+		seen := sight{base: base, target: s.deps.Remote(a)}
+		if c.Proposed != nil {
+			b := st.Branches[c.Branch]
+			if seen.found, err = repo.Find(ctx, c.Branch, forge.Lease{Commits: b.Commits, Seen: b.Seen}); err != nil {
+				errs = append(errs, err)
+				continue
+			}
+		}
+		errs = append(errs, s.say(ctx, app, c.Change, seen))
+	}
+	return errors.Join(errs...)
+}
+
+// say appends what a look means by the facts as they are then.
+func (s *Service) say(ctx context.Context, app, change string, seen sight) error {
+	_, err := worker.Decide(ctx, s.deps.Bus, s.deps.Folds, app, func(st *events.State, _ *events.OrgState) ([]events.Event, error) {
+		c := st.Changes[change]
+		now := s.now().UTC()
+		n := news(c, seen, now, s.cfg.Revalidate)
+		if n == nil {
+			return nil, nil
+		}
+		lane := events.Routine
+		if c.Class == "emergency" {
+			lane = events.Urgent
+		}
+		e, err := events.New(events.Meta{App: app, Lane: lane, Cause: "look:" + change + ":" + n.key, Key: n.key, Change: change, Time: now}, n.payload)
+		return []events.Event{e}, err
+	})
+	return err
+}
+
+// sight is what a look at a repository showed.
+type sight struct {
+	base   forge.Base
+	found  forge.Found // of the branch; its State is empty where there is none to look for
+	target string
+}
+
+// news is what a sight says that is not known yet; nil: nothing. It is pure.
+func news(c events.Change, seen sight, now time.Time, grace time.Duration) *said {
+	if c.Change == "" || c.Terminal != "" || c.Merged != nil {
+		return nil
+	}
+	moved := func(from events.Base) bool { return from.Commit != "" && from.Commit != seen.base.Commit }
+	base := events.Base{Branch: seen.base.Branch, Commit: seen.base.Commit}
+	p := c.Proposed
+	switch seen.found.State {
+	case forge.Merged:
+		n := arrived(c, seen.found.Merge)
+		return &n
+	case forge.Deleted:
+		return &said{p.Commit, events.ChangeRejected{Change: c.Change, Kind: events.RejectedDeleted, Failing: c.Updates, Validation: p.Validation, By: clean(seen.found.By.Name),
+			Until: now.Add(deletedFor).Truncate(time.Second), Reason: fmt.Sprintf("somebody took the branch %s away without merging it", c.Branch)}}
+	case forge.Touched:
+		if c.Parked != nil && c.Parked.Kind == events.ParkedTouched && c.Parked.Tip == seen.found.Tip {
+			return nil
+		}
+		n := touched(c, seen.found.Tip, seen.found.By)
+		return &n
+	case forge.Ours:
+		if c.Parked != nil && c.Parked.Kind == events.ParkedTouched {
+			return &said{"ours " + c.Parked.Tip, events.ChangeResumed{Change: c.Change, Reason: "the branch shows Drydock's commit again"}}
+		}
+	}
+	switch {
+	case c.Parked != nil && c.Parked.Kind == events.ParkedTouched:
+		return nil
+	case c.Validated != nil && moved(c.Validated.Base) && !now.Before(c.ValidatedAt.Add(grace)):
+		return &said{c.Validated.Artifact + " " + base.Commit, events.ArtifactVoided{Change: c.Change, Artifact: c.Validated.Artifact, Reason: base.Branch + " moved on", Base: base}}
+	case c.Stage() == events.StageProposed && seen.found.State == forge.Ours && c.Validated.Merge == string(application.MergeAutomatic) && !moved(c.Validated.Base):
+		id := events.EffectID(c.Change, events.EffectFastForward, p.Commit)
+		return &said{id, events.EffectIntended{Effect: id, Kind: events.EffectFastForward, Change: c.Change, Target: seen.target, Branch: base.Branch, Commit: p.Commit,
+			Base: c.Validated.Base, Artifact: p.Artifact, Validation: p.Validation}}
+	}
+	return nil
+}
