@@ -2,9 +2,9 @@ package artifact
 
 import (
 	"cmp"
+	"fmt"
 	"os"
 	"slices"
-	"strings"
 	"time"
 )
 
@@ -64,7 +64,7 @@ func Keep(uses []Use, now time.Time, rule Rule) map[string]string {
 			keep(u, u.Why, place)
 		case u.Why == Validated || u.Why == Lies:
 			if now.Sub(u.At) < rule.MinAge {
-				keep(u, "younger than "+strings.TrimSuffix(strings.TrimSuffix(rule.MinAge.String(), "0s"), "0m"), 6)
+				keep(u, "younger than "+hours(rule.MinAge), 6)
 			}
 			if u.Why == Validated {
 				validated[u.Application] = append(validated[u.Application], u)
@@ -84,6 +84,37 @@ func Keep(uses []Use, now time.Time, rule Rule) map[string]string {
 		}
 	}
 	return why
+}
+
+// hours is 24h0m0s as people write it.
+func hours(d time.Duration) string {
+	if d%time.Hour == 0 {
+		return fmt.Sprintf("%dh", d/time.Hour)
+	}
+	return d.String()
+}
+
+// Unused removes what Keep does not keep of these uses, of what lies here, and of what was put in meanwhile.
+// kept says of the others why they stay.
+func (s *Store) Unused(uses []Use, now time.Time, rule Rule) (removed []string, kept map[string]string, err error) {
+	lying, err := s.Uses()
+	if err != nil {
+		return nil, nil, err
+	}
+	kept = Keep(slices.Concat(uses, lying), now, rule)
+	removed, err = s.Collect(func(digest string) bool {
+		_, stays := kept[digest]
+		if info, err := os.Stat(s.place(digest)); !stays && err == nil { // put in since, perhaps once more
+			stays = len(Keep([]Use{{Artifact: digest, Why: Lies, At: info.ModTime()}}, now, rule)) > 0
+		}
+		return stays
+	}, now)
+	for digest := range kept { // a use for what is not here keeps nothing
+		if !slices.ContainsFunc(lying, func(u Use) bool { return u.Artifact == digest }) {
+			delete(kept, digest)
+		}
+	}
+	return removed, kept, err
 }
 
 // Uses are the artifacts that lie in the store, each since it was put in last.
