@@ -61,7 +61,7 @@ func read(at, file string) (*contents, error) {
 		if strings.HasSuffix(f.Name, "/") {
 			continue
 		}
-		to, own := place(p)
+		to, own := goes(p)
 		if own {
 			return nil, bad(Escapes, "it replaces %s of the environment itself: do not install it, and report it to the index", to)
 		}
@@ -94,9 +94,9 @@ func describes(infos map[string]bool, name wheel.Name) bool {
 	return true
 }
 
-// place is where a file of a wheel goes (PEP 427, "What's the deal with purelib vs. platlib": NAME.data/KEY/…), and
+// goes is where a file of a wheel goes (PEP 427, "What's the deal with purelib vs. platlib": NAME.data/KEY/…), and
 // whether that is the environment's own.
-func place(p string) (to string, own bool) {
+func goes(p string) (to string, own bool) {
 	top, rest, _ := strings.Cut(p, "/")
 	if !strings.HasSuffix(top, ".data") {
 		return "site/" + p, false
