@@ -185,7 +185,7 @@ func (o outcome) metLimits(r *Result) []string {
 	}{
 		{dock.LimitMemory, "memory (" + size(o.limits.Memory) + ")"},
 		{dock.LimitDisk, "disk space (" + size(workBytes) + " beside the source)"},
-		{dock.LimitInodes, fmt.Sprintf("files (%d)", workFiles)},
+		{dock.LimitInodes, fmt.Sprintf("files (%d beside the source)", workFiles)},
 		{dock.LimitProcesses, fmt.Sprintf("processes (%d)", o.limits.Processes)},
 		{dock.LimitCPU, "processor time (" + o.limits.CPU.String() + ")"},
 	} {
