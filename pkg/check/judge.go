@@ -80,13 +80,17 @@ func verdict(before *Result, after Result) Verdict {
 		return give(VerdictFailed, "%s; %s", text, after.Detail)
 	case before.OK():
 		return give(VerdictFailed, "%s; it passed without the change", after.Detail)
-	case after.Status != Failed || after.ExitCode != before.ExitCode:
+	case after.Status != Failed || after.ExitCode != before.ExitCode && (len(c.before) == 0 || !ofTests(after) || !ofTests(*before)):
 		return give(VerdictFailed, "%s; without the change it ended otherwise: %s", after.Detail, before.Detail)
 	case len(c.before) > 0:
 		return give(VerdictWarned, "%s, and failed before the change too", fail(len(c.before)))
 	}
 	return give(VerdictWarned, "%s, and the same without the change; without a report of single tests it is not known whether for the same reason", after.Detail)
 }
+
+// ofTests reports whether the exit code is one that tests that fail explain: pytest's 1, or 2 where a module can't be
+// imported.
+func ofTests(r Result) bool { return r.ExitCode == 1 || r.ExitCode == 2 }
 
 // passed is the verdict of a check that passed: warned if it says less than it did.
 func passed(v Verdict, c comparison, before *Result, after Result) Verdict {

@@ -105,7 +105,7 @@ func (r Runner) command(c application.Check, p Place) (dock.Command, error) {
 		return bad("run a check: " + err.Error())
 	}
 	cmd := dock.Command{Path: r.Interpreter, Interpreter: r.Interpreter, Limits: r.limits(c),
-		Env: map[string]string{"PYTHONDONTWRITEBYTECODE": "1", "PYTHONHASHSEED": "0", "CI": "true", "TZ": "UTC"},
+		Env:      map[string]string{"PYTHONDONTWRITEBYTECODE": "1", "PYTHONHASHSEED": "0", "CI": "true", "TZ": "UTC"},
 		Writable: []dock.Tmpfs{{Path: insideWork, Size: workBytes, Inodes: workFiles}, {Path: insideReport, Size: reportRoom, Inodes: reportFiles}},
 		Mounts:   []dock.Mount{{Host: p.Root, Inside: insideApp}}}
 	overlay := ""
