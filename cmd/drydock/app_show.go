@@ -23,8 +23,12 @@ func (c *cli) appShown(name string, o *appOptions) error {
 	if err != nil {
 		return err
 	}
+	load, err := c.policy(cmp.Or(o.policy, c.cfg.Policy))
+	if err != nil {
+		return err
+	}
 	warnings := []strictyaml.Problem{}
-	for _, w := range set.Warnings() {
+	for _, w := range append(set.Warnings(), set.WarningsAgainst(load())...) {
 		if w.Path == "applications."+name || len(w.Path) > len(name)+13 && w.Path[:len(name)+14] == "applications."+name+"." {
 			warnings = append(warnings, w)
 		}
@@ -90,8 +94,9 @@ func (c *cli) appValidated(file string, o *appOptions) error {
 	if err := strictyaml.NewErrors(set.Against(load())); err != nil {
 		return fileError(err)
 	}
-	c.warn(set.Warnings())
-	return c.valid(file, "applications", set.Digest(), len(set.Names()), set.Warnings())
+	warnings := append(set.Warnings(), set.WarningsAgainst(load())...)
+	c.warn(warnings)
+	return c.valid(file, "applications", set.Digest(), len(set.Names()), warnings)
 }
 
 // repositoryValidated checks a repository's file: with an application, that it does not loosen it either;

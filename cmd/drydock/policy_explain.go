@@ -27,6 +27,7 @@ type explained struct {
 	Deadline      policy.Deadline    `json:"deadline"`
 	Cooldown      explainedCooldown  `json:"cooldown"`
 	Approvals     explainedApprovals `json:"approvals"`
+	Backup        explainedBackup    `json:"backup"`
 	Window        explainedWindow    `json:"window"`
 }
 
@@ -46,6 +47,12 @@ type explainedCooldown struct {
 type explainedApprovals struct {
 	Count int      `json:"count"`
 	From  []string `json:"from"`
+}
+
+// explainedBackup is what is demanded of the backup before production.
+type explainedBackup struct {
+	Required bool   `json:"required"`
+	MaxAge   string `json:"max_age,omitempty"` // "24h"; left out: as long as the application says
 }
 
 type explainedWindow struct {
@@ -166,6 +173,9 @@ func (c *cli) explain(ctx context.Context, q *question) error {
 	class := p.Class(doc.Decision.Class)
 	doc.Cooldown = explainedCooldown{policy.Duration(wait).String(), rule}
 	doc.Approvals = explainedApprovals{class.Approvals.Count, append([]string{}, class.Approvals.From...)}
+	if doc.Backup.Required = class.Backup.Required; class.Backup.MaxAge > 0 {
+		doc.Backup.MaxAge = class.Backup.MaxAge.String()
+	}
 	doc.Window = explainedWindow{class.Window, p.Windows[class.Window].String()}
 	if c.opt.format == "json" {
 		return c.resultJSON(doc)
@@ -253,11 +263,19 @@ func (c *cli) explainText(doc *explained, class policy.Class) string {
 	pg.wrapped(plain, indent, "cooldown  %s", cooldown)
 	pg.wrapped(plain, indent, "by        %s, branch %s", class.Method, class.Branch)
 	pg.wrapped(plain, indent, "needs     %s", class.Approvals)
+	pg.wrapped(plain, indent, "backup    %s", backupText(class.Backup))
 	pg.wrapped(plain, indent, "window    %s: %s", doc.Window.Name, doc.Window.Times)
 	pg.gap()
 	pg.line(dim, "APPLIES  RULE, CLASS AND WHY")
 	pg.trace(doc.Decision.Trace)
 	return pg.b.String()
+}
+
+func backupText(b policy.Backup) string {
+	if b.Required {
+		return b.String() + ", before production"
+	}
+	return b.String()
 }
 
 // trace tells every rule that was asked: no table, a reason cut short explains nothing.
