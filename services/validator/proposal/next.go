@@ -1,0 +1,177 @@
+package proposal
+
+import (
+	"strings"
+
+	"github.com/drydock-dev/drydock/pkg/application"
+	"github.com/drydock-dev/drydock/pkg/events"
+	"github.com/drydock-dev/drydock/pkg/report"
+)
+
+func (d *draft) writeDeadline(b *strings.Builder) {
+	b.WriteString("\n## Deadline\n\n")
+	if d.Change.Deadline.IsZero() {
+		writeItem(b, "None: it fixes nothing known.")
+	} else {
+		writeItem(b, "**", md(minute(d.Change.Deadline)), "**: until then it must run in production, and a scan there must say so.")
+		if d.Change.DeadlineRule != "" {
+			writeItem(b, "Rule: ", sentence(d.Change.DeadlineRule))
+		}
+		if !d.Change.Opened.IsZero() {
+			writeItem(b, "First detected: ", md(minute(d.Change.Opened)), ".")
+		}
+		if d.phase != nil && d.phase.Provisional {
+			writeItem(b, "Provisional: without a log nobody knows when a finding was first detected, so it counts from this scan.")
+		}
+	}
+	if d.phase != nil {
+		writeItem(b, "Class ", text(d.Change.Class, maxName), ": ", text(d.phase.Timeline, maxName), ", by ", code(d.phase.Method, maxName), ".")
+	}
+}
+
+func (d *draft) writeRollback(b *strings.Builder) {
+	b.WriteString("\n## Roll back\n\n")
+	defer d.writeBackup(b)
+	if d.Rollback != "" {
+		lines := strings.FieldsFunc(d.Rollback, func(r rune) bool { return r == '\n' || r == '\r' })
+		for _, l := range lines[:min(len(lines), d.Lines)] {
+			if s := sentence(l); s != "" {
+				writeItem(b, s)
+			}
+		}
+		return
+	}
+	writeItem(b, "Before the merge there is nothing to roll back: it was installed nowhere but in the dock.")
+	writeItem(b, "After it: `git revert $(git log -1 --format=%H --grep 'Drydock-Change: ", digest(d.Change.Change), "')`, and through the pipeline like any change. It brings the old versions back, and what this change fixes is open again.")
+}
+
+// writeBackup says whether there is something to restore what no git brings back.
+func (d *draft) writeBackup(b *strings.Builder) {
+	switch v := d.Validation; {
+	case v == nil:
+	case v.Backup == nil:
+		writeItem(b, "Data: no verified backup is known of.")
+	default:
+		writeItem(b, "Data: a backup was verified ", md(minute(v.Backup.Verified)), "; that counts until ", md(minute(v.Backup.Until)), ".")
+	}
+}
+
+// writeChecklist is that of the customer's strategy (seeds: "GitHub Actions Integration", the body of its pull
+// request), with what the dock did already.
+func (d *draft) writeChecklist(b *strings.Builder) {
+	b.WriteString("\n## Checklist\n\n**DO NOT merge without proper testing.**\n\n")
+	writeItem(b, "[ ] 1. Review the deployment plan: phase ", text(d.Change.Phase, maxName), " of ", code(d.Change.Plan, maxName), ".")
+	done, how := d.tested()
+	box := md("[ ]")
+	if done {
+		box = "[x]"
+	}
+	writeItem(b, box, " 2. Test in development environment: ", how, ".")
+	writeItem(b, "[ ] 3. Validate in staging environment.")
+	writeItem(b, "[ ] 4. Deploy through production pipeline: ", d.production(), ".")
+	if d.Plan == nil || len(d.Plan.Recommendations.NeverDo) == 0 {
+		return
+	}
+	b.WriteString("\nAnd for every change:\n\n")
+	never := d.Plan.Recommendations.NeverDo
+	for _, rule := range never[:min(len(never), d.Lines)] {
+		writeItem(b, sentence(rule))
+	}
+	d.writeMore(b, len(never)-d.Lines, "rule", "rules")
+}
+
+// tested says whether a person may take the second point of the checklist for done, and why.
+func (d *draft) tested() (bool, md) {
+	s := d.step(report.StepTests)
+	switch {
+	case d.Validation == nil:
+		return false, "not done yet"
+	case !d.passed():
+		return false, "it did not pass, or no longer counts"
+	case s == nil || s.Status == report.StepSkipped || s.Tests != nil && s.Tests.Passed == 0:
+		return false, "**nothing tested it**; it was installed and scanned in the dock"
+	case s.Status != report.StepPassed || s.Tests != nil && len(s.Tests.Before) > 0:
+		return false, "done in the dock, with tests that fail with and without this change: look at them"
+	}
+	return true, "done in the dock, " + d.tests()
+}
+
+// production says what production will ask for.
+func (d *draft) production() md {
+	if s := text(d.Approvals, maxPath); s != "" {
+		return "production needs " + s
+	}
+	return "what approvals production needs is not known here"
+}
+
+func (d *draft) writeNext(b *strings.Builder) {
+	b.WriteString("\n## What happens next\n\n")
+	switch {
+	case d.State != nil && d.State.Terminal != "" || d.stage() == report.Rejected:
+		writeItem(b, "Nothing: the change has ended. What it would have fixed is answered by the next plan.")
+	case d.stage() == events.StageMerged:
+		writeItem(b, "It is merged. Staging comes next, then production; ", d.production(), ".")
+	case d.stage() == events.StageParked:
+		writeItem(b, "It waits, and its deadline runs. Where it stands, above, says what to do.")
+	case !d.passed():
+		writeItem(b, "It is validated in the dock, and proposed as ", code(d.Change.Branch, maxPath), " if it passes.")
+	default:
+		d.writeMerge(b)
+	}
+	writeItem(b, "What it waits for, at any time: `drydock change why ", digest(d.Change.Change), "`")
+}
+
+func (d *draft) writeMerge(b *strings.Builder) {
+	base := code(d.Validation.Branch, maxPath)
+	switch d.Merge {
+	case string(application.MergeAutomatic):
+		writeItem(b, "Drydock moves ", base, " forward to exactly this commit, if ", base, " has not moved. Nobody needs to merge.")
+	case string(application.MergePerson):
+		writeItem(b, "A person merges ", code(d.Change.Branch, maxPath), " into ", base, ". Drydock sees it by itself.")
+	default:
+		writeItem(b, "Who merges is not known here.")
+	}
+	writeItem(b, "If ", base, " moves first, what was validated no longer counts: it is validated again and the branch replaced.")
+	writeItem(b, "Merged is not deployed: staging comes first, then production; ", d.production(), ".")
+	writeItem(b, "To turn it down, delete the branch. That counts as a rejection, and for a while no plan offers these updates again.")
+	writeItem(b, "Do not push to the branch: Drydock then leaves it alone, and what it shows is not what was validated.")
+}
+
+// writeRecord names what was made and what it was made from, each by its digest.
+func (d *draft) writeRecord(b *strings.Builder) {
+	b.WriteString("\n## Record\n\n")
+	row := func(what md, value string) {
+		if s := digest(value); s != "" {
+			writeItem(b, what, ": `", s, "`")
+		}
+	}
+	row("Change", d.Change.Change)
+	row("Plan", d.Change.Plan)
+	v := d.Validation
+	if v == nil {
+		return
+	}
+	row("Advisories", v.Inputs.Advisories)
+	if v.Interpreter != nil {
+		row("Interpreter", v.Interpreter.Digest)
+	}
+	if s := text(v.Inputs.Installer, maxName); s != "" {
+		writeItem(b, "Installer: ", s)
+	}
+	b.WriteString("\nEvidence, which `drydock evidence get DIGEST` shows:\n\n")
+	what := md("Artifact")
+	if v.Files > 0 {
+		what += md(" (" + count(v.Files, "file", "files") + ", " + size(v.Bytes) + ")")
+	}
+	row(what, v.Artifact)
+	row("Validation", d.Evidence)
+	row("Bill of materials (CycloneDX)", v.Bill)
+	row("Test statement (in-toto)", v.Tested)
+	if v.Rescan != nil {
+		row("Re-scan", v.Rescan.Report)
+	}
+	row("Application, as the server has it", v.Inputs.Application)
+	row("The repository's own file", v.Inputs.Repository)
+	row("Policy", v.Inputs.Policy)
+	row("What failed printed", v.Log)
+}

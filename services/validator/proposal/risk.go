@@ -1,0 +1,230 @@
+package proposal
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/drydock-dev/drydock/pkg/report"
+)
+
+// writeRisk says how large the change is, how young what it brings, and what nobody proved.
+func (d *draft) writeRisk(b *strings.Builder) {
+	b.WriteString("\n## Risk\n\n")
+	if s := d.steps(); s != "" {
+		writeItem(b, "Size: ", s, ".", d.majors())
+	}
+	if s := d.age(); s != "" {
+		writeItem(b, s)
+	}
+	gaps := d.unproved()
+	if len(gaps) == 0 {
+		writeItem(b, "Not proved: nothing was left out of what Drydock checks. What the tests do not cover, they do not prove.")
+	}
+	for _, g := range gaps {
+		writeItem(b, "**Not proved**: ", g)
+	}
+	var notes []string
+	if d.Plan != nil {
+		notes = append(notes, d.Plan.Notes...)
+	}
+	if d.Validation != nil {
+		for _, n := range d.Validation.Notes {
+			if !slices.Contains(notes, n) {
+				notes = append(notes, n)
+			}
+		}
+	}
+	for _, n := range notes[:min(len(notes), d.Lines)] {
+		writeItem(b, "Take note: ", sentence(n))
+	}
+	d.writeMore(b, len(notes)-d.Lines, "note", "notes")
+}
+
+// majors names the updates that may break what uses them.
+func (d *draft) majors() md {
+	var ms []md
+	for _, u := range d.moves() {
+		if u.Step == "major" && u.From != "" {
+			ms = append(ms, move(u))
+		}
+	}
+	if len(ms) == 0 {
+		return ""
+	}
+	return " **Major**: " + list(ms, d.Names) + ". Read what changed in it."
+}
+
+// young is below which age few people have used a release, and a taken-over account may not have been noticed.
+const young = 14 * 24 * time.Hour
+
+func (d *draft) age() md {
+	u, ok := d.youngest()
+	if !ok || d.Plan == nil {
+		return ""
+	}
+	old := d.Plan.Timestamp.Sub(*u.Released)
+	s := "Youngest release: " + text(u.Package, maxName) + " " + text(u.To, maxName) + ", published " + d.day(u.Released)
+	switch {
+	case old < 0:
+		return s + ", **after** the plan was made."
+	case old < 24*time.Hour:
+		return s + ", **on the day** the plan was made."
+	case old < young:
+		return s + md(", **"+age(old)+"** before the plan was made.")
+	}
+	return s + md(", "+age(old)+" before the plan was made.")
+}
+
+// unproved are the things that a reader could take for proved and that are not, the most serious first.
+func (d *draft) unproved() []md {
+	var out []md
+	switch v := d.Validation; {
+	case v == nil:
+		out = append(out, "any of it. It was not validated yet.")
+	case !d.passed():
+		out = append(out, "that it is fit to be merged. It did not pass, or no longer counts.")
+	}
+	if d.Validation != nil {
+		out = append(out, d.dockGaps()...)
+	}
+	return append(out, d.planGaps()...)
+}
+
+// dockGaps are those of the validation.
+func (d *draft) dockGaps() []md {
+	var out []md
+	switch d.Validation.Isolation {
+	case "":
+		out = append(out, "that it was kept apart from the host: how is not known.")
+	case "none":
+		out = append(out, "that what was installed and tested is harmless: **nothing kept it apart from the host**, and it could read and change all that Drydock's user can.")
+	case "landlock":
+		out = append(out, "some of the isolation: at `landlock` disk, files and processes are bounded by looking, not by the kernel (`drydock isolation`).")
+	}
+	out = append(out, d.testGaps()...)
+	var gaps []md
+	for _, s := range d.Validation.Steps {
+		if s.Name == report.StepTests || s.Name == report.StepBaseline || s.Name == report.StepBisect {
+			continue
+		}
+		if skipped[s.Status] != "" {
+			gaps = append(gaps, stepName(s.Name)+skipped[s.Status]+reason(s.Detail)+".")
+		}
+	}
+	out = append(out, gaps[:min(len(gaps), d.Steps)]...)
+	switch r := d.Validation.Rescan; {
+	case r == nil:
+		out = append(out, "that no vulnerability is left: what is installed was not scanned.")
+	case !r.Complete:
+		out = append(out, "that no other vulnerability is left: the scan of what is installed could not determine everything.")
+	}
+	return append(out, d.leftOut()...)
+}
+
+// skipped says what a status of a step leaves open.
+var skipped = map[string]md{
+	report.StepSkipped: " was skipped",
+	report.StepStopped: " could not be carried out",
+	report.StepWarned:  " fails with and without this change",
+}
+
+func (d *draft) testGaps() []md {
+	s := d.step(report.StepTests)
+	switch {
+	case s == nil:
+		return []md{"that the application works: its tests did not run."}
+	case s.Status == report.StepSkipped:
+		return []md{"**that the application works: nothing tested it**" + reason(s.Detail) + "."}
+	case s.Status == report.StepStopped:
+		return []md{"that the application works: its tests were not carried out" + reason(s.Detail) + "."}
+	case s.Status == report.StepWarned && s.Tests != nil && len(s.Tests.Before) > 0:
+		return []md{md(count(max(s.Tests.Failed, len(s.Tests.Before)), "test fails", "tests fail") + " with and without this change: what they watch over is not tested.")}
+	case s.Status == report.StepWarned:
+		return []md{"what its tests watch over: they fail with and without this change" + reason(s.Detail) + "."}
+	case s.Tests != nil && s.Tests.Passed == 0 && s.Tests.Failed == 0:
+		return []md{"**that the application works: not one test ran.**"}
+	case s.Tests != nil && len(s.Tests.Before) > 0:
+		return []md{md(count(len(s.Tests.Before), "test fails", "tests fail") + " with and without this change: what they watch over is not tested.")}
+	}
+	return nil
+}
+
+// leftOut are the files of the repository that were not there, or not as people have them.
+func (d *draft) leftOut() []md {
+	left := d.Validation.Left
+	var out []md
+	for _, r := range left[:min(len(left), d.Lines)] {
+		out = append(out, "what needs "+code(r.Path, maxPath)+" ("+text(r.Why, maxPath)+").")
+	}
+	if n := len(left) - d.Lines; n > 0 {
+		out = append(out, "what needs "+md(count(n, "other path", "other paths"))+" of the repository: `"+d.show()+"`.")
+	}
+	return out
+}
+
+// planGaps are those of the plan.
+func (d *draft) planGaps() []md {
+	p := d.Plan
+	if p == nil {
+		return []md{"what the plan says: its document is not at hand."}
+	}
+	var out []md
+	if p.Resolution != "joint" {
+		s := md("**that the updates install together**: each version was chosen by itself (resolution " + string(text(p.Resolution, maxName)) + ").")
+		if d.passed() {
+			s = "that it is the smallest set of updates: each version was chosen by itself (resolution " + text(p.Resolution, maxName) + "). That they install together, the dock showed."
+		}
+		out = append(out, s)
+	}
+	if len(p.Incomplete) > 0 {
+		out = append(out, d.scanGap())
+	}
+	if p.Undetermined {
+		out = append(out, "that the plan answers everything: something in it could not be found out.")
+	}
+	out = append(out, d.pythonGap()...)
+	var unknown []md
+	for _, u := range d.moves() {
+		if u.Released == nil && d.phase != nil {
+			unknown = append(unknown, text(u.Package, maxName)+" "+text(u.To, maxName))
+		}
+	}
+	if len(unknown) > 0 {
+		out = append(out, "how old "+list(unknown, d.Names)+" "+md(is(len(unknown)))+": nobody says when it was published.")
+	}
+	return out
+}
+
+// scanGap tells of a scan that could not see everything.
+func (d *draft) scanGap() md {
+	var gs []md
+	for _, g := range d.Plan.Incomplete {
+		s := text(strings.ReplaceAll(g.Reason, "_", " "), maxName)
+		if g.Source != "" {
+			s += " in " + code(g.Source, maxPath)
+		}
+		if g.Line > 0 {
+			s += md(fmt.Sprintf(", line %d", g.Line))
+		}
+		gs = append(gs, s+colon(g.Detail, maxPath))
+	}
+	return "that there is nothing else to fix: the scan was incomplete (" + join(gs, "; ", 3) + ")."
+}
+
+// pythonGap tells of a plan made for another Python than that of the dock.
+func (d *draft) pythonGap() []md {
+	target := d.Plan.Inputs.Python
+	if target == "" {
+		return []md{"that the versions suit the target's Python: which one that is, is not known."}
+	}
+	if d.Validation == nil || d.Validation.Interpreter == nil {
+		return nil
+	}
+	has := d.Validation.Interpreter.Version
+	if has == target || strings.HasPrefix(has, target+".") || strings.HasPrefix(target, has+".") {
+		return nil
+	}
+	return []md{"that it works with Python " + text(target, maxName) + ", for which it was planned: it was tested with " + text(has, maxName) + "."}
+}
