@@ -29,7 +29,7 @@ func (s *Service) handle(ctx context.Context, e events.Event, f worker.Facts) ([
 	if req.Application != f.App.App {
 		return nil, worker.Permanent(fmt.Errorf("scan of %q asked for in the log of %q", req.Application, f.App.App))
 	}
-	result, err := s.scan(ctx, req, f.Now)
+	result, err := s.scanned(ctx, req, f.Now)
 	if failed := (*readError)(nil); errors.As(err, &failed) {
 		ev, err := f.New(req.Target, "", events.ScanFailed{Application: req.Application, Target: req.Target, Reason: failed.Reason, Detail: cleanText(failed.Detail)})
 		return []events.Event{ev}, err
@@ -48,8 +48,33 @@ func (s *Service) handle(ctx context.Context, e events.Event, f worker.Facts) ([
 	}
 	v := decide(f.App.Findings, seen{app: f.App.App, inventory: result.inventory, previous: previous, findings: result.report.Findings, incomplete: result.incomplete})
 	done := events.ScanCompleted{Application: req.Application, Trigger: events.TriggerRequest, Target: req.Target, Environment: req.Environment,
-		Revision: result.report.Revision, Confinement: result.report.Confinement, Engine: engineName(req.Engine), PlanOptions: req.PlanOptions}
+		Revision: result.report.Revision, Confinement: result.report.Confinement, Engine: engineName(req.Engine), Repository: req.Repository, PlanOptions: req.PlanOptions}
 	return emit(ctx, f, v, result, done)
+}
+
+// scanned scans the target; that of a declared repository is checked out first, and goes away again.
+func (s *Service) scanned(ctx context.Context, req events.ScanRequested, now time.Time) (r *result, err error) {
+	if !req.Repository {
+		return s.scan(ctx, req, now)
+	}
+	if s.deps.Checkout == nil {
+		return nil, &readError{Reason: "repository", Detail: "no applications are declared where this scan is done"}
+	}
+	dir, revision, leave, err := s.deps.Checkout(ctx, req.Application)
+	if err != nil {
+		if ctx.Err() != nil {
+			return nil, fmt.Errorf("check %s out: %w", req.Target, context.Cause(ctx))
+		}
+		return nil, &readError{Reason: "repository", Detail: err.Error()}
+	}
+	defer func() { err = errors.Join(err, leave()) }()
+	local := req
+	local.Target, local.Given = dir, req.Target
+	if r, err = s.scan(ctx, local, now); err != nil {
+		return nil, err
+	}
+	r.report.Revision = revision
+	return r, nil
 }
 
 // rematch judges the stored inventories that speak of the present by the databases now in use. Nothing is read

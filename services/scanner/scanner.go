@@ -6,6 +6,7 @@
 package scanner
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -62,6 +63,9 @@ type Deps struct {
 	Log     *slog.Logger // nil: slog.Default
 	// Second gives another opinion on the packages; nil: drydock-osv-scanner as a child.
 	Second SecondOpinion
+	// Checkout writes the newest commit of a declared application's base out to a folder that leave removes; nil:
+	// nothing is declared here. Nothing of it is executed.
+	Checkout func(ctx context.Context, app string) (dir, revision string, leave func() error, err error)
 }
 
 // Service is the scanner.

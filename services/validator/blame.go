@@ -255,7 +255,7 @@ func (w *work) blame(ctx context.Context, end *halt) error {
 	}
 	w.v.Steps = append(w.v.Steps, st)
 	w.v.Reason = clean(fmt.Sprintf("%s: %s", joined(names), w.v.Reason))
-	w.s.crossed(st.Name)
+	w.crossed(st.Name)
 	return nil
 }
 

@@ -8,7 +8,6 @@ import (
 	"os"
 	"path"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strings"
 
@@ -217,7 +216,7 @@ func (w *work) surroundings(ctx context.Context) (err error) {
 		w.v.Notes = append(w.v.Notes, "the target's version of Python is not declared; it was built for "+w.python.Version)
 	}
 	w.target = pep508.Environment{Python: w.python.Version, Platform: in.Platform, Machine: in.Machine}
-	here := pep508.Environment{Platform: runtime.GOOS, Machine: machine()}
+	here := pybuild.Here(w.python.Version)
 	if in.Platform != "" && in.Platform != here.Platform || in.Machine != "" && in.Machine != here.Machine {
 		return parked(events.ParkedSetup, "run the role validator on such a machine, or correct planner.platform and planner.machine",
 			"the target is %s on %s, this host is %s on %s: what is built here would not run there", in.Platform, in.Machine, here.Platform, here.Machine)
@@ -233,19 +232,6 @@ func (w *work) surroundings(ctx context.Context) (err error) {
 		}
 	}
 	return nil
-}
-
-// machine is this host's processor as Python names it.
-func machine() string {
-	switch {
-	case runtime.GOARCH == "amd64":
-		return "x86_64"
-	case runtime.GOARCH == "arm64" && runtime.GOOS == "darwin":
-		return "arm64"
-	case runtime.GOARCH == "arm64":
-		return "aarch64"
-	}
-	return runtime.GOARCH
 }
 
 // manifests writes the updates of this phase, and of those it stands on, into the manifests of the base.

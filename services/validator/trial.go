@@ -127,8 +127,8 @@ func (w *work) choose(ctx context.Context, t *trial) error {
 	inv := w.counted(t.inv)
 	var problems []pybuild.Problem
 	t.sets, problems = pybuild.Split(inv, w.target)
-	if len(problems) > 0 {
-		return unbuildable(problems)
+	if err := w.unbuildable(t, problems); err != nil {
+		return err
 	}
 	if len(t.sets.Ship) == 0 {
 		return parked(events.ParkedSetup, "name the manifests under manifests: in .drydock.yaml, or the application's path: in applications.yaml",
@@ -143,8 +143,8 @@ func (w *work) choose(ctx context.Context, t *trial) error {
 		if err != nil {
 			return err
 		}
-		if len(problems) > 0 {
-			return unbuildable(problems)
+		if err := w.unbuildable(t, problems); err != nil {
+			return err
 		}
 		*half.into = wanted
 	}
@@ -168,29 +168,33 @@ func (w *work) counted(inv *inventory.Inventory) *inventory.Inventory {
 	return &out
 }
 
-// unbuildable says all that keeps an environment from being built.
-func unbuildable(problems []pybuild.Problem) *halt {
+// unbuildable says all that keeps an environment from being built; nil: nothing does. What is only to be known
+// becomes a note.
+func (w *work) unbuildable(t *trial, problems []pybuild.Problem) error {
 	var says, does []string
-	for i, p := range problems {
-		if i == maxNames {
-			says = append(says, fmt.Sprintf("and %d more", len(problems)-i))
-			break
+	comesBack := false
+	for _, p := range problems {
+		if p.Note {
+			t.sets.Notes = append(t.sets.Notes, p.String())
+			continue
 		}
-		at := ""
-		if p.Source != "" {
-			at = p.Source
-			if p.Line > 0 {
-				at = fmt.Sprintf("%s:%d", at, p.Line)
-			}
-			at += ": "
+		do := p.Do
+		p.Do = ""
+		if len(says) == maxNames {
+			says[maxNames-1] = "and more"
+			continue
 		}
-		says = append(says, at+p.Detail)
-		if p.Do != "" && !slices.Contains(does, p.Do) {
-			does = append(does, p.Do)
+		says = append(says, p.String())
+		if do != "" && !slices.Contains(does, do) {
+			does = append(does, do)
 		}
+		comesBack = comesBack || p.Kind == pybuild.Gone || p.Kind == pybuild.NoDistribution
+	}
+	if len(says) == 0 {
+		return nil
 	}
 	h := parked(events.ParkedSetup, strings.Join(does, "; "), "the environment can't be built from hashes: %s", strings.Join(says, "; "))
-	h.asks = !slices.ContainsFunc(problems, func(p pybuild.Problem) bool { return p.Kind == "gone" || p.Kind == "no-distribution" })
+	h.asks = !comesBack
 	return h
 }
 

@@ -119,6 +119,9 @@ type Deps struct {
 	Tool report.Tool
 	Log  *slog.Logger     // nil: slog.Default
 	Now  func() time.Time // nil: time.Now
+
+	// Crossed is told of each step that ended, before the next begins; nil: nobody.
+	Crossed func(change, step string)
 }
 
 // Service is the validator.
@@ -132,9 +135,6 @@ type Service struct {
 	wheels    *wheelhouse.House
 	seen      memory
 	backups   backups
-
-	// crossed is told of each boundary between two steps; tests end the process there.
-	crossed func(step string)
 }
 
 // New checks the configuration, opens the folders and makes the service. It starts nothing.
@@ -142,7 +142,7 @@ func New(cfg Config, deps Deps) (*Service, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
-	s := &Service{cfg: cfg.filled(), deps: deps, log: deps.Log, now: deps.Now, crossed: func(string) {}}
+	s := &Service{cfg: cfg.filled(), deps: deps, log: deps.Log, now: deps.Now}
 	if s.log == nil {
 		s.log = slog.Default()
 	}

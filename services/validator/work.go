@@ -134,7 +134,7 @@ func (w *work) take(ctx context.Context, i int) (*halt, error) {
 	began := time.Now()
 	err := steps[i].fn(w, ctx, &st)
 	st.Seconds = seconds(time.Since(began))
-	w.s.crossed(st.Name)
+	w.crossed(st.Name)
 	if err == nil {
 		w.v.Steps = append(w.v.Steps, st)
 		return nil, nil
@@ -160,6 +160,12 @@ func (w *work) take(ctx context.Context, i int) (*halt, error) {
 	st.Detail = cmp.Or(st.Detail, h.reason)
 	w.v.Steps = append(w.v.Steps, st)
 	return h, nil
+}
+
+func (w *work) crossed(step string) {
+	if w.s.deps.Crossed != nil {
+		w.s.deps.Crossed(w.v.Change, step)
+	}
 }
 
 // conclude keeps the document and makes what is to be said. A rejection is bisected first.
@@ -191,7 +197,7 @@ func (w *work) conclude(ctx context.Context, end *halt) ([]said, error) {
 	if err != nil {
 		return nil, fmt.Errorf("keep the validation of change %s: %w", v.Change, err)
 	}
-	w.s.crossed("concluded")
+	w.crossed("concluded")
 	return w.tell(digest, end), nil
 }
 
