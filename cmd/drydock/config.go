@@ -17,6 +17,7 @@ import (
 	"github.com/drydock-dev/drydock/services/gateway"
 	"github.com/drydock-dev/drydock/services/planner"
 	"github.com/drydock-dev/drydock/services/scanner"
+	"github.com/drydock-dev/drydock/services/validator"
 )
 
 // Config is the one configuration file. Everything has a default: no file is needed.
@@ -36,6 +37,8 @@ type Config struct {
 	Gateway      gateway.Config   `yaml:"gateway"`
 	Scanner      scanner.Config   `yaml:"scanner"`
 	Planner      planner.Config   `yaml:"planner"`
+	Validator    validator.Config `yaml:"validator"`
+	Git          GitConfig        `yaml:"git"`
 	Telemetry    telemetry.Config `yaml:"telemetry"`
 }
 
@@ -74,7 +77,7 @@ type IndexConfig struct {
 const maxConfig = 1 << 20
 
 func defaultConfig() Config {
-	return Config{Gateway: gateway.Default(), Scanner: scanner.Default(), Planner: planner.Default()}
+	return Config{Gateway: gateway.Default(), Scanner: scanner.Default(), Planner: planner.Default(), Validator: validator.Default()}
 }
 
 // loadConfig reads --config, or the user's configuration where there is one.
@@ -115,7 +118,7 @@ func decodeConfig(data []byte, cfg *Config) error {
 	if err != nil && !errors.Is(err, io.EOF) {
 		return fmt.Errorf("%s", strings.Join(strings.Fields(yaml.FormatError(err, false, false)), " "))
 	}
-	return errors.Join(cfg.Index.Validate(), cfg.Gateway.Validate(), cfg.Scanner.Validate(), cfg.Planner.Validate(), cfg.Telemetry.Validate())
+	return errors.Join(cfg.Index.Validate(), cfg.Gateway.Validate(), cfg.Scanner.Validate(), cfg.Planner.Validate(), cfg.Validator.Validate(), cfg.Git.Validate(), cfg.Telemetry.Validate())
 }
 
 // userDir is the user's folder of a kind (XDG base directories; on macOS Apple's) with drydock's name; ""

@@ -111,11 +111,7 @@ func (c *cli) lockFormat(s *session, o *planOptions, plan *report.Plan) manifest
 		p = &parts{cfg: c.cfg, cache: c.cacheDir(), getenv: c.getenv}
 		p.engine = c.engine(cmp.Or(o.uv, c.cfg.UV.Path), p)
 	}
-	f := manifest.UVLock{Tool: p.engine.program, Index: p.index("")}
-	if p.databases != nil {
-		f.Allowed = planner.MayAdd(p.index(""), p.matcher(), plan, p.policy().For(plan.Application).RoutineCooldown())
-	}
-	return f
+	return p.lockFormat(plan)
 }
 
 // parseTime reads RFC 3339 or a date.

@@ -7,15 +7,18 @@ import (
 	"io/fs"
 	"log/slog"
 	"net/http"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
 	"time"
 
 	"github.com/drydock-dev/drydock/pkg/advisory"
+	"github.com/drydock-dev/drydock/pkg/application"
 	"github.com/drydock-dev/drydock/pkg/bus"
 	"github.com/drydock-dev/drydock/pkg/events"
 	"github.com/drydock-dev/drydock/pkg/index"
+	"github.com/drydock-dev/drydock/pkg/manifest"
 	"github.com/drydock-dev/drydock/pkg/policy"
 	"github.com/drydock-dev/drydock/pkg/report"
 	"github.com/drydock-dev/drydock/pkg/telemetry"
@@ -24,6 +27,7 @@ import (
 	"github.com/drydock-dev/drydock/services/gateway/api"
 	"github.com/drydock-dev/drydock/services/planner"
 	"github.com/drydock-dev/drydock/services/scanner"
+	"github.com/drydock-dev/drydock/services/validator"
 )
 
 // role is a row of what a process can be: needs are roles that come with it, add puts it in.
@@ -39,7 +43,8 @@ var roles = []role{
 	{"gateway", "the API", nil, (*parts).addGateway},
 	{"scanner", "reads targets and matches advisories", nil, (*parts).addScanner},
 	{"planner", "plans updates and watches deadlines", nil, (*parts).addPlanner},
-	{"all", "every role", []string{"scanner", "planner", "gateway"}, nil},
+	{"validator", "builds, tests, seals and proposes changes", nil, (*parts).addValidator},
+	{"all", "every role", []string{"scanner", "planner", "validator", "gateway"}, nil},
 }
 
 func roleNames() string {
@@ -69,8 +74,12 @@ type parts struct {
 
 	engine *engine
 
+	applications func() *application.Set
+	forges       *forges
+
 	scan    *scanner.Service
 	gateway *gateway.Service
+	dock    *validator.Service
 	stages  []worker.Stage
 
 	mu      sync.Mutex
@@ -93,7 +102,7 @@ func (p *parts) assemble(names ...string) error {
 	cfg := p.cfg.Scanner
 	cfg.DBDir, cfg.CacheDir = p.databases.dir, p.cache
 	var err error
-	if p.scan, err = scanner.New(cfg, scanner.Deps{Matcher: p.matcher, Index: func(url string) index.Index { return p.index(url) }, Tool: p.tool, Log: p.log}); err != nil {
+	if p.scan, err = scanner.New(cfg, scanner.Deps{Matcher: p.matcher, Index: func(url string) index.Index { return p.index(url) }, Checkout: p.checkout, Tool: p.tool, Log: p.log}); err != nil {
 		return &exitError{report.ExitUsage, err}
 	}
 	for _, r := range roles {
@@ -126,6 +135,54 @@ func (p *parts) addPlanner() error {
 	return nil
 }
 
+func (p *parts) addValidator() (err error) {
+	p.dock, err = validator.New(p.cfg.Validator, validator.Deps{Bus: p.bus, Folds: p.folds, Applications: p.applications, Policy: p.policy, Matcher: p.matcher,
+		Forge: p.forges.of, Remote: func(a application.Application) string { return gitAddress(a.Repository) }, Scan: p.scan.Once,
+		Formats: func(plan *report.Plan) []manifest.Format { return []manifest.Format{p.lockFormat(plan)} },
+		Index:   func() index.Fetcher { return p.index("") }, UV: p.engine.program, Path: filepath.SplitList(p.env("PATH")), Tool: p.tool, Log: p.log, Now: p.now})
+	if err != nil {
+		return &exitError{report.ExitUsage, err}
+	}
+	p.stages = append(p.stages, p.dock.Routes()...)
+	return nil
+}
+
+// lockFormat writes uv.lock back, where a plan moves something in one.
+func (p *parts) lockFormat(plan *report.Plan) manifest.Format {
+	f := manifest.UVLock{Tool: p.engine.program, Index: p.index("")}
+	if p.databases != nil {
+		f.Allowed = planner.MayAdd(p.index(""), p.matcher(), plan, p.policy().For(plan.Application).RoutineCooldown())
+	}
+	return f
+}
+
+func (p *parts) env(name string) string {
+	if p.getenv == nil {
+		return ""
+	}
+	return p.getenv(name)
+}
+
+// repository is where an application that is declared lies.
+func (p *parts) repository(app string) (remote, path string, err error) {
+	a, ok := p.declared(app)
+	if !ok {
+		return "", "", fmt.Errorf("%s is not declared with a repository; drydock app add %s --repository URL", app, app)
+	}
+	return gitAddress(a.Repository), a.Path, nil
+}
+
+// declaredAll are the applications that are declared with a repository.
+func (p *parts) declaredAll() ([]api.Declared, error) {
+	var out []api.Declared
+	if set := p.applications(); set != nil {
+		for _, a := range set.All() {
+			out = append(out, api.Declared{Application: a.Name, Repository: gitAddress(a.Repository), Path: a.Path})
+		}
+	}
+	return out, nil
+}
+
 func (p *parts) addGateway() (err error) {
 	p.gateway, err = gateway.New(p.cfg.Gateway, gateway.Deps{
 		Bus: p.bus, Folds: p.folds, Identify: p.identify, Databases: p.databases.events, Import: p.databases.importFrom, Update: p.databases.update,
@@ -133,7 +190,7 @@ func (p *parts) addGateway() (err error) {
 			return worker.Decide(ctx, p.bus, p.folds, app, decide)
 		},
 		Diff: p.diff, Breakers: breakers, Ready: p.ready, Metrics: p.metrics, Now: p.now, Log: p.log,
-		Planner: plannerConsumers(), Version: p.tool.Version, MaxAge: p.cfg.Scanner.MaxDBAge,
+		Planner: plannerConsumers(), Validator: validatorConsumers(), Repository: p.repository, Declared: p.declaredAll, Version: p.tool.Version, MaxAge: p.cfg.Scanner.MaxDBAge,
 	})
 	if err != nil {
 		return &exitError{report.ExitUsage, err}
@@ -144,13 +201,27 @@ func (p *parts) addGateway() (err error) {
 // plannerConsumers are the consumers that must have handled a scan before its plan is in force. They are
 // known without running the planner: another process may.
 func plannerConsumers() []string {
-	var names []string
 	s, err := planner.New(planner.Default(), planner.Deps{})
 	if err != nil {
 		return nil
 	}
-	for _, st := range s.Routes() {
-		if slices.Contains(st.Consumes, "scan.completed") {
+	return consumersOf(s.Routes(), "scan.completed")
+}
+
+// validatorConsumers are those that validate changes.
+func validatorConsumers() []string {
+	s, err := validator.New(validator.Default(), validator.Deps{})
+	if err != nil {
+		return nil
+	}
+	return consumersOf(s.Routes(), "change.opened")
+}
+
+// consumersOf are the consumers of the stages that handle an event.
+func consumersOf(stages []worker.Stage, event string) []string {
+	var names []string
+	for _, st := range stages {
+		if slices.Contains(st.Consumes, event) {
 			for _, lane := range []events.Lane{events.Urgent, events.Routine} {
 				names = append(names, st.Name+"-"+string(lane))
 			}

@@ -25,6 +25,9 @@ type backend interface {
 	Application(ctx context.Context, app string) (*api.Application, error)
 	Applications(context.Context) ([]api.Application, error)
 	Changes(ctx context.Context, app string, all bool) ([]api.Change, error)
+	Change(ctx context.Context, id string) (*api.ChangeDetail, error)
+	RequestUpdate(ctx context.Context, app string, q api.UpdateRequest) (*api.Scan, error)
+	Declared(context.Context) ([]api.Declared, error)
 	Status(context.Context) (*api.Status, error)
 	Events(context.Context, api.EventQuery, func(bus.Record) error) (uint64, error)
 	Evidence(ctx context.Context, digest string) ([]byte, error)
@@ -60,6 +63,7 @@ func (s store) Put(context.Context, []byte) (evidence.Digest, error) {
 type oneShot struct {
 	scan       *scanOptions
 	plans      bool
+	validates  bool // the role validator, too: needs a log that lasts
 	policy     string
 	uv         string                // the resolver's program; empty: found or fetched
 	exceptions func(*planner.Config) // lays what the line says over the configuration; nil: nothing

@@ -165,6 +165,9 @@ func (c *cli) serve(ctx context.Context, p *parts, o *upOptions, listener net.Li
 		return err
 	}
 	go p.announces(work)
+	if p.dock != nil {
+		go func() { _ = p.dock.Watch(work) }() // ends with work
+	}
 	go func() {
 		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
 			ended <- named("serve the API", err)

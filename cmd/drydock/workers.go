@@ -29,6 +29,11 @@ const (
 func (c *cli) parts(b bus.Bus, o oneShot) (*parts, error) {
 	p := &parts{cfg: c.cfg, bus: b, folds: worker.NewFolds(b), now: time.Now, log: c.logger(), tool: c.tool(), cache: c.cacheDir(), getenv: c.getenv}
 	p.engine = c.engine(cmp.Or(o.uv, c.cfg.UV.Path), p)
+	p.applications = c.following(p.log)
+	if dir, err := c.dataDir(); err == nil && p.cfg.Validator.Dir == "" {
+		p.cfg.Validator.Dir = filepath.Join(dir, "dock")
+	}
+	p.forges = &forges{cfg: c.cfg.Git, dir: filepath.Join(p.cfg.Validator.Dir, "git")}
 	if p.cache != "" {
 		p.cfg.Planner.Answers, p.cfg.Planner.Build = filepath.Join(p.cache, "answers"), c.build()
 	}
@@ -89,6 +94,9 @@ func (c *cli) workers(ctx context.Context, b bus.Bus, o oneShot, announce bool) 
 			if p.cfg.Planner.Python == "" && o.python == "" { // asking may cost as much as planning
 				p.cfg.Planner.Python = foundPython(ctx)
 			}
+		}
+		if o.validates {
+			names = append(names, "validator")
 		}
 		err = p.assemble(names...)
 	}
