@@ -64,7 +64,7 @@ func TestEnds(t *testing.T) {
 		{"fails", []string{script(t, "echo disk 97 % full", "exit 3")}, "", Failed, 3, "ended with 3; last it said: disk 97 % full"},
 		{"fails without a word", []string{"sh", "-c", "exit 1"}, "", Failed, 1, "ended with 1; last it said: nothing"},
 		{"ends itself", []string{"sh", "-c", "echo out of memory; kill -9 $$"}, "", Killed, -1, "ended by signal 9 (killed); last it said: out of memory"},
-		{"not on PATH", []string{"no-such-monitor"}, "", NotFound, -1, "there is no program no-such-monitor in the absolute folders of Drydock's PATH"},
+		{"not on PATH", []string{"no-such-monitor"}, "", NotFound, -1, "there is no program no-such-monitor on Drydock's PATH; install it, or name it by its absolute path in before_update.health.command; looked in"},
 		{"not there", []string{"/opt/nowhere/monitor"}, "", NotFound, -1, "there is no program /opt/nowhere/monitor; correct before_update.health.command"},
 		{"a folder", []string{"/"}, "", NotFound, -1, "/ is there and can't be run"},
 		{"beneath a file", []string{noExec + "/x"}, "", NotFound, -1, "can't be reached: not a directory"},

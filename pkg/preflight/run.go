@@ -24,13 +24,14 @@ type command struct {
 	words []string
 	dir   string // "": the room
 	limit time.Duration
-	grace time.Duration // zero: grace
+	grace time.Duration                       // zero: grace
+	await func(*exec.Cmd) (reap func() error) // nil: await
 }
 
 // ending is what ended a command.
 type ending struct {
-	cause     error // errLimit, ctx's, or nil: by itself
-	state     *os.ProcessState
+	cause     error            // errLimit, ctx's, or nil: by itself
+	state     *os.ProcessState // nil: it has not ended
 	log       *headTail
 	found     int // processes it left
 	remaining int // of them, those that could not be ended
@@ -41,6 +42,9 @@ var errLimit = errors.New("time limit")
 // run runs a command in a room of its own, which is removed at the end.
 func run(ctx context.Context, c command) (Result, error) {
 	c.limit, c.grace = cmp.Or(c.limit, defaultLimit), cmp.Or(c.grace, grace)
+	if c.await == nil {
+		c.await = await
+	}
 	begun := time.Now()
 	r := Result{Name: c.name, Command: application.Command(c.words).String(), ExitCode: -1, Started: begun.UTC().Truncate(time.Millisecond)}
 	if err := ctx.Err(); err != nil {
@@ -77,7 +81,10 @@ func run(ctx context.Context, c command) (Result, error) {
 func (r *Result) judge(c command, e ending) {
 	r.Log, r.LogCut = e.log.text()
 	last := lastLine(r.Log)
-	signal := signalOf(e.state)
+	signal := 0
+	if e.state != nil {
+		signal = signalOf(e.state)
+	}
 	switch {
 	case errors.Is(e.cause, errLimit):
 		r.Status, r.Detail = Timeout, fmt.Sprintf("stopped: it took longer than %s (before_update.%s.timeout); last it said: %s", c.limit, c.name, last)
@@ -135,7 +142,7 @@ func (c command) find(room string) (program, why string) {
 			return file, ""
 		}
 	}
-	return "", fmt.Sprintf("there is no program %s in the absolute folders of Drydock's PATH (%s); install it, or name it by its absolute path in %s.command", word, list, key)
+	return "", fmt.Sprintf("there is no program %s on Drydock's PATH; install it, or name it by its absolute path in %s.command; looked in the absolute folders of %s", word, key, list)
 }
 
 // refused is why the system would not start a program that is there; "" for another error, or none.
@@ -192,7 +199,7 @@ func (c command) follow(ctx context.Context, cmd *exec.Cmd, mark string, e *endi
 	pid, ended := cmd.Process.Pid, make(chan struct{})
 	var reap func() error
 	go func() {
-		reap = await(cmd)
+		reap = c.await(cmd)
 		close(ended)
 	}()
 	limit := time.NewTimer(c.limit)
@@ -214,7 +221,18 @@ func (c command) follow(ctx context.Context, cmd *exec.Cmd, mark string, e *endi
 		}
 	}
 	e.found, e.remaining = endAll(pid, mark, known)
-	<-ended
+	select {
+	case <-ended:
+	case <-time.After(c.grace):
+		// Not even SIGKILL reaches who waits for a disk or a dead file server. It is not waited for; the time limit,
+		// or ctx, brought us here.
+		e.remaining = max(e.remaining, 1)
+		go func() {
+			<-ended
+			_ = reap()
+		}()
+		return nil
+	}
 	err := reap()
 	e.state = cmd.ProcessState
 	if exit := (*exec.ExitError)(nil); errors.As(err, &exit) {

@@ -8,8 +8,8 @@ import (
 	"syscall"
 )
 
-// own gives the child a process group.
-func own(cmd *exec.Cmd) { cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} }
+// own gives the child a session: a process group without a terminal.
+func own(cmd *exec.Cmd) { cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true} }
 
 func await(cmd *exec.Cmd) (reap func() error) {
 	err := cmd.Wait()

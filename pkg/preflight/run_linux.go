@@ -15,9 +15,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// own gives the child a process group, and a death that follows ours.
+// own gives the child a session, which is a process group without a terminal on which it could ask for a
+// password, and a death that follows ours.
 func own(cmd *exec.Cmd) {
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Pdeathsig: syscall.SIGKILL}
 }
 
 // await returns when the child has ended. It is not reaped yet: until it is, nobody else gets its number, which is
