@@ -9,7 +9,7 @@ BENCH   ?= .
 FUZZTIME ?= 20s
 
 .DEFAULT_GOAL := help
-.PHONY: help demo build build-all run test uv check fmt vet staticcheck lint drift bench bench-planner fuzz generate tidy standalone e2e osv-scanner clean
+.PHONY: help demo build build-all run test uv wheels check fmt vet staticcheck lint drift bench bench-planner fuzz generate tidy standalone e2e osv-scanner clean
 
 help:
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -31,10 +31,14 @@ run: build ## bin/drydock up with the data directory of this user
 
 test: ## all tests of all modules, with the race detector where there is a C compiler
 	@$(MAKE) -s uv || echo "no uv: the tests that need it are skipped" >&2
+	@$(MAKE) -s wheels || echo "no wheels: the test of the demo ends with the plan" >&2
 	@GO='$(GO)' scripts/test.sh
 
 uv: ## .cache/tools/uv-*/uv for the tests, from the package index (DRYDOCK_INDEX_URL)
 	@[ -n "$$DRYDOCK_UV" ] || $(GO) run ./scripts/fetchuv -dir .cache/tools
+
+wheels: ## .cache/demo-files, the wheels that the demo and its test install, from the package index (DRYDOCK_INDEX_URL)
+	@$(GO) run ./scripts/demo -stock
 
 check: fmt vet staticcheck drift standalone test ## what CI runs: all of these
 

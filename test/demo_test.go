@@ -30,7 +30,7 @@ func playDemo(t *testing.T, tmp string, env ...string) string {
 func demoCommand(t *testing.T, tmp string, env ...string) *exec.Cmd {
 	t.Helper()
 	cmd := exec.Command(filepath.Join(programs(t), "demo"), "-drydock", binary(t))
-	// The port of the index is closed: a test reaches no outside host.
+	// The port of the index is closed: a test reaches no outside host. What the demo installs is what make wheels fetched.
 	cmd.Dir, cmd.Env = root(t), append(cleanEnv(t), append(env, "TMPDIR="+tmp, "DRYDOCK_UV="+uvTool(t), "DRYDOCK_INDEX_URL=http://127.0.0.1:9/simple/")...)
 	return cmd
 }
@@ -102,6 +102,7 @@ func onlyPython(t *testing.T) string {
 func TestDemo(t *testing.T) {
 	tmp := t.TempDir()
 	var revisions []string
+	planOnly := false
 	for range 2 {
 		out := t.TempDir()
 		said := playDemo(t, tmp, "OUT="+out)
@@ -110,6 +111,7 @@ func TestDemo(t *testing.T) {
 				t.Errorf("the demo does not show %q:\n%s", want, said)
 			}
 		}
+		planOnly = planOnly || strings.Contains(said, "ends with the plan")
 		checkPlan(t, filepath.Join(out, "plan.json"))
 		checkEvents(t, filepath.Join(out, "events.ndjson"))
 		revisions = append(revisions, scannedRevision(t, filepath.Join(out, "scan.json")))
@@ -117,7 +119,9 @@ func TestDemo(t *testing.T) {
 			return
 		}
 	}
-	if revisions[0] != revisions[1] || len(revisions[0]) != 40 {
+	if planOnly {
+		t.Log("the wheels are not there (make wheels): the demo ended with the plan")
+	} else if revisions[0] != revisions[1] || len(revisions[0]) != 40 {
 		t.Errorf("scanned %q, want the same commit each time", revisions)
 	}
 	nothingIn(t, tmp)
@@ -175,8 +179,11 @@ func checkPlan(t *testing.T, file string) {
 			got[u.Package], class[u.Package] = u.To, ph.Class
 		}
 	}
-	want := map[string]string{"certifi": "2024.7.4", "flask": "2.3.2", "idna": "3.7", "jinja2": "3.1.4", "pyjwt": "2.4.0",
-		"requests": "2.32.2", "urllib3": "1.26.19", "waitress": "3.0.1", "werkzeug": "3.0.6"}
+	want := map[string]string{}
+	for line := range strings.Lines(frozen.Planned) {
+		name, to, _ := strings.Cut(strings.TrimSpace(line), "==")
+		want[name] = to
+	}
 	for name, to := range want {
 		if got[name] != to {
 			t.Errorf("%s is planned to %q, want %s", name, got[name], to)

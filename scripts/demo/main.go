@@ -27,13 +27,18 @@ func main() {
 	app := flag.String("app", "deploy/demo", "folder of the demo application")
 	tools := flag.String("tools", ".cache/tools", "`folder` where uv is kept if it has to be fetched")
 	wheels := flag.String("wheels", ".cache/demo-files", "`folder` where the wheels that are installed are kept")
+	stock := flag.Bool("stock", false, "only fetch the wheels")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	d := &demo{
 		drydock: *drydock, app: *app, tools: *tools, wheels: *wheels, stdout: os.Stdout, stderr: os.Stderr,
 		live: set("LIVE"), keep: set("KEEP"), out: os.Getenv("OUT"),
 	}
-	err := d.run(ctx)
+	run := d.run
+	if *stock {
+		run = d.stockOnly
+	}
+	err := run(ctx)
 	interrupted := ctx.Err() != nil
 	stop()
 	switch {
@@ -57,14 +62,15 @@ type demo struct {
 	live, keep                       bool
 	stdout, stderr                   io.Writer
 
-	uv           string // the program that resolves
-	dir          string // everything temporary
-	source       string // what is scanned: the application's working copy, or its folder in the demo
-	applications string // file that declares the application; empty where this host can't install it
-	minor        int    // of the host's Python 3
-	python       string // what is planned for; empty: what Drydock finds
-	server       string // address of `drydock up`
-	index        string // address of the frozen index; empty when live
+	shop         *frozen.Wheels // the frozen index with its files; nil when live
+	uv           string         // the program that resolves
+	dir          string         // everything temporary
+	source       string         // what is scanned: the application's working copy, or its folder in the demo
+	applications string         // file that declares the application; empty where this host can't install it
+	minor        int            // of the host's Python 3
+	python       string         // what is planned for; empty: what Drydock finds
+	server       string         // address of `drydock up`
+	index        string         // address of the frozen index; empty when live
 }
 
 func (d *demo) run(ctx context.Context) (err error) {
@@ -81,21 +87,20 @@ func (d *demo) run(ctx context.Context) (err error) {
 	if err = d.findUV(ctx); err != nil {
 		return err
 	}
-	d.say("\n── 1  The application: a small payments service")
-	if err = d.prepare(ctx); err != nil {
-		return err
-	}
 	if !d.live {
-		wheels, err := frozen.OpenWheels(filepath.Join(d.app, "index"), d.wheels, d.dir, realIndex())
-		if err != nil {
+		if d.shop, err = d.openShop(); err != nil {
 			return err
 		}
-		url, stop, err := wheels.Serve()
+		url, stop, err := d.shop.Serve()
 		if err != nil {
 			return err
 		}
 		defer stop()
 		d.index = url
+	}
+	d.say("\n── 1  The application: a small payments service")
+	if err = d.prepare(ctx); err != nil {
+		return err
 	}
 	up, err := d.start(ctx)
 	if err != nil {
@@ -114,6 +119,21 @@ func (d *demo) run(ctx context.Context) (err error) {
 		}
 	}
 	return nil
+}
+
+// stockOnly fetches what a run would install, for one that has no network.
+func (d *demo) stockOnly(ctx context.Context) (err error) {
+	if d.dir, err = os.MkdirTemp("", "drydock-demo-"); err != nil {
+		return fmt.Errorf("make a temporary folder: %w", err)
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(d.dir)) }()
+	if err = d.findPython(ctx); err != nil {
+		return err
+	}
+	if d.shop, err = d.openShop(); err != nil {
+		return err
+	}
+	return d.stock(ctx)
 }
 
 // outDir is where results are left: OUT, or a temporary folder that goes too.

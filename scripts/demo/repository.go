@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/drydock-dev/drydock/pkg/forge/gitforge"
+	"github.com/drydock-dev/drydock/pkg/index"
 )
 
 // parts are what of the demo's folder is the application; the rest is the world it is shown in.
@@ -22,9 +23,9 @@ var parts = []string{"payments", "pytest.ini", "requirements-dev.txt", "requirem
 // prepare makes the application a repository of its own, that this server knows, and whose working copy is scanned.
 // Where the host lacks what the dock takes, it says what, and the demo's folder is scanned as it is.
 func (d *demo) prepare(ctx context.Context) error {
-	lacks := d.lacking(ctx)
-	if ctx.Err() != nil {
-		return ctx.Err()
+	lacks, err := d.lacking(ctx)
+	if err != nil {
+		return err
 	}
 	if len(lacks) > 0 {
 		d.source = d.app
@@ -53,7 +54,7 @@ func (d *demo) prepare(ctx context.Context) error {
 func (d *demo) bare() string { return filepath.Join(d.dir, "payments.git") }
 
 // lacking says what the dock takes and this host has not, a line each.
-func (d *demo) lacking(ctx context.Context) (lacks []string) {
+func (d *demo) lacking(ctx context.Context) (lacks []string, err error) {
 	if _, err := gitforge.New(ctx, gitforge.Config{Remote: "file://" + d.bare(), Dir: filepath.Join(d.dir, "forge")}); err != nil {
 		lacks = append(lacks, err.Error())
 	}
@@ -66,7 +67,16 @@ func (d *demo) lacking(ctx context.Context) (lacks []string) {
 	if err := cmd.Run(); err != nil && cmd.ProcessState.ExitCode() == 1 {
 		lacks = append(lacks, fmt.Sprintf("no isolation is offered to install in: %s isolation says why", d.drydock))
 	}
-	return lacks
+	if ctx.Err() != nil {
+		return nil, ctx.Err()
+	}
+	if d.shop == nil || len(lacks) > 0 { // live, the real index is asked as it goes
+		return lacks, nil
+	}
+	if err = d.stock(ctx); errors.Is(err, index.ErrUnreachable) {
+		return append(lacks, err.Error()), nil
+	}
+	return nil, err
 }
 
 func copyPart(from, to, part string) error {

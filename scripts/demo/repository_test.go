@@ -4,7 +4,10 @@ import (
 	"bytes"
 	"errors"
 	"io/fs"
+	"net/http"
+	"net/http/httptest"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -12,6 +15,7 @@ import (
 
 	"github.com/drydock-dev/drydock/pkg/application"
 	"github.com/drydock-dev/drydock/pkg/forge/gitforge"
+	"github.com/drydock-dev/drydock/pkg/index"
 )
 
 func newDemo(t *testing.T) (*demo, *bytes.Buffer) {
@@ -44,8 +48,8 @@ func TestPrepare(t *testing.T) {
 	var commits []string
 	for range 2 {
 		d, said := newDemo(t)
-		if lacks := d.lacking(t.Context()); len(lacks) > 0 {
-			t.Skip(lacks)
+		if lacks, err := d.lacking(t.Context()); err != nil || len(lacks) > 0 {
+			t.Skip(lacks, err)
 		}
 		if err := d.prepare(t.Context()); err != nil {
 			t.Fatal(err)
@@ -126,6 +130,44 @@ func TestPrepareWithout(t *testing.T) {
 		if d.source != d.app || d.applications != "" || strings.Contains(string(d.config()), "applications") {
 			t.Errorf("%s: scans %s, applications %q", name, d.source, d.applications)
 		}
+	}
+}
+
+// The wheels are fetched first: without network the demo says how much it would fetch from where; what is there is
+// enough; and an index that hands out something else is an error.
+func TestPrepareStocks(t *testing.T) {
+	answer := http.NotFound
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { answer(w, r) }))
+	defer server.Close()
+	t.Setenv("DRYDOCK_INDEX_URL", server.URL+"/simple/")
+	prepare := func() (*demo, string, error) {
+		d, said := newDemo(t)
+		d.wheels = t.TempDir()
+		var err error
+		if d.shop, err = d.openShop(); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := exec.LookPath("git"); err != nil {
+			t.Skip(err)
+		}
+		err = d.prepare(t.Context())
+		return d, said.String(), err
+	}
+	if _, _, err := prepare(); !errors.Is(err, index.ErrUnknownProject) {
+		t.Errorf("an index without these packages: %v", err)
+	}
+	answer = func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusServiceUnavailable) }
+	d, said, err := prepare()
+	if err != nil || d.source != d.app {
+		t.Errorf("without network: %v, scans %s", err, d.source)
+	}
+	for _, want := range []string{"29 wheels (", "needs the network", server.URL, "ends with the plan"} {
+		if !strings.Contains(said, want) {
+			t.Errorf("%s does not say %q", said, want)
+		}
+	}
+	if err := d.stockOnly(t.Context()); err == nil {
+		t.Error("-stock without network succeeded")
 	}
 }
 

@@ -7,7 +7,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -15,30 +14,15 @@ import (
 	"github.com/drydock-dev/drydock/pkg/coremeta"
 	"github.com/drydock-dev/drydock/pkg/index"
 	"github.com/drydock-dev/drydock/pkg/pep508"
+	"github.com/drydock-dev/drydock/pkg/pybuild"
 )
-
-// planned are the versions that the plan of the demo moves to (TestDemo holds the plan to them).
-const planned = `certifi==2024.7.4
-flask==2.3.2
-idna==3.7
-jinja2==3.1.4
-pyjwt==2.4.0
-requests==2.32.2
-urllib3==1.26.19
-waitress==3.0.1
-werkzeug==3.0.6
-`
 
 // pins are all that is ever installed in the demo.
 func pins(t *testing.T) [][]byte {
 	t.Helper()
-	all := [][]byte{[]byte(planned)}
-	for _, name := range []string{"requirements.txt", "requirements-dev.txt"} {
-		data, err := os.ReadFile(filepath.Join("..", name))
-		if err != nil {
-			t.Fatal(err)
-		}
-		all = append(all, data)
+	all, err := Pins("..")
+	if err != nil {
+		t.Fatal(err)
 	}
 	return all
 }
@@ -82,9 +66,8 @@ func TestFrozenIsReal(t *testing.T) {
 	for _, path := range pages {
 		samePage(t, w, client, strings.TrimSuffix(filepath.Base(path), ".json"))
 	}
-	machine := map[string]string{"amd64": "x86_64", "arm64": "aarch64"}[runtime.GOARCH]
 	for minor := 10; minor <= 14; minor++ {
-		env := pep508.Environment{Python: fmt.Sprintf("3.%d", minor), Platform: runtime.GOOS, Machine: machine}
+		env := pybuild.Here(fmt.Sprintf("3.%d", minor))
 		if err := w.Stock(t.Context(), env, func(line string) { t.Log(env.Python, line) }, pins(t)...); err != nil {
 			t.Fatal(err)
 		}

@@ -96,6 +96,33 @@ func (w *Wheels) page(project string) (*index.Project, error) {
 	return index.ReadDocument(project, data)
 }
 
+// Planned are the versions that the plan of the demo moves to: a function of what is frozen, which test/demo_test.go
+// holds it to.
+const Planned = `certifi==2024.7.4
+flask==2.3.2
+idna==3.7
+jinja2==3.1.4
+pyjwt==2.4.0
+requests==2.32.2
+urllib3==1.26.19
+waitress==3.0.1
+werkzeug==3.0.6
+`
+
+// Pins are requirements files with all that is ever installed in the demo, whose folder is app: what the application
+// and its tests need, as it is and as it is planned.
+func Pins(app string) ([][]byte, error) {
+	all := [][]byte{[]byte(Planned)}
+	for _, name := range []string{"requirements.txt", "requirements-dev.txt"} {
+		data, err := os.ReadFile(filepath.Join(app, name))
+		if err != nil {
+			return nil, fmt.Errorf("read what the demo installs: %w", err)
+		}
+		all = append(all, data)
+	}
+	return all, nil
+}
+
 // Stock fetches what installing the pins of requirements files takes in an environment, so that from then on no
 // network is needed. say is told once, if anything is fetched.
 func (w *Wheels) Stock(ctx context.Context, env pep508.Environment, say func(string), files ...[]byte) error {
