@@ -73,7 +73,7 @@ func (o outcome) status(r *Result) (Status, string) {
 		return LeftChildren, ""
 	case r.Run.OK():
 		return Passed, ""
-	case len(limits) > 0:
+	case len(limits) > 0 && !o.reported(r):
 		text := "met the limit of " + strings.Join(limits, ", of ")
 		if r.Run.Ended == dock.OutOfTime {
 			text += fmt.Sprintf(", and was not done after %s", o.limits.Time)
@@ -91,6 +91,12 @@ func (o outcome) status(r *Result) (Status, string) {
 		return NoTests, "pytest found no tests"
 	}
 	return Failed, o.failed(r)
+}
+
+// reported says whether the command came to its end by itself and reported tests that fail: then they are why, and
+// a limit that was met beside is a note.
+func (o outcome) reported(r *Result) bool {
+	return r.Run.Ended == dock.Exited && slices.ContainsFunc(r.Tests, failing)
 }
 
 // noneCollected is pytest's exit code for that; below are the others that are not about single tests
@@ -172,12 +178,14 @@ func (o outcome) metLimits(r *Result) []string {
 	for _, l := range r.Run.Reached {
 		met[l] = true
 	}
-	last := lastLine(r.Log)
-	for _, w := range lastWords {
-		met[w.limit] = met[w.limit] || r.Run.Ended == dock.Exited && w.form.MatchString(last)
+	if !r.Run.OK() {
+		last := lastLine(r.Log)
+		for _, w := range lastWords {
+			met[w.limit] = met[w.limit] || r.Run.Ended == dock.Exited && w.form.MatchString(last)
+		}
+		met[dock.LimitDisk] = met[dock.LimitDisk] || r.Signal == int(syscall.SIGXFSZ)
+		met[dock.LimitMemory] = met[dock.LimitMemory] || r.Run.Peak > o.limits.Memory/10*9
 	}
-	met[dock.LimitDisk] = met[dock.LimitDisk] || r.Signal == int(syscall.SIGXFSZ)
-	met[dock.LimitMemory] = met[dock.LimitMemory] || r.Run.Peak > o.limits.Memory/10*9
 	var out []string
 	for _, l := range []struct {
 		limit dock.Limit
@@ -202,8 +210,8 @@ func (o outcome) notes(r *Result) []string {
 	if r.Run.Left > 0 {
 		out = append(out, fmt.Sprintf("%d processes were left running, and were stopped", r.Run.Left))
 	}
-	if r.Run.OK() && len(o.metLimits(r)) > 0 {
-		out = append(out, "it met the limit of "+strings.Join(o.metLimits(r), ", of "))
+	if limits := o.metLimits(r); len(limits) > 0 && r.Status != Limited {
+		out = append(out, "it met the limit of "+strings.Join(limits, ", of "))
 	}
 	if o.reportError != nil && !errors.Is(o.reportError, errNoReport) {
 		out = append(out, "its JUnit report was not used: "+o.reportError.Error())
