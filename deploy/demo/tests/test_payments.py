@@ -106,6 +106,7 @@ def test_refused_bodies(client):
 @pytest.mark.parametrize(
     "value",
     ["", "Basic abc", "Bearer", "Bearer x.y.z", "Bearer " + token(secret="another-secret-0123456789abcdef"), "Bearer " + token(minutes=-5)],
+    ids=["none", "basic", "empty", "broken", "another-secret", "expired"],
 )
 def test_refused_tokens(client, value):
     answer = client.post("/payments", json=PAYMENT, headers={"Authorization": value, "Idempotency-Key": "k"})
