@@ -7,6 +7,7 @@ require (
 	github.com/drydock-dev/drydock/services/gateway v0.1.0
 	github.com/drydock-dev/drydock/services/planner v0.1.0
 	github.com/drydock-dev/drydock/services/scanner v0.1.0
+	github.com/drydock-dev/drydock/services/validator v0.1.0
 )
 
 require (

@@ -18,8 +18,8 @@ type options struct {
 
 // commands is the table of the command line.
 var commands = []func(*cli) *cobra.Command{
-	scanCommand, planCommand, checkCommand, appCommand, upCommand, dbCommand, statusCommand, watchCommand, whyCommand,
-	eventsCommand, policyCommand, deadletterCommand, isolationCommand, versionCommand, completionCommand,
+	scanCommand, planCommand, checkCommand, appCommand, updateCommand, changeCommand, upCommand, dbCommand, statusCommand, watchCommand, whyCommand,
+	eventsCommand, evidenceCommand, policyCommand, deadletterCommand, isolationCommand, versionCommand, completionCommand,
 }
 
 // root builds the command tree.
@@ -32,6 +32,7 @@ plans the updates that fix them. Production is only ever read.
 
   drydock scan PATH      what is vulnerable there, and what could not be determined
   drydock plan PATH      which updates fix it, in phases with deadlines
+  drydock update APP     prove them in isolation and propose them as branches
   drydock up             keep running: an API, a durable log of events, workers
 
 Exit codes: 0 clean, 1 findings at or above --fail-on, 2 incomplete, 3 usage or
@@ -128,8 +129,9 @@ func (c *cli) prepare(cmd *cobra.Command) error {
 	if err := c.fromEnvironment(cmd); err != nil {
 		return err
 	}
-	if !slices.Contains([]string{"text", "json"}, c.opt.format) {
-		return usage("--format %q is unknown; use text or json", c.opt.format)
+	if formats := formatsOf(cmd); !slices.Contains(formats, c.opt.format) {
+		last := len(formats) - 1
+		return usage("--format %q is unknown; use %s or %s", c.opt.format, strings.Join(formats[:last], ", "), formats[last])
 	}
 	if c.opt.data != "" && c.opt.server != "" {
 		return usage("--data and --server exclude one another: the one names a directory, the other who holds it")
@@ -137,6 +139,13 @@ func (c *cli) prepare(cmd *cobra.Command) error {
 	var err error
 	c.cfg, err = c.loadConfig()
 	return err
+}
+
+// moreFormats marks a command that has formats beside text and json.
+const moreFormats = "formats"
+
+func formatsOf(cmd *cobra.Command) []string {
+	return append([]string{"text", "json"}, strings.Fields(cmd.Annotations[moreFormats])...)
 }
 
 // fromEnvironment sets each option that is not on the line from DRYDOCK_<OPTION>.

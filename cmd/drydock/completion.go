@@ -19,7 +19,13 @@ func complete(cmd *cobra.Command) error {
 			if flags.Lookup(name) == nil {
 				continue
 			}
-			if err := cmd.RegisterFlagCompletionFunc(name, cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp)); err != nil {
+			offer := cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp)
+			if name == "format" {
+				offer = func(cmd *cobra.Command, _ []string, _ string) ([]string, cobra.ShellCompDirective) {
+					return formatsOf(cmd), cobra.ShellCompDirectiveNoFileComp
+				}
+			}
+			if err := cmd.RegisterFlagCompletionFunc(name, offer); err != nil {
 				return err
 			}
 		}

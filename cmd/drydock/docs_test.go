@@ -27,14 +27,16 @@ func TestPromises(t *testing.T) {
 	c := &cli{Main: &Main{Stdout: io.Discard, Stderr: io.Discard}}
 	root := c.root()
 	for command, options := range map[string]string{
-		"scan":       "app db max-db-age environment engine cross-check packages outdated index-url fail-on",
-		"check":      "app db max-db-age environment engine cross-check packages outdated index-url fail-on",
-		"plan":       "app db max-db-age environment engine cross-check packages outdated index-url policy security-only exclude-newer now python out-dir",
-		"up":         "listen nats role",
-		"events":     "",
-		"status":     "incomplete",
-		"watch":      "app change until",
-		"why":        "",
+		"scan":   "app db max-db-age environment engine cross-check packages outdated index-url fail-on",
+		"check":  "app db max-db-age environment engine cross-check packages outdated index-url fail-on",
+		"plan":   "app db max-db-age environment engine cross-check packages outdated index-url policy security-only exclude-newer now python out-dir",
+		"up":     "listen nats role",
+		"events": "",
+		"status": "incomplete",
+		"watch":  "app change until",
+		"why":    "",
+		"update": "security-only full no-wait timeout",
+		"change": "", "evidence": "",
 		"deadletter": "", "db": "", "policy": "", "app": "", "version": "", "completion": "",
 	} {
 		cmd := child(root, command)
@@ -57,7 +59,7 @@ func TestPromises(t *testing.T) {
 		t.Error("plan has an option that is not its own")
 	}
 	for _, sub := range []string{"events list", "events tail", "events types", "db import", "db update", "db info", "policy show", "policy validate",
-		"policy explain", "policy test", "app add", "app list", "app show", "app validate", "app schema", "deadletter list", "deadletter show", "deadletter requeue", "deadletter drop"} {
+		"policy explain", "policy test", "app add", "app list", "app show", "app validate", "app schema", "change list", "change show", "change watch", "change why", "evidence get", "deadletter list", "deadletter show", "deadletter requeue", "deadletter drop"} {
 		words := strings.Fields(sub)
 		if child(child(root, words[0]), words[1]) == nil {
 			t.Errorf("%s is missing", sub)

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/drydock-dev/drydock/pkg/bus"
+	"github.com/drydock-dev/drydock/pkg/events"
 	"github.com/drydock-dev/drydock/services/gateway"
 	"github.com/drydock-dev/drydock/services/gateway/api"
 )
@@ -73,6 +74,40 @@ func (l looking) Changes(ctx context.Context, app string, all bool) ([]api.Chang
 		return nil, err
 	}
 	return l.Service.Changes(ctx, app, all)
+}
+
+// Change reads one application's events alone.
+func (l looking) Change(ctx context.Context, id string) (*api.ChangeDetail, error) {
+	app := ""
+	_, err := l.Events(ctx, api.EventQuery{Type: "change.opened", Change: id}, func(r bus.Record) error {
+		if p, err := events.Decode[events.ChangeOpened](r.Event); err == nil && p.Change == id {
+			app = events.App(r.Event)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	st := events.NewState(app)
+	if app != "" {
+		_, err = l.Events(ctx, api.EventQuery{App: app}, func(r bus.Record) error {
+			if r.Err == nil {
+				_ = st.Apply(r.Record) // what can't be read is told by who asks for it
+			}
+			return nil
+		})
+	}
+	if err != nil {
+		return nil, err
+	}
+	return l.Describe(ctx, st, id)
+}
+
+func (l looking) RequestUpdate(ctx context.Context, app string, q api.UpdateRequest) (*api.Scan, error) {
+	if err := l.folded(); err != nil {
+		return nil, err
+	}
+	return l.Service.RequestUpdate(ctx, app, q)
 }
 
 func (l looking) Status(ctx context.Context) (*api.Status, error) {

@@ -117,7 +117,7 @@ func TestEveryEventIsTold(t *testing.T) {
 			t.Fatal(err)
 		}
 		got := tell(bus.Record{Record: events.Record{Sequence: 1, Event: e}})
-		if got.Type != row.Name() || got.Verb == "" || stories[row.Name()] == nil {
+		if got.Type != row.Name() || got.Verb == "" || teller(row.Name()) == nil {
 			t.Errorf("%s is told as %+v", row.Name(), got)
 		}
 	}

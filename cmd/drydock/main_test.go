@@ -57,7 +57,7 @@ func TestScripts(t *testing.T) {
 			return os.MkdirAll(filepath.Join(e.WorkDir, "home"), 0o700)
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"osvdb": makeDatabase, "await": await, "has": has, "hasnot": hasNot, "evil": makeEvil, "code": code, "signal": sendSignal, "nats": startNATS, "publish": publish,
+			"osvdb": makeDatabase, "await": await, "has": has, "hasnot": hasNot, "evil": makeEvil, "code": code, "signal": sendSignal, "nats": startNATS, "publish": publish, "makelog": makeLog,
 		},
 	})
 }

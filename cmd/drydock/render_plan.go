@@ -98,6 +98,11 @@ func renderPhase(p *page, ph report.Phase, now time.Time) {
 		p.wrapped(dim, "  ", "  because %s", ph.DeadlineRule)
 	}
 	p.wrapped(dim, "  ", "  branch %s, by %s", ph.Branch, ph.Method)
+	renderUpdates(p, ph)
+}
+
+// renderUpdates is the table of what a phase moves.
+func renderUpdates(p *page, ph report.Phase) {
 	var rows [][]cell
 	for _, u := range ph.Updates {
 		fixes := strings.Join(u.Fixes, " ")

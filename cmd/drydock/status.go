@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/drydock-dev/drydock/pkg/events"
 	"github.com/drydock-dev/drydock/pkg/report"
 	"github.com/drydock-dev/drydock/services/gateway/api"
 )
@@ -87,14 +88,20 @@ func decideStatus(st *api.Status) *statusDoc {
 			doc.Incomplete = append(doc.Incomplete, a.Application)
 		}
 		for _, ch := range a.Changes {
-			n := need{Application: a.Application, What: "update " + updateWords(ch), Next: "drydock why " + ch.Change}
-			if !ch.Deadline.IsZero() {
-				n.Due, n.Breached = &ch.Deadline, ch.Breached || st.Now.After(ch.Deadline)
-			}
+			n, moves := changeNeed(a, ch, st.Now)
 			if n.Breached {
 				doc.Breached++
 			}
+			if moves && !n.Breached {
+				doc.InMotion++
+				continue
+			}
 			doc.NeedYou = append(doc.NeedYou, n)
+		}
+		for _, ch := range a.Rejected {
+			if ch.Kind != events.RejectedDeleted { // a person said no, and need not be asked again
+				doc.NeedYou = append(doc.NeedYou, need{Application: a.Application, What: "rejected: " + ch.Reason, Next: "drydock why " + ch.Change})
+			}
 		}
 		if n := unanswered(a.Outcomes); n > 0 {
 			doc.NeedYou = append(doc.NeedYou, need{Application: a.Application, What: count(n, "finding") + " that no update can be planned for", Next: "drydock why " + a.Application})
@@ -126,6 +133,27 @@ func decideStatus(st *api.Status) *statusDoc {
 		doc.ExitCode = report.ExitIncomplete
 	}
 	return doc
+}
+
+// changeNeed is what a change on its way asks of a person; moves: nothing, Drydock is at it.
+func changeNeed(a api.Application, ch api.Change, now time.Time) (n need, moves bool) {
+	n = need{Application: a.Application, What: "update " + updateWords(ch), Next: "drydock why " + ch.Change}
+	if !ch.Deadline.IsZero() {
+		n.Due, n.Breached = &ch.Deadline, ch.Breached || now.After(ch.Deadline)
+	}
+	switch ch.Stage {
+	case events.StageParked:
+		n.What = "parked: " + ch.Reason
+	case events.StageProposed:
+		n.What = "merge " + updateWords(ch)
+	case events.StageMerged:
+		n.What, moves = "deploy "+updateWords(ch), true
+	case events.StageValidated:
+		moves = true
+	case events.StageOpened:
+		moves = a.Repository != "" // else it waits for somebody to apply it
+	}
+	return n, moves
 }
 
 // unanswered counts the findings that stay until a person decides: waiting mends none of them.

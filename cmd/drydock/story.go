@@ -35,10 +35,18 @@ func tell(r bus.Record) told {
 		return t
 	}
 	t.Type, t.Verb = row.Name(), row.Verb
-	if say, ok := stories[row.Name()]; ok {
+	if say := teller(row.Name()); say != nil {
 		t.Verb, t.Text = say(r.Event)
 	}
 	return t
+}
+
+// teller finds who tells of events of a name; nil: nobody.
+func teller(name string) func(events.Event) (verb, text string) {
+	if say := stories[name]; say != nil {
+		return say
+	}
+	return storiesOfTheDock[name]
 }
 
 // stories says what each event means in a few words: a verb and what happened.

@@ -19,18 +19,32 @@ import (
 )
 
 // watchOptions are those of watch.
-type watchOptions struct{ app, change, until string }
+type watchOptions struct {
+	app, change, until string
+	prefix             bool // change may be the beginning of an id
+}
+
+// What --until waits for.
+const (
+	untilClosed   = "closed"
+	untilEnded    = "ended"
+	untilProposed = "proposed"
+)
 
 func watchCommand(c *cli) *cobra.Command {
 	o := &watchOptions{}
 	cmd := &cobra.Command{Use: "watch", Short: "One line an event, newest last, until Ctrl-C",
 		Long: `Shows what happens from now on; with --change from the change's beginning. With
---until closed it ends by itself when the change ends: exit 0 closed, 1 anything else.`, Args: cobra.NoArgs,
+--until closed or ended it ends by itself when the change ends: exit 0 closed, 1 anything else; with
+--until proposed when people can look at it: exit 0 proposed or merged, 2 parked, 1 ended otherwise.`, Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return c.watch(cmd.Context(), o) }}
 	f := cmd.Flags()
 	f.StringVar(&o.app, "app", "", "only application `APP`")
 	f.StringVar(&o.change, "change", "", "only change `C`")
-	f.StringVar(&o.until, "until", "", "with --change: end `WHEN` it is closed (the only value so far)")
+	f.StringVar(&o.until, "until", "", "with --change: end `WHEN` it is closed, ended or proposed")
+	_ = cmd.RegisterFlagCompletionFunc("until", cobra.FixedCompletions([]string{untilClosed, untilEnded, untilProposed}, cobra.ShellCompDirectiveNoFileComp))
+	_ = cmd.RegisterFlagCompletionFunc("change", c.offers(c.changeIDs))
+	_ = cmd.RegisterFlagCompletionFunc("app", c.offers(c.knownApps))
 	return cmd
 }
 
@@ -39,8 +53,8 @@ var errEnded = errors.New("ended")
 
 func (c *cli) watch(ctx context.Context, o *watchOptions) error {
 	switch {
-	case o.until != "" && o.until != "closed":
-		return usage("--until %q is unknown; use closed", o.until)
+	case !slices.Contains([]string{"", untilClosed, untilEnded, untilProposed}, o.until):
+		return usage("--until %q is unknown; use closed, ended or proposed", o.until)
 	case o.until != "" && o.change == "":
 		return usage("--until needs --change: only a change is closed")
 	case c.opt.output != "":
@@ -56,10 +70,19 @@ func (c *cli) watch(ctx context.Context, o *watchOptions) error {
 		return err
 	}
 	defer s.close()
+	if o.prefix {
+		if o.change, _, err = findChange(ctx, s, o.change); err != nil {
+			return err
+		}
+	}
 	if err := o.known(ctx, s); err != nil {
 		return err
 	}
-	q := api.EventQuery{App: o.app, Change: o.change, Follow: true}
+	end, err := o.end(ctx, s)
+	if err != nil {
+		return err
+	}
+	q := api.EventQuery{App: o.app, Change: o.change, Follow: !end.over}
 	if o.change == "" {
 		st, err := s.api.Status(ctx)
 		if err != nil {
@@ -68,27 +91,106 @@ func (c *cli) watch(ctx context.Context, o *watchOptions) error {
 		q.From = lastEvent(st) + 1
 	}
 	w := &watcher{c: c, footer: c.redraws(c.Stdout)}
+	if o.change != "" && w.footer {
+		w.doing = func() string { return doing(ctx, s, o.change) }
+	}
 	defer w.start()()
-	code := report.ExitOK
 	_, err = s.api.Events(ctx, q, func(r bus.Record) error {
 		if err := w.show(r); err != nil {
 			return err
 		}
-		if o.until == "" {
-			return nil
-		}
-		if verb := terminalVerb(r, o.change); verb != "" {
-			if verb != "closed" {
-				code = report.ExitFindings
-			}
+		if o.until != "" && end.reached(o, r) {
 			return errEnded
 		}
 		return nil
 	})
-	if errors.Is(err, errEnded) {
-		return exitWith(code)
+	if errors.Is(err, errEnded) || err == nil && end.over {
+		return exitWith(end.code)
 	}
 	return err
+}
+
+// ending is when a watch with --until is over.
+type ending struct {
+	over  bool   // what is waited for is there already: nothing more is waited for
+	since uint64 // events up to here are history, in which a change may have been parked and gone on
+	code  int
+}
+
+// end looks how a change stands before its events are read.
+func (o *watchOptions) end(ctx context.Context, s *session) (*ending, error) {
+	e := &ending{}
+	if o.until != untilProposed {
+		return e, nil
+	}
+	var err error
+	if e.since, err = lastSequence(ctx, s); err != nil {
+		return nil, err
+	}
+	d, err := s.api.Change(ctx, o.change)
+	if err != nil {
+		return nil, err
+	}
+	e.over, e.code = lookable(d.Stage)
+	return e, nil
+}
+
+// lookable reports whether a stage ends the wait for a proposal, and with which exit code.
+func lookable(stage string) (over bool, code int) {
+	switch stage {
+	case events.StageOpened, events.StageValidated:
+		return false, report.ExitOK
+	case events.StageProposed, events.StageMerged, "closed":
+		return true, report.ExitOK
+	case events.StageParked:
+		return true, report.ExitIncomplete
+	}
+	return true, report.ExitFindings
+}
+
+// reached reports whether r is the end of what is waited for.
+func (e *ending) reached(o *watchOptions, r bus.Record) bool {
+	if e.over {
+		return false // the story is told to its end
+	}
+	if verb := terminalVerb(r, o.change); verb != "" {
+		if verb != "closed" {
+			e.code = report.ExitFindings
+		}
+		return true
+	}
+	if o.until != untilProposed || r.Err != nil || r.Sequence <= e.since || events.Ext(r.Event, events.ExtChange) != o.change {
+		return false
+	}
+	row, _ := events.Lookup(r.Event.Type())
+	over := false
+	switch row.Name() {
+	case "change.proposed", "change.merged", "change.parked":
+		over, e.code = lookable(row.Verb)
+	}
+	return over
+}
+
+// doing is what is being done to a change just now; "" where nobody says.
+func doing(ctx context.Context, s *session, change string) string {
+	d, err := s.api.Change(ctx, change)
+	switch {
+	case err != nil:
+		return ""
+	case d.Progress != nil:
+		return progressWords(d.Progress)
+	case len(d.Waits) > 0:
+		return "waits for " + d.Waits[0].What
+	}
+	return d.Stage
+}
+
+func lastSequence(ctx context.Context, s *session) (uint64, error) {
+	st, err := s.api.Status(ctx)
+	if err != nil {
+		return 0, err
+	}
+	return lastEvent(st), nil
 }
 
 // known refuses an application or change of which nothing will ever come, rather than wait for it.
@@ -146,6 +248,7 @@ func terminalVerb(r bus.Record, change string) string {
 type watcher struct {
 	c      *cli
 	footer bool
+	doing  func() string // what to say in the footer beside; nil: nothing
 
 	mu   sync.Mutex
 	n    int
@@ -195,13 +298,19 @@ func (w *watcher) start() (stop func()) {
 }
 
 func (w *watcher) draw() {
+	beside := ""
+	if w.doing != nil {
+		if beside = w.doing(); beside != "" {
+			beside = oneLine(shorten(beside, w.c.page().width-46, false)) + "; "
+		}
+	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	last := "none yet"
 	if w.n > 0 {
 		last = "the last " + span(time.Since(w.last)) + " ago"
 	}
-	fmt.Fprintf(w.c.Stdout, "\r\x1b[K%s, %s; Ctrl-C ends", count(w.n, "event"), last)
+	fmt.Fprintf(w.c.Stdout, "\r\x1b[K%s%s, %s; Ctrl-C ends", beside, count(w.n, "event"), last)
 }
 
 // json writes the line as programs read it.

@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -30,6 +29,7 @@ type answer struct {
 	Headline string      `json:"headline"`
 	Timeline []told      `json:"timeline"`
 	Facts    []fact      `json:"facts"`
+	Waits    []api.Wait  `json:"waits,omitempty"` // of a change: what it waits for, the one that holds it first
 
 	now time.Time
 }
@@ -57,10 +57,9 @@ func whyCommand(c *cli) *cobra.Command {
 			}
 			return nil
 		},
-		RunE: func(cmd *cobra.Command, args []string) error { return c.why(cmd.Context(), args) }}
+		ValidArgsFunction: c.offers(c.changeIDs),
+		RunE:              func(cmd *cobra.Command, args []string) error { return c.why(cmd.Context(), args) }}
 }
-
-var changeForm = regexp.MustCompile(`^c-[0-9a-f]{8}$`)
 
 func (c *cli) why(ctx context.Context, args []string) error {
 	s, err := c.reads(ctx)
@@ -80,7 +79,7 @@ func (c *cli) why(ctx context.Context, args []string) error {
 	case len(args) == 2:
 		err = w.vulnerability(args[0], args[1])
 	case changeForm.MatchString(args[0]):
-		err = w.change(args[0])
+		err = w.changeOrApplication(args[0])
 	case strings.HasPrefix(args[0], "sha256:"):
 		err = w.digest(args[0])
 	case notNumber == nil:
@@ -185,7 +184,7 @@ func (w *inquiry) application(app string) error {
 		}
 	}
 	for _, ch := range openChanges(st) {
-		w.a.say("change", "%s %s, deadline %s", ch.Change, ch.Phase, deadlineWords(ch, w.a.now))
+		w.a.say("change", "%s %s, %s, deadline %s", ch.Change, ch.Phase, ch.Stage(), deadlineWords(ch, w.a.now))
 	}
 	return nil
 }
@@ -253,11 +252,14 @@ func (w *inquiry) headline(st *events.State, f events.Finding, inPlan []events.C
 	case len(inPlan) > 0:
 		ch := inPlan[0]
 		w.a.Headline = fmt.Sprintf("planned, not fixed: change %s (%s) updates %s", ch.Change, ch.Phase, what)
-		w.a.say("next", "apply %s, then drydock scan %s: the finding closes when a scan no longer sees it", updatesOf(ch, f.Package), targetOf(st))
+		if stage := ch.Stage(); stage != events.StageOpened {
+			w.a.say("stage", "%s; drydock change why %s", stage, ch.Change)
+		}
+		w.a.say("next", "apply %s, then %s: the finding closes when a scan no longer sees it", updatesOf(ch, f.Package), scanAgain(st))
 		w.a.say("deadline", "%s", deadlineWords(ch, w.a.now))
 	case st.Plan == nil:
 		w.a.Headline = fmt.Sprintf("found in %s, not planned yet", what)
-		w.a.say("next", "drydock plan %s", targetOf(st))
+		w.a.say("next", "%s", planAgain(st))
 	default:
 		return w.outcome(st, f)
 	}
@@ -304,6 +306,25 @@ func targetOf(st *events.State) string {
 	return shellWord(st.Declared.Target)
 }
 
+// ofItsRepository reports whether the application was last read from its declared repository, not from a path here.
+func ofItsRepository(st *events.State) bool {
+	return st.Declared != nil && st.Declared.Remote != "" && st.Declared.Target == st.Declared.Remote
+}
+
+func scanAgain(st *events.State) string {
+	if ofItsRepository(st) {
+		return "drydock update " + st.App
+	}
+	return "drydock scan " + targetOf(st)
+}
+
+func planAgain(st *events.State) string {
+	if ofItsRepository(st) {
+		return "drydock update " + st.App
+	}
+	return "drydock plan " + targetOf(st)
+}
+
 // neverFound does not say clean: it says what the last scans could tell.
 func (w *inquiry) neverFound(st *events.State, id string) error {
 	if len(st.Scans) == 0 {
@@ -319,49 +340,6 @@ func (w *inquiry) neverFound(st *events.State, id string) error {
 		return nil
 	}
 	w.a.Headline = fmt.Sprintf("%s was never found in %s, by complete scans against the databases of their time", id, st.App)
-	return nil
-}
-
-func (w *inquiry) change(id string) error {
-	app := ""
-	_, err := w.s.api.Events(w.ctx, api.EventQuery{Type: "change.opened", Change: id}, func(r bus.Record) error {
-		if p, err := events.Decode[events.ChangeOpened](r.Event); err == nil && p.Change == id {
-			app = events.App(r.Event)
-		}
-		return nil
-	})
-	if err != nil {
-		return err
-	}
-	if app == "" {
-		return surroundings("the log knows no change %s; `drydock status --all` lists the open ones", id)
-	}
-	records, st, err := w.fold(app)
-	if err != nil {
-		return err
-	}
-	ch := st.Changes[id]
-	switch {
-	case ch.Terminal != "":
-		w.a.Headline = fmt.Sprintf("%s of %s: %s, %s", id, app, ch.Terminal, ch.Reason)
-	case ch.Breached || !ch.Deadline.IsZero() && w.a.now.After(ch.Deadline):
-		w.a.Headline = fmt.Sprintf("%s of %s: open, its deadline is breached", id, app)
-	default:
-		w.a.Headline = fmt.Sprintf("%s of %s: open, waits for its updates to be applied", id, app)
-	}
-	w.timeline(records, func(r bus.Record) bool { return names(r, id) || events.Ext(r.Event, events.ExtChange) == id })
-	for _, u := range ch.Updates {
-		w.a.say("update", "%s %s → %s in %s", u.Package, cmp.Or(u.From, "(added)"), u.To, u.Source)
-	}
-	for _, f := range ch.Findings {
-		if x, ok := st.Findings[f]; ok {
-			w.a.say("fixes", "%s in %s (%s)", x.Vulnerability, x.Package, x.Severity)
-		}
-	}
-	w.a.say("deadline", "%s", deadlineWords(ch, w.a.now))
-	if ch.SupersededBy != "" {
-		w.a.say("next", "drydock why %s", ch.SupersededBy)
-	}
 	return nil
 }
 

@@ -99,7 +99,7 @@ func TestUpdatesThatCanNotBeAskedFor(t *testing.T) {
 		says string
 	}{
 		"undeclared":   {"payments", api.UpdateRequest{}, api.NotFound, "payments is not declared with a repository; drydock app add payments --repository URL"},
-		"broken file":  {"broken", api.UpdateRequest{}, api.Unavailable, "applications.yaml:3"},
+		"broken file":  {"broken", api.UpdateRequest{}, api.NotFound, "applications.yaml:3"},
 		"no name":      {"Pay!", api.UpdateRequest{}, api.InvalidInput, `"Pay!"`},
 		"organisation": {"_", api.UpdateRequest{}, api.InvalidInput, `"_"`},
 		"both":         {"app", api.UpdateRequest{Full: true, SecurityOnly: &yes}, api.InvalidInput, "exclude each other"},

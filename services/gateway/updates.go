@@ -66,18 +66,14 @@ func checkUpdate(app string, q api.UpdateRequest) error {
 
 // repository is where a declared application lies; the error is a problem that says what is missing.
 func (s *Service) repository(app string) (remote, path string, err error) {
-	undeclared := api.NewProblem(api.NotFound, "drydock app add "+app+" --repository URL", "%s is not declared with a repository", app)
-	if s.deps.Repository == nil {
-		return "", "", undeclared
+	if s.deps.Repository != nil {
+		remote, path, err = s.deps.Repository(app)
 	}
-	remote, path, err = s.deps.Repository(app)
-	switch p := (*api.Problem)(nil); {
-	case errors.As(err, &p):
-		return "", "", p
+	switch {
 	case err != nil:
-		return "", "", api.NewProblem(api.Unavailable, "drydock app validate says what is wrong with the file", "look up the repository of %s: %v", app, err)
+		return "", "", api.NewProblem(api.NotFound, "", "%v", err)
 	case remote == "":
-		return "", "", undeclared
+		return "", "", api.NewProblem(api.NotFound, "drydock app add "+app+" --repository URL", "%s is not declared with a repository", app)
 	}
 	return remote, path, nil
 }

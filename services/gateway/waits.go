@@ -127,10 +127,10 @@ func queueWords(ahead int) string {
 
 func parked(c events.Change) api.Wait {
 	p := c.Parked
-	w := api.Wait{Kind: api.WaitPerson, What: p.Reason, Since: at(c.ParkedAt), Who: "a person", Do: p.Do}
+	w := api.Wait{Kind: api.WaitPerson, What: "somebody to mend this: " + p.Reason, Since: at(c.ParkedAt), Who: "a person", Do: p.Do}
 	switch p.Kind {
 	case events.ParkedTouched:
-		w.Who = cmp.Or(p.By, "whoever pushed to the branch")
+		w.What, w.Who = "somebody to say what becomes of the branch: "+p.Reason, cmp.Or(p.By, "whoever pushed to the branch")
 	case events.ParkedAccess:
 		w.Who = "whoever gives access to the repository"
 	case events.ParkedSetup, events.ParkedRoom:
@@ -138,6 +138,7 @@ func parked(c events.Change) api.Wait {
 	}
 	if !p.Retry.IsZero() {
 		w.Kind, w.Until = api.WaitTime, at(p.Retry)
+		w.What = "the next try, or " + w.What
 		w.Who += "; else Drydock tries again by itself"
 	}
 	return w
@@ -145,7 +146,7 @@ func parked(c events.Change) api.Wait {
 
 func rejected(c events.Change, now time.Time) api.Wait {
 	r := c.Rejected
-	w := api.Wait{Kind: api.WaitPerson, What: r.Reason, Since: at(c.EndedAt), Who: "whoever can mend what failed",
+	w := api.Wait{Kind: api.WaitPerson, What: "nothing, it has ended: " + r.Reason, Since: at(c.EndedAt), Who: "whoever can mend what failed",
 		Do: "mend it, then drydock update, which forgets rejections and tries again"}
 	if r.Kind == events.RejectedDeleted {
 		w.Who, w.Do = cmp.Or(r.By, "whoever turned it down"), "drydock update offers it again, should it be wanted after all"

@@ -1,0 +1,104 @@
+package main
+
+import (
+	"cmp"
+	"time"
+
+	"github.com/drydock-dev/drydock/pkg/events"
+	"github.com/drydock-dev/drydock/pkg/report"
+)
+
+// maxLeft is how many of the findings that stay open are listed for each application.
+const maxLeft = 10
+
+// renderUpdate is the result of an update: a table of the changes, then what needs a person.
+func renderUpdate(p *page, doc *updateDoc, now time.Time) {
+	for i, u := range doc.Applications {
+		if i > 0 {
+			p.gap()
+		}
+		renderUpdated(p, u, now)
+	}
+}
+
+func renderUpdated(p *page, u updated, now time.Time) {
+	switch {
+	case u.State == updateRequested:
+		p.wrapped(plain, "  ", "%s: asked for; drydock change list --app %s shows what comes of it", u.Application, u.Application)
+		return
+	case u.State == updateFailed:
+		p.wrapped(strong, "  ", "x %s: %s", u.Application, u.Detail)
+		return
+	case u.State == updateWaiting:
+		p.wrapped(yellow, "  ", "! %s: %s; the work goes on: drydock change list --app %s", u.Application, u.Detail, u.Application)
+	case len(u.Changes) == 0:
+		p.wrapped(bold, "  ", "%s: nothing to do", u.Application)
+	default:
+		p.wrapped(bold, "  ", "%s: %s", u.Application, count(len(u.Changes), "change"))
+	}
+	renderUpdatedChanges(p, u.Changes)
+	for _, ch := range u.Changes {
+		renderStopped(p, ch, now)
+	}
+	renderLeft(p, u)
+}
+
+func renderUpdatedChanges(p *page, list []updatedChange) {
+	if len(list) == 0 {
+		return
+	}
+	var rows [][]cell
+	for _, ch := range list {
+		result := stageCell(ch.Stage)
+		if resultOf(ch.Change) == resultWaits {
+			result = cell{"? " + resultWaits, yellow}
+		}
+		rows = append(rows, []cell{{ch.Change.Change, bold}, {ch.Class, plain}, {packagesOf(ch.Change), plain}, result, {ch.Branch, dim}})
+	}
+	p.table([]column{{head: "CHANGE"}, {head: "CLASS"}, {head: "PACKAGES", shrink: true}, {head: "RESULT"}, {head: "BRANCH", shrink: true, path: true}}, rows)
+}
+
+// renderStopped says of a change that is not proposed why, and what to do.
+func renderStopped(p *page, ch updatedChange, now time.Time) {
+	id := ch.Change.Change
+	switch resultOf(ch.Change) {
+	case "rejected":
+		p.wrapped(red, "    ", "x %s rejected: %s", id, ch.Reason)
+		p.wrapped(plain, "        ", "do      drydock change why %s shows what failed; mend it, then drydock update %s", id, ch.Application)
+	case events.StageParked:
+		p.wrapped(yellow, "    ", "! %s parked: %s", id, ch.Reason)
+		p.wrapped(plain, "        ", "do      %s", cmp.Or(ch.Do, "drydock change why "+id))
+		if !ch.Retry.IsZero() {
+			p.wrapped(plain, "        ", "until   %s, when it is tried again by itself", until(ch.Retry, now))
+		}
+	case resultWaits:
+		for _, w := range ch.Waits {
+			p.wrapped(yellow, "    ", "? %s waits for %s", id, w.What)
+			if w.Do != "" {
+				p.wrapped(plain, "        ", "do      %s", w.Do)
+			}
+		}
+	}
+}
+
+// renderLeft says what stays open, and why.
+func renderLeft(p *page, u updated) {
+	if len(u.Left) > 0 {
+		p.gap()
+		p.line(plain, "%s of %s no update answers:", count(len(u.Left), "finding"), u.Application)
+	}
+	for i, o := range u.Left {
+		if i == maxLeft {
+			p.line(plain, "  and %d more, which drydock why %s tells of", len(u.Left)-i, u.Application)
+			break
+		}
+		mark := yellow
+		if o.Outcome == report.OutcomeError || o.Outcome == report.Unsupported {
+			mark = strong
+		}
+		p.wrapped(mark, "      ", "  %s %s %s %s: %s", o.Outcome, o.Package, o.Version, o.Vulnerability, o.Detail)
+	}
+	if u.Complete != nil && !*u.Complete {
+		p.wrapped(strong, "  ", "? not everything could be determined, so there may be more: drydock why %s", u.Application)
+	}
+}
