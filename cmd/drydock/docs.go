@@ -30,7 +30,7 @@ document with `+"`schema`, `tool` and `exit_code`"+`, `+"`events list|tail`"+` o
 |---|---|
 | 0 | done, clean |
 | 1 | findings at or above `+"`--fail-on`"+`, a plan that leaves a finding without a fix, a rejected change, or something needs a person |
-| 2 | incomplete: something could not be determined, so clean can't be claimed; of `update`: a change is parked or waits |
+| 2 | incomplete: something could not be determined, so clean can't be claimed, or a change that is followed is parked or waits |
 | 3 | usage or configuration error |
 | 4 | the surroundings failed: no such path, no server, disk full |
 | 130 | interrupted |
