@@ -10,10 +10,10 @@ import (
 // attributes in memory, some ten times what they have as text; and it knows comments, CDATA and document types, which
 // pytest never writes and in which much could be hidden.
 type guard struct {
-	r     io.Reader
-	left  int64
-	state byte // what r is in: 0 text, '<' just after it, 't' a tag, '?' an instruction, '>' perhaps its end, a quote: a value
-	attrs int
+	r           io.Reader
+	limit, left int64
+	state       byte // what r is in: 0 text, '<' just after it, 't' a tag, '?' an instruction, '>' perhaps its end, a quote: a value
+	attrs       int
 }
 
 // maxAttributes of an element: pytest writes nine, and whatever record_xml_attribute adds.
@@ -21,7 +21,7 @@ const maxAttributes = 64
 
 func (g *guard) Read(p []byte) (int, error) {
 	if g.left <= 0 {
-		return 0, fmt.Errorf("more than %d bytes", reportBytes)
+		return 0, fmt.Errorf("more than %d bytes", g.limit)
 	}
 	n, err := g.r.Read(p[:min(int64(len(p)), g.left)])
 	g.left -= int64(n)

@@ -51,7 +51,7 @@ var hostile = []struct {
 	{name: "many files beside the report", check: command("sh", "-c", "cd \"$(dirname \"${PYTEST_ADDOPTS#*=}\")\"; for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19; do : > $i || exit 0; done"), says: "", also: noTests},
 	{name: "a report with an entity bomb", check: command("sh", "-c", "printf '<?xml version=\"1.0\"?><!DOCTYPE b [<!ENTITY a \"ha\"><!ENTITY b \"&a;&a;&a;&a;\">]><testsuite><testcase name=\"&b;\"/></testsuite>' > \"${PYTEST_ADDOPTS#*=}\""), status: Passed, says: "was not used: a comment, CDATA or a document type", also: noTests},
 	{name: "the report's folder is gone", check: command("sh", "-c", "d=$(dirname \"${PYTEST_ADDOPTS#*=}\"); rm -rf \"$d\" 2>/dev/null; :"), status: Passed, also: noTests},
-	{name: "another word of the step", check: command("sh", "-c", "echo '{\"kind\":\"absent\",\"places\":{\"/app\":\"/\",\"/work\":\"s\"}}' > \"$(dirname \"${PYTEST_ADDOPTS#*=}\")/told.json\"; echo /s; exit 3"), status: Failed, says: "exit code 3", also: func(r Result) bool { return string(r.Log) == "/s\n" }},
+	{name: "another word of the step", check: command("sh", "-c", "echo '{\"kind\":\"absent\",\"places\":{\"/app\":\"/\",\"/copy\":\"s\"}}' > \"$(dirname \"${PYTEST_ADDOPTS#*=}\")/told.json\"; echo /s; exit 3"), status: Failed, says: "exit code 3", also: func(r Result) bool { return string(r.Log) == "/s\n" }},
 	{name: "speaking to the terminal", check: command("printf", `\033[31mred\033[0m \033]0;title\007 \302\233 a\rb\r\n\000\377`), status: Passed, also: func(r Result) bool { return string(r.Log) == "red ?]0;title? ? a\nb\n??" }},
 }
 

@@ -11,11 +11,12 @@ import (
 
 // journal keeps the beginning and the end of what is written to it.
 type journal struct {
-	mu    sync.Mutex
-	head  []byte
-	tail  []byte // a ring once it is full
-	at    int    // where the ring goes on
-	total int64
+	first, last int // how much of either
+	mu          sync.Mutex
+	head        []byte
+	tail        []byte // a ring once it is full
+	at          int    // where the ring goes on
+	total       int64
 }
 
 func (j *journal) Write(p []byte) (int, error) {
@@ -23,18 +24,18 @@ func (j *journal) Write(p []byte) (int, error) {
 	defer j.mu.Unlock()
 	n := len(p)
 	j.total += int64(n)
-	take := min(logHead-len(j.head), len(p))
+	take := min(j.first-len(j.head), len(p))
 	j.head, p = append(j.head, p[:take]...), p[take:]
-	if len(p) > logTail {
-		p = p[len(p)-logTail:]
+	if len(p) > j.last {
+		p = p[len(p)-j.last:]
 	}
-	if room := logTail - len(j.tail); room > 0 {
+	if room := j.last - len(j.tail); room > 0 {
 		take = min(room, len(p))
 		j.tail, p = append(j.tail, p[:take]...), p[take:]
 	}
 	for len(p) > 0 {
 		took := copy(j.tail[j.at:], p)
-		p, j.at = p[took:], (j.at+took)%logTail
+		p, j.at = p[took:], (j.at+took)%j.last
 	}
 	return n, nil
 }
@@ -49,7 +50,7 @@ func (j *journal) text() ([]byte, bool) {
 		return harmless(append(append([]byte{}, j.head...), tail...)), false
 	}
 	out := harmless(j.head)
-	out = fmt.Appendf(out, "\n[drydock: %d bytes of %d are missing here; the first %d KiB and the last %d KiB are kept]\n", missing, j.total, logHead>>10, logTail>>10)
+	out = fmt.Appendf(out, "\n[drydock: %d bytes of %d are missing here; the first %d KiB and the last %d KiB are kept]\n", missing, j.total, j.first>>10, j.last>>10)
 	return append(out, harmless(tail)...), true
 }
 

@@ -59,7 +59,7 @@ func readTold(dir string) told {
 // level, and says nothing of the host.
 func (t told) inside(text []byte) []byte {
 	var names []string
-	for _, name := range []string{insideApp, insideOverlay, insideWork, insideReport, "/tmp", dock0} {
+	for _, name := range []string{insideApp, insideOverlay, insideCopy, insideReport, "/tmp", dock0} {
 		if at := t.Places[name]; at != name && filepath.IsAbs(at) && strings.Count(at, "/") > 1 && filepath.Clean(at) == at {
 			names = append(names, at, name)
 		}
@@ -79,13 +79,13 @@ func readReport(dir string) ([]Test, error) {
 		return nil, err
 	}
 	defer func() { _ = f.Close() }()
-	return parseReport(f)
+	return parseReport(f, reportBytes)
 }
 
 // parseReport reads a JUnit report as pytest 8 writes it (junit_family xunit2 and xunit1). It takes nothing else of
-// XML: no document type, no entities of its own, no comments, no CDATA.
-func parseReport(r io.Reader) ([]Test, error) {
-	d := xml.NewDecoder(&guard{r: r, left: reportBytes})
+// XML: no document type, no entities of its own, no comments, no CDATA; and no more than limit bytes.
+func parseReport(r io.Reader, limit int64) ([]Test, error) {
+	d := xml.NewDecoder(&guard{r: r, limit: limit, left: limit})
 	p := reportParser{seen: map[string]int{}}
 	for {
 		token, err := d.Token()

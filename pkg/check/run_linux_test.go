@@ -51,7 +51,7 @@ func TestWhatACommandSees(t *testing.T) {
 		b := newBench(t, d, map[string]string{"services/pay/unit/a.txt": "x", "services/pay/go": "#!/bin/sh\nprintf '%s|' \"$@\"; pwd\n"})
 		b.place.Dir = "services/pay"
 		c := command("./go", "two words", `"quoted" 'twice'`, "", "@{/etc/passwd}", "$HOME;*", "ü")
-		if r := b.run(t, c); !r.OK() || string(r.Log) != `two words|"quoted" 'twice'||@{/etc/passwd}|$HOME;*|ü|/work/src/services/pay`+"\n" {
+		if r := b.run(t, c); !r.OK() || string(r.Log) != `two words|"quoted" 'twice'||@{/etc/passwd}|$HOME;*|ü|/copy/src/services/pay`+"\n" {
 			t.Errorf("%s: %+v %s", d.Level(), r, r.Log)
 		}
 		c = python("import os\nfor k, v in sorted(os.environ.items()): print(k + '=' + v)\nprint(os.getcwd(), sorted(os.listdir()))")
@@ -68,7 +68,7 @@ PYTHONPATH=/overlay:lib
 TMPDIR=/tmp
 TOKEN=@{/app}
 TZ=Europe/Vienna
-/work/src/services/pay/unit ['a.txt']
+/copy/src/services/pay/unit ['a.txt']
 `
 		if r := b.run(t, c); !r.OK() || string(r.Log) != want {
 			t.Errorf("%s: %+v\n%s", d.Level(), r, r.Log)

@@ -28,7 +28,7 @@ type Runner struct {
 const (
 	insideApp     = "/app"
 	insideOverlay = "/overlay"
-	insideWork    = "/work"
+	insideCopy    = "/copy"
 	insideReport  = "/report"
 )
 
@@ -55,8 +55,8 @@ func (r Runner) Run(ctx context.Context, name string, c application.Check, p Pla
 	defer func() { _ = os.RemoveAll(work) }()
 	out := filepath.Join(work, "report")
 	cmd.Results = []dock.Copy{{From: insideReport, To: out, Bytes: reportBytes, Files: reportFiles}}
-	var log journal
-	cmd.Stdout, cmd.Stderr = &log, &log
+	log := &journal{first: logHead, last: logTail}
+	cmd.Stdout, cmd.Stderr = log, log
 
 	res := Result{Name: name, Command: c.Command.String(), Started: time.Now().UTC()}
 	res.Run, err = r.Dock.Run(ctx, cmd)
@@ -106,14 +106,14 @@ func (r Runner) command(c application.Check, p Place) (dock.Command, error) {
 	}
 	cmd := dock.Command{Path: r.Interpreter, Interpreter: r.Interpreter, Limits: r.limits(c),
 		Env:      map[string]string{"PYTHONDONTWRITEBYTECODE": "1", "PYTHONHASHSEED": "0", "CI": "true", "TZ": "UTC"},
-		Writable: []dock.Tmpfs{{Path: insideWork, Size: workBytes, Inodes: workFiles}, {Path: insideReport, Size: reportRoom, Inodes: reportFiles}},
+		Writable: []dock.Tmpfs{{Path: insideCopy, Size: workBytes, Inodes: workFiles}, {Path: insideReport, Size: reportRoom, Inodes: reportFiles}},
 		Mounts:   []dock.Mount{{Host: p.Root, Inside: insideApp}}}
 	overlay := ""
 	if p.Overlay != "" {
 		overlay = dock.Inside(insideOverlay)
 		cmd.Mounts = append(cmd.Mounts, dock.Mount{Host: p.Overlay, Inside: insideOverlay})
 	}
-	cmd.Args = []string{"-I", "-S", "-B", "-c", step, dock.Inside(insideApp), dock.Inside(insideWork), dock.Inside(insideReport), overlay}
+	cmd.Args = []string{"-I", "-S", "-B", "-c", step, dock.Inside(insideApp), dock.Inside(insideCopy), dock.Inside(insideReport), overlay}
 	// In base64 nothing is taken for an inside path or for anything else on the way.
 	for piece := range slices.Chunk([]byte(base64.StdEncoding.EncodeToString(ask)), chunk) {
 		cmd.Args = append(cmd.Args, string(piece))

@@ -1,13 +1,13 @@
 # What the box starts: it copies the application's source to where it may be written, finds the command as the
 # application's environment has it, and becomes it. It runs isolated (-I -S -B) in any Python 3.
 #
-# Arguments: where /app, /work, /report and /overlay are found (the last empty without one), then what is asked, JSON
+# Arguments: where /app, /copy, /report and /overlay are found (the last empty without one), then what is asked, JSON
 # in base64, in pieces.
 import base64, json, os, re, shlex, shutil, signal, sys
 
-app, work, report, overlay = sys.argv[1:5]
+app, room, report, overlay = sys.argv[1:5]
 ask = json.loads(base64.b64decode("".join(sys.argv[5:])).decode())
-told = {"places": {"/app": app, "/work": work, "/report": report, "/overlay": overlay, "/tmp": os.environ["TMPDIR"], "/dock": os.environ["HOME"]}}
+told = {"places": {"/app": app, "/copy": room, "/report": report, "/overlay": overlay, "/tmp": os.environ["TMPDIR"], "/dock": os.environ["HOME"]}}
 
 
 def tell():
@@ -74,11 +74,11 @@ def find(name, own, path):
 def main():
     tell()
     try:
-        copy(app + "/src", work + "/src")
+        copy(app + "/src", room + "/src")
     except OSError as e:
         give_up("copy", e.strerror or str(e))
     try:
-        os.chdir(os.path.join(work, "src", ask["dir"]))
+        os.chdir(os.path.join(room, "src", ask["dir"]))
     except OSError as e:
         give_up("dir", e.strerror or str(e))
     own = [d + "/bin" for d in (overlay, app + "/venv") if d]
