@@ -2,10 +2,12 @@ package check
 
 import (
 	"bytes"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -144,5 +146,51 @@ func TestStrangeSource(t *testing.T) {
 		if !r.OK() || string(r.Log) != "['-rf', 'a b\\nc', 'd', 'loop', 'out', 'run', 'up'] /etc/passwd loop\ndeep\nran\n" {
 			t.Errorf("%s: %+v %s", d.Level(), r, r.Log)
 		}
+	}
+}
+
+// Source that there is no room for is no failure of the tests.
+func TestSourceTooLarge(t *testing.T) {
+	for _, d := range docks(t) {
+		b := newBench(t, d, map[string]string{"large": strings.Repeat("x", 2<<20)})
+		b.Limits.FileSize = 1 << 20
+		if r := b.run(t, command("true")); r.Status != Limited || !strings.HasPrefix(r.Detail, "the application's source can't be copied to where its checks may write (File too large): there is room for 1 GiB and 200000 files") {
+			t.Errorf("%s: %s %s %s", d.Level(), r.Status, r.Detail, r.Log)
+		}
+	}
+}
+
+// Checks side by side know nothing of one another.
+func TestManyAtOnce(t *testing.T) {
+	for _, d := range docks(t) {
+		b := newBench(t, d, nil)
+		var wg sync.WaitGroup
+		for i := range 4 {
+			wg.Go(func() {
+				r, err := b.Run(t.Context(), "tests", command("sh", "-c", fmt.Sprintf("echo %d > mine; sleep 0.1; echo *; cat mine", i)), b.place)
+				if err != nil || !r.OK() || string(r.Log) != fmt.Sprintf("mine\n%d\n", i) {
+					t.Errorf("%s: %+v %v %s", d.Level(), r, err, r.Log)
+				}
+			})
+		}
+		wg.Wait()
+	}
+}
+
+// BenchmarkRun is what a check costs beside its command, with the source of a middling application.
+func BenchmarkRun(b *testing.B) {
+	source := map[string]string{}
+	for i := range 2000 {
+		source[fmt.Sprintf("pkg%d/module%d.py", i%50, i)] = strings.Repeat("x = 1\n", 500)
+	}
+	for _, d := range docks(b) {
+		bench := newBench(b, d, source)
+		b.Run(string(d.Level()), func(b *testing.B) {
+			for b.Loop() {
+				if r := bench.run(b, command("true")); !r.OK() {
+					b.Fatalf("%+v", r)
+				}
+			}
+		})
 	}
 }
