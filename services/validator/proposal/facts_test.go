@@ -2,6 +2,8 @@ package proposal
 
 import (
 	"fmt"
+	"reflect"
+	"slices"
 	"strings"
 	"time"
 
@@ -54,7 +56,7 @@ func emergency() Facts {
 				{Package: "botocore", Version: "1.27.59", Source: "requirements.txt", Vulnerability: "CVE-2024-5555", Outcome: report.Blocked, Detail: "a fix exists and can't be installed",
 					Chain: []string{"aiobotocore 2.4.2 requires botocore>=1.27.59,<1.27.60"}},
 			},
-			Recommendations: report.Recommendations{NeverDo: neverDo},
+			Recommendations: report.Recommendations{NeverDo: slices.Clone(neverDo)},
 		},
 		Findings: []report.Finding{
 			{Package: "flask", Ecosystem: "PyPI", Version: "2.2.2", Source: "requirements.txt", Kind: "vulnerability", Vulnerability: "CVE-2023-30861", IDs: []string{"CVE-2023-30861", "GHSA-m2qf-hxjv-5gpq"},
@@ -239,5 +241,38 @@ func noEPSS() Facts {
 	f.Plan.Inputs.Python = ""
 	f.Validation.Rescan.Findings, f.Validation.Rescan.Complete = 0, true
 	f.Plan.Outcomes = f.Plan.Outcomes[:3]
+	return f
+}
+
+// hostile is one whose every text was written by somebody who wants to be more than text.
+func hostile() Facts {
+	f := rejected()
+	k := 0
+	fill(reflect.ValueOf(&f), true, func(string) string { k++; return attacks[k%27] }, "")
+	return f
+}
+
+// merged is one that arrived in the base with something else.
+func merged() Facts {
+	f := emergency()
+	f.State = &events.Change{ChangeOpened: f.Change}
+	f.State.Proposed = &events.ChangeProposed{Branch: f.Change.Branch, Commit: strings.Repeat("c0de", 10), Base: events.Base{Branch: "main", Commit: f.Validation.Base}}
+	f.State.ProposedAt = at("2026-11-22 08:06:00")
+	f.State.Merged = &events.ChangeMerged{Commit: strings.Repeat("c0de", 10), Base: events.Base{Branch: "main", Commit: strings.Repeat("beef", 10)}, How: "content"}
+	f.State.MergedAt = at("2026-11-22 09:30:00")
+	return f
+}
+
+// voided is one whose base moved after it was validated.
+func voided() Facts {
+	f := emergency()
+	f.State = &events.Change{ChangeOpened: f.Change}
+	f.State.Voided = &events.ArtifactVoided{Artifact: hex("a7"), Reason: "main moved to beefbeef", Base: events.Base{Branch: "main", Commit: strings.Repeat("beef", 10)}}
+	return f
+}
+
+func superseded() Facts {
+	f := notValidated()
+	f.State = &events.Change{ChangeOpened: f.Change, Terminal: "superseded", SupersededBy: "c-0c0ffee0", Reason: "a newer plan moves flask to 2.3.2"}
 	return f
 }

@@ -16,7 +16,8 @@ type draft struct {
 	links
 
 	phase   *report.Phase   // of the plan; nil: not at hand
-	updates []report.Update // of this change
+	updates []report.Update // of this change, those first that fix the worst
+	moves   []report.Update // the same, a package that moves the same way in several files once
 	carried []report.Update // of the phases that it stands on
 	flaws   []flaw          // that it fixes, the worst first
 }
@@ -46,52 +47,52 @@ func gather(f Facts, c caps) *draft {
 		}
 	}
 	if f.Validation != nil {
+		own := map[[4]string]bool{}
+		for _, u := range d.updates {
+			own[[4]string{u.Package, u.From, u.To, u.Source}] = true
+		}
 		for _, u := range f.Validation.Updates {
-			if !slices.ContainsFunc(d.updates, func(o report.Update) bool { return same(o, u) }) {
+			if !own[[4]string{u.Package, u.From, u.To, u.Source}] {
 				d.carried = append(d.carried, u)
 			}
 		}
 	}
 	d.flaws = flaws(f.Findings, d.updates)
+	d.updates = lead(d.updates, d.flaws)
+	d.moves = distinct(d.updates)
 	return d
-}
-
-func same(a, b report.Update) bool {
-	return a.Package == b.Package && a.From == b.From && a.To == b.To && a.Source == b.Source
 }
 
 // flaws are the vulnerabilities that the updates fix. One that the scan does not tell of is there all the same.
 func flaws(findings []report.Finding, updates []report.Update) []flaw {
-	var out []flaw
-	for _, u := range updates {
-		for _, id := range u.Fixes {
-			i := slices.IndexFunc(out, func(f flaw) bool { return f.Vulnerability == id && f.Package == u.Package })
-			if i < 0 {
-				out = append(out, flaw{Finding: report.Finding{Vulnerability: id, Package: u.Package, Severity: "unknown"}})
-				i = len(out) - 1
+	told := map[[2]string]report.Finding{} // by package and each of its ids; the first counts
+	for _, g := range findings {
+		for _, v := range append([]string{g.Vulnerability}, g.IDs...) {
+			if _, ok := told[[2]string{g.Package, v}]; !ok {
+				told[[2]string{g.Package, v}] = g
 			}
-			out[i].learn(findings, u)
+		}
+	}
+	var out []flaw
+	at := map[[2]string]int{}
+	for _, u := range updates {
+		for _, v := range u.Fixes {
+			key := [2]string{u.Package, v}
+			i, ok := at[key]
+			if !ok {
+				f := flaw{}
+				f.Finding, f.Known = told[key]
+				f.Vulnerability, f.Package, f.Severity = v, u.Package, cmp.Or(f.Severity, "unknown")
+				i, at[key] = len(out), len(out)
+				out = append(out, f)
+			}
+			if u.From != "" && !slices.Contains(out[i].Versions, u.From) {
+				out[i].Versions = append(out[i].Versions, u.From)
+			}
 		}
 	}
 	slices.SortStableFunc(out, worse)
 	return out
-}
-
-// learn takes over what the scan says of a vulnerability where an update found it.
-func (f *flaw) learn(findings []report.Finding, u report.Update) {
-	for _, g := range findings {
-		if g.Package != f.Package || g.Vulnerability != f.Vulnerability && !slices.Contains(g.IDs, f.Vulnerability) {
-			continue
-		}
-		if !f.Known {
-			id := f.Vulnerability
-			f.Finding, f.Known = g, true
-			f.Vulnerability = id
-		}
-	}
-	if u.From != "" && !slices.Contains(f.Versions, u.From) {
-		f.Versions = append(f.Versions, u.From)
-	}
 }
 
 var ranks = []string{"critical", "high", "unknown", "medium", "low"}
@@ -140,37 +141,45 @@ func value(f *float64) float64 {
 func (d *draft) ids() []string {
 	var out []string
 	for _, f := range d.flaws {
-		if !slices.Contains(out, f.Vulnerability) {
-			out = append(out, f.Vulnerability)
-		}
+		out = append(out, f.Vulnerability)
 	}
-	return out
-}
-
-// moves are the updates, a package that moves the same way in several files once.
-func (d *draft) moves() []report.Update {
-	var out []report.Update
-	for _, u := range d.lead() {
-		if !slices.ContainsFunc(out, func(o report.Update) bool { return o.Package == u.Package && o.From == u.From && o.To == u.To }) {
-			out = append(out, u)
-		}
-	}
-	return out
+	slices.Sort(out)
+	return slices.Compact(out)
 }
 
 // lead is the updates with those first that fix the worst.
-func (d *draft) lead() []report.Update {
-	first := func(u report.Update) int {
-		i := slices.IndexFunc(d.flaws, func(f flaw) bool { return f.Package == u.Package && slices.Contains(u.Fixes, f.Vulnerability) })
-		if i < 0 {
-			return len(d.flaws)
-		}
-		return i
+func lead(updates []report.Update, flaws []flaw) []report.Update {
+	rank := map[[2]string]int{}
+	for i, f := range flaws {
+		rank[[2]string{f.Package, f.Vulnerability}] = i
 	}
-	out := slices.Clone(d.updates)
+	first := map[string]int{}
+	for _, u := range updates {
+		if _, ok := first[u.Package]; !ok {
+			first[u.Package] = len(flaws)
+		}
+		for _, v := range u.Fixes {
+			first[u.Package] = min(first[u.Package], rank[[2]string{u.Package, v}])
+		}
+	}
+	out := slices.Clone(updates)
 	slices.SortStableFunc(out, func(a, b report.Update) int {
-		return cmp.Or(cmp.Compare(first(a), first(b)), -compare(a.Direct, b.Direct), strings.Compare(a.Package, b.Package))
+		return cmp.Or(cmp.Compare(first[a.Package], first[b.Package]), -compare(a.Direct, b.Direct), strings.Compare(a.Package, b.Package), strings.Compare(a.Source, b.Source))
 	})
+	return out
+}
+
+// distinct are the updates, a package that moves the same way in several files once.
+func distinct(updates []report.Update) []report.Update {
+	seen := map[[3]string]bool{}
+	var out []report.Update
+	for _, u := range updates {
+		key := [3]string{u.Package, u.From, u.To}
+		if !seen[key] {
+			out = append(out, u)
+		}
+		seen[key] = true
+	}
 	return out
 }
 

@@ -28,6 +28,9 @@ func code(s string, most int) md {
 // clean makes s one line of printable characters that is not too long, and breaks up what forges act on even in
 // the plain text of a commit's message.
 func clean(s string, most int) string {
+	if n := most * maxDross; len(s) > n {
+		s = s[:n] + "…"
+	}
 	s = strings.Map(func(r rune) rune {
 		if unicode.IsSpace(r) || unicode.Is(unicode.Zl, r) || unicode.Is(unicode.Zp, r) {
 			return ' '
@@ -48,17 +51,22 @@ func clean(s string, most int) string {
 // "fixes" before them close; an address becomes a link. &amp; is a character in Markdown. A space between breaks
 // each, and stays readable.
 var (
-	sigils    = regexp.MustCompile(`[@#&~%][0-9A-Za-z_"-]|[!$][0-9]|&#`)
+	sigils    = regexp.MustCompile(`[@#&~%][0-9A-Za-z_"-]|[!$][0-9]`)
 	shorthand = regexp.MustCompile(`(?i)\b(gh-)([0-9])`)
-	address   = regexp.MustCompile(`(?i)(:)(//)|\b(www\.)([^ ])`)
+	site      = regexp.MustCompile(`(?i)\b(www\.)([^ ])`)
 	userinfo  = regexp.MustCompile(`://[^/?#\s]*@`)
 )
 
 func defuse(s string) string {
 	s = userinfo.ReplaceAllString(s, "://")
+	s = strings.ReplaceAll(s, "&#", "& #")
 	s = sigils.ReplaceAllStringFunc(s, func(m string) string { return m[:1] + " " + m[1:] })
 	s = shorthand.ReplaceAllString(s, "$1 $2")
-	return address.ReplaceAllString(s, "$1$3 $2$4")
+	s = site.ReplaceAllString(s, "$1 $2")
+	for strings.Contains(s, "//") {
+		s = strings.ReplaceAll(s, "//", "/ /")
+	}
+	return s
 }
 
 // number is the start of a line that Markdown takes for the item of a list.

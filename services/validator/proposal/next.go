@@ -25,7 +25,7 @@ func (d *draft) writeDeadline(b *strings.Builder) {
 		}
 	}
 	if d.phase != nil {
-		writeItem(b, "Class ", text(d.Change.Class, maxName), ": ", text(d.phase.Timeline, maxName), ", by ", code(d.phase.Method, maxName), ".")
+		writeItem(b, "Class ", name(d.Change.Class), ": ", name(d.phase.Timeline), ", by ", code(d.phase.Method, maxName), ".")
 	}
 }
 
@@ -42,7 +42,7 @@ func (d *draft) writeRollback(b *strings.Builder) {
 		return
 	}
 	writeItem(b, "Before the merge there is nothing to roll back: it was installed nowhere but in the dock.")
-	writeItem(b, "After it: `git revert $(git log -1 --format=%H --grep 'Drydock-Change: ", digest(d.Change.Change), "')`, and through the pipeline like any change. It brings the old versions back, and what this change fixes is open again.")
+	writeItem(b, "After it: `git revert $(git log -1 --format=%H --grep 'Drydock-Change: ", d.id(), "')`, and through the pipeline like any change. It brings the old versions back, and what this change fixes is open again.")
 }
 
 // writeBackup says whether there is something to restore what no git brings back.
@@ -60,7 +60,7 @@ func (d *draft) writeBackup(b *strings.Builder) {
 // request), with what the dock did already.
 func (d *draft) writeChecklist(b *strings.Builder) {
 	b.WriteString("\n## Checklist\n\n**DO NOT merge without proper testing.**\n\n")
-	writeItem(b, "[ ] 1. Review the deployment plan: phase ", text(d.Change.Phase, maxName), " of ", code(d.Change.Plan, maxName), ".")
+	writeItem(b, "[ ] 1. Review the deployment plan: phase ", name(d.Change.Phase), " of ", code(d.Change.Plan, maxName), ".")
 	done, how := d.tested()
 	box := md("[ ]")
 	if done {
@@ -114,20 +114,20 @@ func (d *draft) writeNext(b *strings.Builder) {
 	case d.stage() == events.StageParked:
 		writeItem(b, "It waits, and its deadline runs. Where it stands, above, says what to do.")
 	case !d.passed():
-		writeItem(b, "It is validated in the dock, and proposed as ", code(d.Change.Branch, maxPath), " if it passes.")
+		writeItem(b, "It is validated in the dock, and proposed as ", path(d.Change.Branch), " if it passes.")
 	default:
 		d.writeMerge(b)
 	}
-	writeItem(b, "What it waits for, at any time: `drydock change why ", digest(d.Change.Change), "`")
+	writeItem(b, "What it waits for, at any time: `drydock change why ", d.id(), "`")
 }
 
 func (d *draft) writeMerge(b *strings.Builder) {
-	base := code(d.Validation.Branch, maxPath)
+	base := path(d.Validation.Branch)
 	switch d.Merge {
 	case string(application.MergeAutomatic):
 		writeItem(b, "Drydock moves ", base, " forward to exactly this commit, if ", base, " has not moved. Nobody needs to merge.")
 	case string(application.MergePerson):
-		writeItem(b, "A person merges ", code(d.Change.Branch, maxPath), " into ", base, ". Drydock sees it by itself.")
+		writeItem(b, "A person merges ", path(d.Change.Branch), " into ", base, ". Drydock sees it by itself.")
 	default:
 		writeItem(b, "Who merges is not known here.")
 	}
@@ -137,41 +137,50 @@ func (d *draft) writeMerge(b *strings.Builder) {
 	writeItem(b, "Do not push to the branch: Drydock then leaves it alone, and what it shows is not what was validated.")
 }
 
+// row is a line of the record: what it is, and its digest.
+type row struct {
+	what  md
+	value string
+}
+
+func writeRows(b *strings.Builder, head string, rows []row) {
+	for _, r := range rows {
+		s := digest(r.value)
+		if s == "" {
+			continue
+		}
+		b.WriteString(head)
+		head = ""
+		writeItem(b, r.what, ": `", s, "`")
+	}
+}
+
 // writeRecord names what was made and what it was made from, each by its digest.
 func (d *draft) writeRecord(b *strings.Builder) {
 	b.WriteString("\n## Record\n\n")
-	row := func(what md, value string) {
-		if s := digest(value); s != "" {
-			writeItem(b, what, ": `", s, "`")
-		}
-	}
-	row("Change", d.Change.Change)
-	row("Plan", d.Change.Plan)
+	rows := []row{{"Change", d.Change.Change}, {"Plan", d.Change.Plan}}
 	v := d.Validation
 	if v == nil {
+		writeRows(b, "", rows)
 		return
 	}
-	row("Advisories", v.Inputs.Advisories)
+	rows = append(rows, row{"Advisories", v.Inputs.Advisories})
 	if v.Interpreter != nil {
-		row("Interpreter", v.Interpreter.Digest)
+		rows = append(rows, row{"Interpreter", v.Interpreter.Digest})
 	}
-	if s := text(v.Inputs.Installer, maxName); s != "" {
+	writeRows(b, "", rows)
+	if s := name(v.Inputs.Installer); s != "" {
 		writeItem(b, "Installer: ", s)
 	}
-	b.WriteString("\nEvidence, which `drydock evidence get DIGEST` shows:\n\n")
-	what := md("Artifact")
+	artifact := md("Artifact")
 	if v.Files > 0 {
-		what += md(" (" + count(v.Files, "file", "files") + ", " + size(v.Bytes) + ")")
+		artifact += md(" (" + count(v.Files, "file", "files") + ", " + size(v.Bytes) + ")")
 	}
-	row(what, v.Artifact)
-	row("Validation", d.Evidence)
-	row("Bill of materials (CycloneDX)", v.Bill)
-	row("Test statement (in-toto)", v.Tested)
+	rows = []row{{artifact, v.Artifact}, {"Validation", d.Evidence}, {"Bill of materials (CycloneDX)", v.Bill}, {"Test statement (in-toto)", v.Tested}}
 	if v.Rescan != nil {
-		row("Re-scan", v.Rescan.Report)
+		rows = append(rows, row{"Re-scan", v.Rescan.Report})
 	}
-	row("Application, as the server has it", v.Inputs.Application)
-	row("The repository's own file", v.Inputs.Repository)
-	row("Policy", v.Inputs.Policy)
-	row("What failed printed", v.Log)
+	rows = append(rows, row{"Application, as the server has it", v.Inputs.Application}, row{"The repository's own file", v.Inputs.Repository},
+		row{"Policy", v.Inputs.Policy}, row{"What failed printed", v.Log})
+	writeRows(b, "\nEvidence, which `drydock evidence get DIGEST` shows:\n\n", rows)
 }

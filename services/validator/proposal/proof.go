@@ -20,7 +20,7 @@ func (d *draft) writeProof(b *strings.Builder) {
 		writeItem(b, "**It no longer counts**, and stands here for the record.")
 	}
 	if v.Base != "" {
-		writeItem(b, "Made for ", code(v.Branch, maxPath), " at ", code(v.Base, maxName), inFolder(v.Path), ".")
+		writeItem(b, "Made for ", path(v.Branch), " at ", code(v.Base, maxName), inFolder(v.Path), ".")
 	}
 	writeItem(b, "Isolation: ", isolation(v.Isolation), interpreter(v.Interpreter), ".")
 	if s := d.step(report.StepTests); s != nil {
@@ -50,11 +50,11 @@ func (d *draft) verdict() md {
 	return word + md("; begun "+minute(v.Started)+", took "+span(v.Seconds))
 }
 
-func inFolder(path string) md {
-	if path == "" {
+func inFolder(dir string) md {
+	if dir == "" {
 		return ""
 	}
-	return ", folder " + code(path, maxPath)
+	return ", folder " + path(dir)
 }
 
 func isolation(level string) md {
@@ -64,14 +64,14 @@ func isolation(level string) md {
 	case "none":
 		return "**none**"
 	}
-	return text(level, maxName)
+	return name(level)
 }
 
 func interpreter(p *report.Interpreter) md {
 	if p == nil {
 		return ""
 	}
-	return ". Interpreter: Python " + text(p.Version, maxName) + ", " + code(p.Path, maxPath)
+	return ". Interpreter: Python " + name(p.Version) + ", " + path(p.Path)
 }
 
 // tests says what the application's own tests showed, in words that claim no more.
@@ -120,12 +120,8 @@ func (d *draft) writeTests(b *strings.Builder, t *report.Tests) {
 		if len(names) == 0 {
 			return
 		}
-		var ms []md
-		for _, n := range names {
-			ms = append(ms, code(n, maxPath))
-		}
 		b.WriteString("  ")
-		writeItem(b, what, ": ", list(ms, d.Names), ".")
+		writeItem(b, what, ": ", list(names, d.Names, path), ".")
 	}
 	line("**Fail with this change only**", t.New)
 	line("Fail with and without this change", t.Before)
@@ -177,7 +173,7 @@ func status(s string) md {
 	case report.StepPassed, report.StepSkipped:
 		return md(s)
 	}
-	return "**" + text(s, maxName) + "**"
+	return "**" + name(s) + "**"
 }
 
 func (d *draft) outcome(s report.Step) md {
@@ -197,7 +193,7 @@ func (d *draft) outcome(s report.Step) md {
 	if s.Detail != "" {
 		parts = append(parts, text(s.Detail, maxPath))
 	}
-	return join(parts, "; ", len(parts))
+	return join(parts, "; ", len(parts), asIs)
 }
 
 // left are the outcomes of what this change does not fix, and no earlier one did.
@@ -229,15 +225,15 @@ func (d *draft) writeLeft(b *strings.Builder) {
 	b.WriteString("\nWhat this change does not fix, and what the plan does about it:\n")
 	var rows [][]md
 	for _, o := range left[:min(len(left), d.Left)] {
-		out := text(o.Outcome, maxName)
+		out := name(o.Outcome)
 		if o.Phase != "" {
-			out += ", phase " + text(o.Phase, maxName)
+			out += ", phase " + name(o.Phase)
 		}
 		why := o.Detail
 		if len(o.Chain) > 0 {
 			why += ": " + strings.Join(o.Chain, "; ")
 		}
-		rows = append(rows, []md{text(o.Vulnerability, maxName), text(o.Package, maxName) + " " + text(o.Version, maxName), out, text(why, maxSentence)})
+		rows = append(rows, []md{name(o.Vulnerability), name(o.Package) + " " + name(o.Version), out, text(why, maxSentence)})
 	}
 	writeTable(b, []string{"vulnerability", "package", "outcome", "why"}, rows)
 	d.writeMore(b, len(left)-len(rows), "finding", "findings")

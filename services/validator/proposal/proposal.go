@@ -44,7 +44,7 @@ func Title(f Facts) string {
 	if tail != "" {
 		tail = " (" + tail + ")"
 	}
-	moves := d.moves()
+	moves := d.moves
 	if len(moves) == 0 {
 		return kind + ": " + cut("nothing to change"+tail, maxTitle-len(kind)-2)
 	}
@@ -103,13 +103,15 @@ func Commit(f Facts) string {
 	return Title(f) + "\n\n" + strings.TrimRight(Text(f), "\n") + "\n\n" + trailers(f)
 }
 
-// trailer is what can't stand in a trailer: it holds names and digests, never what could be read as something else.
-var trailer = regexp.MustCompile(`[^A-Za-z0-9._:/+-]`)
+// id is what names something of Drydock's own: it can stand in a trailer and in a command.
+var id = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._:-]*$`)
 
-// digest is a digest or an id, where it stands between backticks or in a command.
+// digest is a digest or an id as it is; nothing for what is neither, since half of one names something else.
 func digest(s string) md {
-	s = trailer.ReplaceAllString(s, "")
-	return md(s[:min(len(s), maxTrailer)])
+	if len(s) > maxID || !id.MatchString(s) {
+		return ""
+	}
+	return md(s)
 }
 
 func trailers(f Facts) string {

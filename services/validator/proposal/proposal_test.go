@@ -19,6 +19,10 @@ func TestGolden(t *testing.T) {
 		"parked":        parked(),
 		"rejected":      rejected(),
 		"no-epss":       noEPSS(),
+		"hostile":       hostile(),
+		"merged":        merged(),
+		"voided":        voided(),
+		"superseded":    superseded(),
 	} {
 		t.Run(name, func(t *testing.T) { golden(t, name+".md", Title(f)+"\n\n"+Text(f)) })
 	}

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/drydock-dev/drydock/pkg/inventory"
 	"github.com/drydock-dev/drydock/pkg/report"
 )
 
@@ -44,16 +45,16 @@ func (d *draft) writeRisk(b *strings.Builder) {
 
 // majors names the updates that may break what uses them.
 func (d *draft) majors() md {
-	var ms []md
-	for _, u := range d.moves() {
+	var ms []report.Update
+	for _, u := range d.moves {
 		if u.Step == "major" && u.From != "" {
-			ms = append(ms, move(u))
+			ms = append(ms, u)
 		}
 	}
 	if len(ms) == 0 {
 		return ""
 	}
-	return " **Major**: " + list(ms, d.Names) + ". Read what changed in it."
+	return " **Major**: " + list(ms, d.Names, move) + ". Read what changed in it."
 }
 
 // young is below which age few people have used a release, and a taken-over account may not have been noticed.
@@ -65,7 +66,7 @@ func (d *draft) age() md {
 		return ""
 	}
 	old := d.Plan.Timestamp.Sub(*u.Released)
-	s := "Youngest release: " + text(u.Package, maxName) + " " + text(u.To, maxName) + ", published " + d.day(u.Released)
+	s := "Youngest release: " + name(u.Package) + " " + name(u.To) + ", published " + d.day(u.Released)
 	switch {
 	case old < 0:
 		return s + ", **after** the plan was made."
@@ -113,7 +114,10 @@ func (d *draft) dockGaps() []md {
 			gaps = append(gaps, stepName(s.Name)+skipped[s.Status]+reason(s.Detail)+".")
 		}
 	}
-	out = append(out, gaps[:min(len(gaps), d.Steps)]...)
+	out = append(out, gaps[:min(len(gaps), d.Gaps)]...)
+	if n := len(gaps) - d.Gaps; n > 0 {
+		out = append(out, md(count(n, "more step", "more steps"))+": see Proof.")
+	}
 	switch r := d.Validation.Rescan; {
 	case r == nil:
 		out = append(out, "that no vulnerability is left: what is installed was not scanned.")
@@ -156,7 +160,7 @@ func (d *draft) leftOut() []md {
 	left := d.Validation.Left
 	var out []md
 	for _, r := range left[:min(len(left), d.Lines)] {
-		out = append(out, "what needs "+code(r.Path, maxPath)+" ("+text(r.Why, maxPath)+").")
+		out = append(out, "what needs "+path(r.Path)+" ("+text(r.Why, maxPath)+").")
 	}
 	if n := len(left) - d.Lines; n > 0 {
 		out = append(out, "what needs "+md(count(n, "other path", "other paths"))+" of the repository: `"+d.show()+"`.")
@@ -172,9 +176,9 @@ func (d *draft) planGaps() []md {
 	}
 	var out []md
 	if p.Resolution != "joint" {
-		s := md("**that the updates install together**: each version was chosen by itself (resolution " + string(text(p.Resolution, maxName)) + ").")
+		s := md("**that the updates install together**: each version was chosen by itself (resolution " + string(name(p.Resolution)) + ").")
 		if d.passed() {
-			s = "that it is the smallest set of updates: each version was chosen by itself (resolution " + text(p.Resolution, maxName) + "). That they install together, the dock showed."
+			s = "that it is the smallest set of updates: each version was chosen by itself (resolution " + name(p.Resolution) + "). That they install together, the dock showed."
 		}
 		out = append(out, s)
 	}
@@ -185,32 +189,31 @@ func (d *draft) planGaps() []md {
 		out = append(out, "that the plan answers everything: something in it could not be found out.")
 	}
 	out = append(out, d.pythonGap()...)
-	var unknown []md
-	for _, u := range d.moves() {
+	var unknown []report.Update
+	for _, u := range d.moves {
 		if u.Released == nil && d.phase != nil {
-			unknown = append(unknown, text(u.Package, maxName)+" "+text(u.To, maxName))
+			unknown = append(unknown, u)
 		}
 	}
 	if len(unknown) > 0 {
-		out = append(out, "how old "+list(unknown, d.Names)+" "+md(is(len(unknown)))+": nobody says when it was published.")
+		out = append(out, "how old "+list(unknown, d.Names, release)+" "+md(is(len(unknown)))+": nobody says when it was published.")
 	}
 	return out
 }
 
 // scanGap tells of a scan that could not see everything.
 func (d *draft) scanGap() md {
-	var gs []md
-	for _, g := range d.Plan.Incomplete {
-		s := text(strings.ReplaceAll(g.Reason, "_", " "), maxName)
+	gaps := join(d.Plan.Incomplete, "; ", 3, func(g inventory.Incomplete) md {
+		s := name(strings.ReplaceAll(g.Reason, "_", " "))
 		if g.Source != "" {
-			s += " in " + code(g.Source, maxPath)
+			s += " in " + path(g.Source)
 		}
 		if g.Line > 0 {
 			s += md(fmt.Sprintf(", line %d", g.Line))
 		}
-		gs = append(gs, s+colon(g.Detail, maxPath))
-	}
-	return "that there is nothing else to fix: the scan was incomplete (" + join(gs, "; ", 3) + ")."
+		return s + colon(g.Detail, maxPath)
+	})
+	return "that there is nothing else to fix: the scan was incomplete (" + gaps + ")."
 }
 
 // pythonGap tells of a plan made for another Python than that of the dock.
@@ -226,5 +229,5 @@ func (d *draft) pythonGap() []md {
 	if has == target || strings.HasPrefix(has, target+".") || strings.HasPrefix(target, has+".") {
 		return nil
 	}
-	return []md{"that it works with Python " + text(target, maxName) + ", for which it was planned: it was tested with " + text(has, maxName) + "."}
+	return []md{"that it works with Python " + name(target) + ", for which it was planned: it was tested with " + name(has) + "."}
 }

@@ -34,11 +34,10 @@ func kind(s string) md {
 
 // colon is an outsider's text after a colon, without a full stop; nothing for none.
 func colon(s string, most int) md {
-	m := strings.TrimRight(string(text(s, most)), ".")
-	if m == "" || strings.HasSuffix(m, `\`) { // of an escape only half is left
+	if s = strings.TrimRight(clean(s, most), ". "); s == "" {
 		return ""
 	}
-	return md(": " + m)
+	return ": " + escape(s)
 }
 
 // stage is how far the change has come, in a word of events.Change.Stage.
@@ -46,8 +45,12 @@ func (d *draft) stage() string {
 	switch {
 	case d.State != nil:
 		return d.State.Stage()
-	case d.Validation != nil:
-		return d.Validation.Result
+	case d.Validation == nil:
+		return events.StageOpened
+	}
+	switch r := d.Validation.Result; r {
+	case report.Validated, report.Rejected, report.Parked:
+		return r
 	}
 	return events.StageOpened
 }
@@ -72,7 +75,7 @@ func (d *draft) writeStanding(b *strings.Builder) {
 	case events.StageOpened, events.StageValidated, events.StageProposed, events.StageMerged:
 		d.writeUnderWay(b)
 	default:
-		writeItem(b, "**Ended: ", text(stage, maxName), "**", because(d.State.Reason))
+		writeItem(b, "**Ended: ", name(stage), "**", because(d.State.Reason))
 		if d.State.SupersededBy != "" {
 			writeItem(b, "Change ", code(d.State.SupersededBy, maxName), " carries on.")
 		}
@@ -129,21 +132,17 @@ func (d *draft) writeRejected(b *strings.Builder) {
 		writeItem(b, "Found: ", sentence(r.Reason))
 	}
 	if len(failing) > 0 {
-		var us []md
-		for _, u := range failing {
-			us = append(us, move(u))
-		}
 		how := md("; whether fewer would fail, too, was not found out")
 		if r.Proved {
 			how = "; without any one of them nothing fails"
 		}
-		if len(us) == 1 && r.Proved {
+		if len(failing) == 1 && r.Proved {
 			how = "; without it nothing fails"
 		}
-		writeItem(b, "**The smallest failing set**: ", list(us, d.Names), how, ".")
+		writeItem(b, "**The smallest failing set**: ", list(failing, d.Names, move), how, ".")
 	}
-	if r.Log != "" {
-		writeItem(b, "What it printed: `drydock evidence get ", digest(r.Log), "`")
+	if log := digest(r.Log); log != "" {
+		writeItem(b, "What it printed: `drydock evidence get ", log, "`")
 	}
 	if !r.Until.IsZero() {
 		writeItem(b, "No plan offers this again by itself before ", md(minute(r.Until)), ".")
@@ -156,10 +155,10 @@ func (d *draft) writeUnderWay(b *strings.Builder) {
 		writeItem(b, "**What was validated no longer counts**", because(s.Voided.Reason))
 	}
 	if p := s.Proposed; p != nil {
-		writeItem(b, "Proposed ", md(minute(s.ProposedAt)), " as ", code(p.Branch, maxPath), ", commit ", code(p.Commit, maxName), ".")
+		writeItem(b, "Proposed ", md(minute(s.ProposedAt)), " as ", path(p.Branch), ", commit ", code(p.Commit, maxName), ".")
 	}
 	if m := s.Merged; m != nil {
-		writeItem(b, "**Merged** ", md(minute(s.MergedAt)), " into ", code(m.Base.Branch, maxPath), ", which then showed ", code(m.Base.Commit, maxName), ".")
+		writeItem(b, "**Merged** ", md(minute(s.MergedAt)), " into ", path(m.Base.Branch), ", which then showed ", code(m.Base.Commit, maxName), ".")
 		if !m.SameTree {
 			writeItem(b, "The base holds something else, too, which was not validated with it.")
 		}
@@ -170,7 +169,7 @@ func by(who string) md {
 	if who == "" {
 		return ""
 	}
-	return " (" + text(who, maxName) + ")"
+	return " (" + name(who) + ")"
 }
 
 func because(reason string) md {

@@ -16,19 +16,11 @@ func (d *draft) writeSummary(b *strings.Builder) {
 		why = d.worst() + "."
 	}
 	writeItem(b, "**Why**: ", why)
-	var us []md
-	for _, u := range d.moves() {
-		us = append(us, move(u))
-	}
-	var files []md
-	for _, f := range d.files() {
-		files = append(files, code(f, maxPath))
-	}
 	carried := md("")
 	if len(d.carried) > 0 {
 		carried = "; with " + md(count(len(d.carried), "update", "updates")) + " of earlier phases"
 	}
-	writeItem(b, "**What**: ", cmp.Or(list(us, 3), "no update"), carried, "; in ", cmp.Or(list(files, 3), "no file"), ".")
+	writeItem(b, "**What**: ", cmp.Or(list(d.moves, 3, move), "no update"), carried, "; in ", cmp.Or(list(d.files(), 3, path), "no file"), ".")
 	writeItem(b, "**Proof**: ", d.proof(), ".")
 	writeItem(b, "**Risk**: ", d.risk(), ".")
 	writeItem(b, "**Due**: ", d.due(), ".")
@@ -63,7 +55,7 @@ func (d *draft) due() md {
 	if d.Change.Deadline.IsZero() {
 		return "no deadline"
 	}
-	return "**" + md(minute(d.Change.Deadline)) + "** (" + text(d.Change.Class, maxName) + ")"
+	return "**" + md(minute(d.Change.Deadline)) + "** (" + name(d.Change.Class) + ")"
 }
 
 func (d *draft) next() md {

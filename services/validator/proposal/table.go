@@ -50,20 +50,25 @@ func writeItem(b *strings.Builder, parts ...md) {
 	b.WriteString("\n")
 }
 
-// list is parts with commas, of which no more than most are named.
-func list(parts []md, most int) md { return join(parts, ", ", most) }
+// list names things with commas between, no more than most of them, and counts the others.
+func list[T any](things []T, most int, name func(T) md) md { return join(things, ", ", most, name) }
 
-func join(parts []md, with string, most int) md {
+func join[T any](things []T, with string, most int, name func(T) md) md {
 	var b strings.Builder
-	for i, p := range parts {
+	for i, t := range things {
 		if i == most {
-			b.WriteString(" and " + count(len(parts)-i, "more", "more"))
+			b.WriteString(" and " + count(len(things)-i, "more", "more"))
 			break
 		}
 		if i > 0 {
 			b.WriteString(with)
 		}
-		b.WriteString(string(p))
+		b.WriteString(string(name(t)))
 	}
 	return md(b.String())
 }
+
+// The usual ways to name things.
+func asIs(m md) md     { return m }
+func name(s string) md { return text(s, maxName) }
+func path(s string) md { return code(s, maxPath) }

@@ -12,7 +12,7 @@ import (
 // writeWhat lists the updates, those first that fix the worst.
 func (d *draft) writeWhat(b *strings.Builder) {
 	b.WriteString("\n## What\n")
-	us := d.lead()
+	us := d.updates
 	shown := us[:min(len(us), d.Updates)]
 	var rows [][]md
 	for _, u := range shown {
@@ -27,31 +27,24 @@ func (d *draft) writeWhat(b *strings.Builder) {
 	if len(d.carried) > 0 {
 		d.writeCarried(b)
 	}
-	d.writeReasons(b, us)
+	d.writeReasons(b)
 }
 
 // writeCarried says what the commit holds beside this change's own updates.
 func (d *draft) writeCarried(b *strings.Builder) {
-	var phases, us []md
-	for _, p := range d.Validation.Earlier {
-		phases = append(phases, text(p, maxName))
-	}
-	for _, u := range d.carried {
-		us = append(us, move(u))
-	}
 	on := md("")
-	if len(phases) > 0 {
-		on = " of phase " + list(phases, d.Names) + " of the same plan, on which it stands"
+	if phases := d.Validation.Earlier; len(phases) > 0 {
+		on = " of phase " + list(phases, d.Names, name) + " of the same plan, on which it stands"
 	}
 	b.WriteString("\n")
-	writeItem(b, "**The commit carries ", md(count(len(us), "more update", "more updates")), "**", on, ": ", list(us, d.Names), ".")
+	writeItem(b, "**The commit carries ", md(count(len(d.carried), "more update", "more updates")), "**", on, ": ", list(d.carried, d.Names, move), ".")
 }
 
 func known(s string) md {
 	if s == "" {
 		return notKnown
 	}
-	return text(s, maxName)
+	return name(s)
 }
 
 func (d *draft) day(t *time.Time) md {
@@ -65,11 +58,7 @@ func (d *draft) day(t *time.Time) md {
 func askedFor(u report.Update) md {
 	switch {
 	case len(u.Through) > 0 && !u.Direct:
-		var by []md
-		for _, p := range u.Through {
-			by = append(by, text(p, maxName))
-		}
-		return "through " + list(by, 3)
+		return "through " + list(u.Through, 3, name)
 	case u.Direct:
 		return "directly"
 	}
@@ -83,35 +72,36 @@ func (d *draft) fixes(u report.Update) md {
 	case len(u.Fixes) == 0:
 		return "-"
 	case len(u.Fixes) == 1:
-		return text(u.Fixes[0], maxName)
+		return name(u.Fixes[0])
 	}
 	return md(count(len(u.Fixes), "vulnerability", "vulnerabilities"))
 }
 
 // writeReasons says why it is these versions, each reason once.
-func (d *draft) writeReasons(b *strings.Builder, us []report.Update) {
+func (d *draft) writeReasons(b *strings.Builder) {
 	var reasons []string
-	moved := map[string][]md{}
-	for _, u := range us {
+	moved := map[string][]report.Update{}
+	for _, u := range d.moves {
 		if u.Reason == "" {
 			continue
 		}
 		if moved[u.Reason] == nil {
 			reasons = append(reasons, u.Reason)
 		}
-		if what := text(u.Package, maxName) + " " + text(u.To, maxName); !slices.Contains(moved[u.Reason], what) {
-			moved[u.Reason] = append(moved[u.Reason], what)
-		}
+		moved[u.Reason] = append(moved[u.Reason], u)
 	}
 	if len(reasons) == 0 {
 		return
 	}
 	b.WriteString("\nWhy these versions:\n\n")
 	for _, r := range reasons[:min(len(reasons), d.Reasons)] {
-		writeItem(b, "**", list(moved[r], d.Names), "**: ", sentence(r))
+		writeItem(b, "**", list(moved[r], d.Names, release), "**: ", sentence(r))
 	}
 	d.writeMore(b, len(reasons)-d.Reasons, "reason", "reasons")
 }
+
+// release is what an update moves to: "flask 2.2.5".
+func release(u report.Update) md { return name(u.Package) + " " + name(u.To) }
 
 // youngest is the update whose release is youngest; false where nobody says when any was published.
 func (d *draft) youngest() (report.Update, bool) {
@@ -132,10 +122,10 @@ func (d *draft) youngest() (report.Update, bool) {
 // steps counts the updates by the size of their step, the largest first.
 func (d *draft) steps() md {
 	var parts []md
-	left := len(d.moves())
+	left := len(d.moves)
 	for _, step := range []string{"major", "minor", "patch"} {
 		n := 0
-		for _, u := range d.moves() {
+		for _, u := range d.moves {
 			if u.Step == step && u.From != "" {
 				n++
 			}
@@ -145,7 +135,7 @@ func (d *draft) steps() md {
 		}
 	}
 	added := 0
-	for _, u := range d.moves() {
+	for _, u := range d.moves {
 		if u.From == "" {
 			added++
 		}
@@ -156,5 +146,5 @@ func (d *draft) steps() md {
 	if left > 0 {
 		parts = append(parts, md(count(left, "step", "steps")+" of a size not known"))
 	}
-	return list(parts, 5)
+	return list(parts, 5, asIs)
 }

@@ -44,11 +44,14 @@ func (d *draft) writeMore(b *strings.Builder, n int, one, many string) {
 
 // show is the command that shows everything.
 func (d *draft) show() md {
-	return "drydock change show " + digest(d.Change.Change) + " --format json"
+	return "drydock change show " + d.id() + " --format json"
 }
 
+// id is the change's, as commands take it.
+func (d *draft) id() md { return cmp.Or(digest(d.Change.Change), "CHANGE") }
+
 func severity(f flaw) md {
-	s := text(f.Severity, maxName)
+	s := name(f.Severity)
 	switch {
 	case f.Kind == events.KindMalicious:
 		return "**malicious package**"
@@ -82,27 +85,19 @@ func epss(f flaw) md {
 }
 
 func found(f flaw) md {
-	var vs []md
-	for _, v := range f.Versions {
-		vs = append(vs, text(v, maxName))
-	}
-	return text(f.Package, maxName) + " " + list(vs, 3)
+	return name(f.Package) + " " + list(f.Versions, 3, name)
 }
 
 func (d *draft) fixedIn(f flaw) md {
 	if len(f.FixedIn) == 0 {
 		return notKnown
 	}
-	var vs []md
-	for _, v := range f.FixedIn {
-		vs = append(vs, text(v, maxName))
-	}
-	return list(vs, 3)
+	return list(f.FixedIn, 3, name)
 }
 
 func headline(f flaw) md {
 	if !f.Known {
-		return "the scan that the plan answers does not tell more"
+		return "the report of the scan does not name it"
 	}
 	return text(cmp.Or(f.Title, "the advisory has no title"), maxHeadline)
 }
@@ -156,13 +151,19 @@ func (d *draft) worst() md {
 	default:
 		s += ", the worst " + sev
 	}
-	exploited, unknown := map[string]bool{}, map[string]bool{}
-	for _, f := range d.flaws {
-		if f.exploited() {
-			exploited[f.Vulnerability] = true
-		} else if f.KEV == nil {
-			unknown[f.Vulnerability] = true
+	exploited, unknown, unrated := map[string]bool{}, map[string]bool{}, map[string]bool{}
+	for _, g := range d.flaws {
+		if g.exploited() {
+			exploited[g.Vulnerability] = true
+		} else if g.KEV == nil {
+			unknown[g.Vulnerability] = true
 		}
+		if severity(g) == notKnown {
+			unrated[g.Vulnerability] = true
+		}
+	}
+	if n := len(unrated); n > 0 && severity(f) != notKnown {
+		s += md(fmt.Sprintf(", %d of a severity not known", n))
 	}
 	switch {
 	case len(exploited) > 0:
@@ -177,12 +178,12 @@ func (d *draft) worst() md {
 
 // move is an update in words: "flask 2.2.2 → 2.2.5".
 func move(u report.Update) md {
-	return text(u.Package, maxName) + " " + fromTo(u)
+	return name(u.Package) + " " + fromTo(u)
 }
 
 func fromTo(u report.Update) md {
 	if u.From == "" {
-		return "added at " + text(u.To, maxName)
+		return "added at " + name(u.To)
 	}
-	return text(u.From, maxName) + " → " + text(u.To, maxName)
+	return name(u.From) + " → " + name(u.To)
 }

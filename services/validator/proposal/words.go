@@ -85,9 +85,9 @@ var stepNames = map[string]string{
 	report.StepBisect:    "bisection",
 }
 
-func stepName(name string) md {
-	if n, ok := stepNames[name]; ok {
+func stepName(step string) md {
+	if n, ok := stepNames[step]; ok {
 		return md(n)
 	}
-	return text(name, maxName)
+	return name(step)
 }
