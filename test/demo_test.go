@@ -1,6 +1,7 @@
 package test
 
 import (
+	"bufio"
 	"bytes"
 	"encoding/json"
 	"errors"
@@ -268,6 +269,29 @@ func TestDemoInterrupted(t *testing.T) {
 	}
 	if err := cmd.Wait(); cmd.ProcessState.ExitCode() != 130 {
 		t.Errorf("ended with %v, want exit 130: %s", err, stderr.String())
+	}
+	nothingIn(t, tmp)
+}
+
+// TestDemoUnread: when nobody reads on, as in make demo | head, nothing is left running or lying about.
+func TestDemoUnread(t *testing.T) {
+	tmp := t.TempDir()
+	cmd := demoCommand(t, tmp)
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	lines := bufio.NewScanner(out)
+	for lines.Scan() && !strings.Contains(lines.Text(), "Advisories") {
+	}
+	if err := out.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Wait(); err == nil {
+		t.Error("it ended well")
 	}
 	nothingIn(t, tmp)
 }

@@ -29,7 +29,8 @@ func main() {
 	wheels := flag.String("wheels", ".cache/demo-files", "`folder` where the wheels that are installed are kept")
 	stock := flag.Bool("stock", false, "only fetch the wheels")
 	flag.Parse()
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	// SIGPIPE: whoever reads along may go away (make demo | head), and then too nothing is left running.
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGPIPE)
 	d := &demo{
 		drydock: *drydock, app: *app, tools: *tools, wheels: *wheels, stdout: os.Stdout, stderr: os.Stderr,
 		live: set("LIVE"), keep: set("KEEP"), out: os.Getenv("OUT"),
