@@ -25,7 +25,8 @@ const (
 // Judge compares the check of a changed application with that of the unchanged one; nil: there is none.
 //
 //	after                    before                   verdict
-//	passed                   whatever                 passed; warned if tests that passed are not run any more
+//	passed                   whatever                 passed; warned if tests that passed are not run any more, or
+//	                                                  if its own report says that tests fail that did not
 //	no tests                 tests that passed        failed; else unknown
 //	not found                none, not found          unknown: what the check names is wrong, not the change
 //	timeout, killed, limit   the same                 unknown: it says nothing of either
@@ -84,6 +85,8 @@ func verdict(before *Result, after Result) Verdict {
 		return give(VerdictFailed, "%s; without the change it ended otherwise: %s", after.Detail, before.Detail)
 	case len(c.before) > 0:
 		return give(VerdictWarned, "%s, and failed before the change too", fail(len(c.before)))
+	case len(before.Tests) > 0 && len(after.Tests) > 0:
+		return give(VerdictWarned, "%s, and the same without the change", after.Detail)
 	}
 	return give(VerdictWarned, "%s, and the same without the change; without a report of single tests it is not known whether for the same reason", after.Detail)
 }
@@ -96,6 +99,8 @@ func ofTests(r Result) bool { return r.ExitCode == 1 || r.ExitCode == 2 }
 func passed(v Verdict, c comparison, before *Result, after Result) Verdict {
 	v.Status, v.Detail = VerdictPassed, strings.TrimSpace("passed "+note(after.Detail))
 	switch {
+	case len(c.fresh) > 0: // pytest || true
+		v.Status, v.Detail = VerdictWarned, fmt.Sprintf("passed by its exit code, but %s by its report, and not without the change: %s", fail(len(c.fresh)), strings.Join(c.fresh[:min(len(c.fresh), 10)], ", "))
 	case before == nil:
 	case len(before.Tests) > 0 && len(after.Tests) == 0:
 		v.Status, v.Detail = VerdictWarned, fmt.Sprintf("passed, but it reports no single tests any more, of which there were %d", len(before.Tests))

@@ -41,6 +41,9 @@ func TestJudge(t *testing.T) {
 		{"passed, with a test less", allPass, ended(Passed, 0, "m::a passed"), VerdictWarned, nil, nil, nil, "no longer with one test that passed without the change: m::b"},
 		{"passed, with a test skipped", allPass, ended(Passed, 0, "m::a passed", "m::b skipped", "m::c skipped"), VerdictWarned, nil, nil, nil, "m::b"},
 		{"passed, without a report", allPass, ended(Passed, 0), VerdictWarned, nil, nil, nil, "reports no single tests any more, of which there were 3"},
+		{"passed, and reports a failure", allPass, ended(Passed, 0, "m::a failed", "m::b passed"), VerdictWarned, []string{"m::a"}, nil, nil, "passed by its exit code, but one test fails by its report"},
+		{"passed, and reports one as before", oneFails, ended(Passed, 0, "m::a failed", "m::b passed"), VerdictPassed, nil, []string{"m::a"}, nil, "passed"},
+		{"failed, though no test did, as before", ended(Failed, 2, "m::a passed"), ended(Failed, 2, "m::a passed"), VerdictWarned, nil, nil, nil, "detail of failed, and the same without the change"},
 		{"a new failure", allPass, oneFails, VerdictFailed, []string{"m::a"}, nil, nil, "one test fails newly: m::a"},
 		{"failed before too", oneFails, oneFails, VerdictWarned, nil, []string{"m::a"}, nil, "one test fails, and failed before the change too"},
 		{"one before, one new", oneFails, ended(Failed, 1, "m::a failed", "m::b error"), VerdictFailed, []string{"m::b"}, []string{"m::a"}, nil, "one test fails newly: m::b"},
@@ -113,7 +116,7 @@ func TestJudgeAnything(t *testing.T) {
 		switch {
 		case v.Status == VerdictPassed && !after.OK(), v.Status == VerdictFailed && after.OK(), v.Status == VerdictUnknown && after.OK():
 			t.Fatalf("%s, and %s: %+v", after.Status, v.Status, v)
-		case v.Status == VerdictWarned && !after.OK() && len(v.New) > 0, v.Detail == "":
+		case v.Status == VerdictWarned && !after.OK() && len(v.New) > 0, v.Status == VerdictPassed && len(v.New) > 0, v.Detail == "":
 			t.Fatalf("%+v", v)
 		case v.Status == VerdictWarned && !after.OK() && (before == nil || before.Status != Failed || after.Status != Failed):
 			t.Fatalf("warned of what did not fail before: %+v", v)
