@@ -64,13 +64,9 @@ func (s *Service) tidy(ctx context.Context) {
 		return // nothing was ever validated here
 	}
 	now := s.now()
-	uses, err := s.artifacts.Uses()
-	if err == nil {
-		err = s.uses(ctx, &uses)
-	}
+	uses, err := s.uses(ctx)
 	if err == nil { // with a use unknown nothing is removed
-		kept := artifact.Keep(uses, now, artifact.Rule{})
-		_, err = s.artifacts.Collect(func(digest string) bool { return kept[digest] != "" }, now)
+		_, _, err = s.artifacts.Unused(uses, now, artifact.Rule{})
 	}
 	_, werr := s.wheels.Collect(now.Add(-unusedFor))
 	if err := errors.Join(err, werr, sweep(s.workDir()), s.forget(now)); err != nil {
@@ -79,22 +75,22 @@ func (s *Service) tidy(ctx context.Context) {
 }
 
 // uses are the artifacts that changes name.
-func (s *Service) uses(ctx context.Context, uses *[]artifact.Use) error {
+func (s *Service) uses(ctx context.Context) (uses []artifact.Use, err error) {
 	for _, app := range s.deps.Folds.Apps() {
 		st, err := s.deps.Folds.App(ctx, app, 0)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		for _, c := range st.Changes {
 			if c.Sealed != nil && c.Terminal == "" {
-				*uses = append(*uses, artifact.Use{Artifact: c.Sealed.Artifact, Application: app, Why: artifact.Open})
+				uses = append(uses, artifact.Use{Artifact: c.Sealed.Artifact, Application: app, Why: artifact.Open})
 			}
 			if c.Validated != nil {
-				*uses = append(*uses, artifact.Use{Artifact: c.Validated.Artifact, Application: app, Why: artifact.Validated, At: c.ValidatedAt})
+				uses = append(uses, artifact.Use{Artifact: c.Validated.Artifact, Application: app, Why: artifact.Validated, At: c.ValidatedAt})
 			}
 		}
 	}
-	return nil
+	return uses, nil
 }
 
 // forget removes baselines that are too old to be asked for again.

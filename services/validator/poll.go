@@ -11,6 +11,7 @@ import (
 	"github.com/drydock-dev/drydock/pkg/bus"
 	"github.com/drydock-dev/drydock/pkg/events"
 	"github.com/drydock-dev/drydock/pkg/forge"
+	"github.com/drydock-dev/drydock/pkg/preflight"
 	"github.com/drydock-dev/drydock/pkg/telemetry"
 	"github.com/drydock-dev/drydock/pkg/worker"
 )
@@ -58,6 +59,7 @@ func (s *Service) Watch(ctx context.Context) error {
 	poll, tidy := time.NewTicker(s.cfg.Poll), time.NewTicker(rewake)
 	defer poll.Stop()
 	defer tidy.Stop()
+	preflight.Sweep() // commands of the server's own that outlived a validator; what runs in a box ends with it anyway
 	s.tidy(ctx)
 	for {
 		select {

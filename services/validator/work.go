@@ -236,7 +236,8 @@ func (w *work) tell(validation string, end *halt) []said {
 // enter makes the folder of this validation, and returns what removes it and all else that it left. The folder is
 // locked while this process lives, so that another one can tell what a crash left (collect.go).
 func (w *work) enter() (leave func() error, err error) {
-	w.dir, leave, err = claim(w.s.workDir(), w.v.Change)
+	dir, free, err := claim(w.s.workDir(), w.v.Change)
+	w.dir = dir
 	if err != nil {
 		return nil, fmt.Errorf("make a folder for change %s: %w", w.v.Change, err)
 	}
@@ -245,7 +246,7 @@ func (w *work) enter() (leave func() error, err error) {
 		if w.room != "" {
 			errs = append(errs, artifact.Remove(w.room))
 		}
-		return errors.Join(append(errs, leave())...)
+		return errors.Join(append(errs, free())...)
 	}, nil
 }
 
