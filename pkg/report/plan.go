@@ -48,6 +48,17 @@ type Inputs struct {
 	Freezes      string     `json:"freezes,omitempty"` // sha256:… of the file
 	VEX          string     `json:"vex,omitempty"`     // sha256:… of the documents
 	Record       string     `json:"record,omitempty"`  // sha256:… evidence: everything the plan was made from, for making it again
+
+	Rejections []Rejection `json:"rejections,omitempty"` // that held, in the order in which they came
+}
+
+// Rejection kept a release, and those above it, from being picked where its update stood.
+type Rejection struct {
+	Change  string    `json:"change"` // that was rejected
+	Package string    `json:"package"`
+	Version string    `json:"version"`
+	Source  string    `json:"source"`
+	Until   time.Time `json:"until"`
 }
 
 // Phase groups updates that go together.
@@ -107,7 +118,7 @@ type Outcome struct {
 	Detail        string   `json:"detail"`
 	Chain         []string `json:"chain,omitempty"`
 
-	Until        *time.Time `json:"until,omitempty"`    // of cooling-down and accepted-until: when it ends
+	Until        *time.Time `json:"until,omitempty"`    // of cooling-down, accepted-until, frozen, and blocked by a rejection: when that ends
 	Deadline     *time.Time `json:"deadline,omitempty"` // of this finding alone, where it is or was planned and first detection is known
 	DeadlineRule string     `json:"deadline_rule,omitempty"`
 }

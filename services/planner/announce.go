@@ -17,17 +17,22 @@ type said struct {
 }
 
 // announce says what a newly made plan changes: nothing when the plan in force says the same; else the old
-// plan and its open changes end, the new changes open, and plan.generated closes the batch. g names the plan.
+// plan and its open changes end, the new changes open, and plan.generated closes the batch. g names the plan. A change
+// that was merged ends neither way (see merged), and a phase that one has done already opens none.
 func announce(s *events.State, in *situation, ps []phase, g events.PlanGenerated) []said {
 	if s.Plan != nil && s.Plan.Plan == g.Plan {
-		return nil
+		return reopen(s, in, ps, g)
 	}
-	opened := make([]events.ChangeOpened, len(ps))
+	var opened []events.ChangeOpened
 	byPhase := map[string]string{}
-	for i, p := range ps {
-		opened[i] = openChange(s, in, p, g.Plan)
-		byPhase[p.Phase.Phase] = opened[i].Change
-		g.Phases = append(g.Phases, events.PhaseRef{Phase: p.Phase.Phase, Class: p.Class, Change: opened[i].Change, Updates: len(p.Updates), Deadline: p.Deadline})
+	for _, p := range ps {
+		change := p.carrier
+		if change == "" {
+			o := openChange(s, in, p, g.Plan)
+			change, opened = o.Change, append(opened, o)
+		}
+		byPhase[p.Phase.Phase] = change
+		g.Phases = append(g.Phases, reference(p, change))
 	}
 	var out []said
 	if s.Plan != nil {
@@ -35,7 +40,7 @@ func announce(s *events.State, in *situation, ps []phase, g events.PlanGenerated
 	}
 	for _, id := range slices.Sorted(maps.Keys(s.Changes)) {
 		c := s.Changes[id]
-		if c.Terminal != "" {
+		if c.Terminal != "" || c.Merged != nil {
 			continue
 		}
 		by := byPhase[c.Phase]
@@ -49,6 +54,35 @@ func announce(s *events.State, in *situation, ps []phase, g events.PlanGenerated
 		out = append(out, said{key: o.Change, change: o.Change, payload: o})
 	}
 	return append(out, said{key: g.Plan, payload: g})
+}
+
+// reopen says that the plan in force is still the answer, and opens anew what it lacks a change for: one was rejected,
+// and the rejection was forgotten or is over before another plan was made; one was merged, and a scan since still shows
+// what it moved. A rejection that holds is waited for, whatever it reaches.
+func reopen(s *events.State, in *situation, ps []phase, g events.PlanGenerated) []said {
+	var out []said
+	for _, p := range ps {
+		i := slices.IndexFunc(s.Plan.Phases, func(r events.PhaseRef) bool { return r.Phase == p.Phase.Phase })
+		if i < 0 {
+			continue // of an older Drydock
+		}
+		change := s.Plan.Phases[i].Change
+		c, holds := s.Changes[change], slices.ContainsFunc(in.Refused, func(r refusal) bool { return r.Change == change })
+		switch {
+		case c.Terminal == "rejected" && !holds, c.Terminal == "" && in.takenBack(p, change):
+			o := openChange(s, in, p, g.Plan)
+			change, out = o.Change, append(out, said{key: o.Change, change: o.Change, payload: o})
+		}
+		g.Phases = append(g.Phases, reference(p, change))
+	}
+	if len(out) == 0 {
+		return nil
+	}
+	return append(out, said{key: g.Plan, payload: g})
+}
+
+func reference(p phase, change string) events.PhaseRef {
+	return events.PhaseRef{Phase: p.Phase.Phase, Class: p.Class, Change: change, Updates: len(p.Updates), Deadline: p.Deadline}
 }
 
 // openChange makes the change of a phase. A plan that comes back after another one had taken its place has
@@ -106,7 +140,7 @@ func retryAt(s *events.State, d *made, now time.Time) *time.Time {
 	return &at
 }
 
-// revisitAt is when time alone changes the answer: a release is old enough, a waiver ends, a freeze
+// revisitAt is when time alone changes the answer: a release is old enough, a waiver or a rejection ends, a freeze
 // begins. nil: never.
 func revisitAt(d *made, now time.Time) *time.Time {
 	var at *time.Time
@@ -116,6 +150,9 @@ func revisitAt(d *made, now time.Time) *time.Time {
 		}
 	}
 	if x := d.in.Exceptions.next(d.in.App, now); x != nil {
+		at = earlier(at, x)
+	}
+	if x := d.in.lifts(); x != nil && x.After(now) {
 		at = earlier(at, x)
 	}
 	if at == nil {

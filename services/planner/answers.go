@@ -53,7 +53,7 @@ func (s *Service) answer(ctx context.Context, in *situation) (out []solved, tape
 		key := ""
 		if m != nil && ix != nil {
 			key = t.key(m.Digest(), s.cfg.Build)
-			if known, ok := s.answers.find(ctx, key, ix, in.Now); ok && (known.Tape != nil || s.cfg.Provisional) && known.Solved.harmless(m) {
+			if known, ok := s.answers.find(ctx, key, ix, in.Now); ok && (known.Tape != nil || s.cfg.Provisional) && known.Solved.harmless(m, t.Holds) {
 				out, tapes = append(out, known.Solved), append(tapes, known.Tape)
 				continue
 			}
@@ -78,12 +78,12 @@ func (s *Service) answer(ctx context.Context, in *situation) (out []solved, tape
 	return out, tapes
 }
 
-// harmless reports that no advisory hits what was picked. It never is hit, since the advisories are part of the key; but
-// a folder of answers may come from elsewhere, and nothing that is known to be bad is planned from there either.
-func (a solved) harmless(m advisory.Matcher) bool {
+// harmless reports that no advisory hits what was picked and no rejection holds it. Neither is ever so, since both are
+// part of the key; but a folder of answers may come from elsewhere, and nothing that is known to be bad is planned from there either.
+func (a solved) harmless(m advisory.Matcher, holds []hold) bool {
 	for _, st := range a.Steps {
 		for _, move := range st.Moves {
-			if hits, err := m.Match(pypi, move.Package, move.To); err != nil || len(hits) > 0 {
+			if hits, err := m.Match(pypi, move.Package, move.To); err != nil || len(hits) > 0 || isHeld(holds, move.Package, move.To) {
 				return false
 			}
 		}
@@ -99,7 +99,7 @@ func nothing() solved {
 // solve plans one environment with what a world says.
 func (e environment) solve(ctx context.Context, t task, w outside, engine func(context.Context) (resolution.Engine, error), limit time.Duration, now time.Time) solved {
 	s := &solver{task: t, engine: engine, limit: limit, now: now,
-		book: &book{world: w, pins: t.versions(), bounds: t.Bounds, hashed: t.Hashed, wishes: t.Wishes, now: now, pages: map[string]*judgedPage{}}}
+		book: &book{world: w, pins: t.versions(), bounds: t.Bounds, holds: t.Holds, hashed: t.Hashed, wishes: t.Wishes, now: now, pages: map[string]*judgedPage{}}}
 	out := s.solve(ctx)
 	out.Made = now
 	return out

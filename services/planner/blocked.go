@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/drydock-dev/drydock/pkg/index"
+	"github.com/drydock-dev/drydock/pkg/pep440"
 	"github.com/drydock-dev/drydock/services/planner/resolution"
 )
 
@@ -93,13 +94,58 @@ func (s *solver) held(ctx context.Context, w want, b resolution.Block) fate {
 			return f
 		}
 	}
+	refused, b := s.refused(ctx, w, b)
 	f := fate{Kind: fateBlocked, Chain: b.Chain, Detail: "no release above " + s.version(w.Package) + " can be installed with the rest"}
 	if fine, _, err := s.fixing().look(ctx, w.Package); err == nil && len(fine) > 0 {
 		f.Detail = fmt.Sprintf("%s %s fixes it and can't be installed with the rest", w.Package, fine[0].Version)
 	}
+	if len(refused) > 0 {
+		return s.rejected(f, refused)
+	}
 	if b.Unblock != "" && !strings.Contains(b.Unblock, "hit by") { // one that an advisory hits frees nobody
 		f.Detail += "; it would be free with " + b.Unblock
 	}
+	return f
+}
+
+// refused are the moves to rejected releases with which the fix of w could be had. Where it could not be had even so,
+// there are none, and what blocks it then is the better explanation: rejections come to an end. It is asked where no
+// cooldown is what blocks, so the age of releases does not count.
+func (s *solver) refused(ctx context.Context, w want, b resolution.Block) ([]resolution.Move, resolution.Block) {
+	looked := s.book.names()
+	if !slices.ContainsFunc(s.task.Holds, func(h hold) bool { return slices.Contains(looked, h.Package) }) {
+		return nil, b
+	}
+	v := s.shortest(0)
+	v.lifted = true
+	sol, err := s.resolve(ctx, []want{w}, v)
+	left, still := sol.Blocked[w.Package]
+	switch {
+	case err != nil, still && left.Err != nil:
+		return nil, b
+	case still:
+		return nil, left
+	}
+	return slices.DeleteFunc(sol.Moves, func(m resolution.Move) bool { return !isHeld(s.task.Holds, m.Package, m.To) }), b
+}
+
+// rejected has the fate say what was rejected, until when, and what tries it again.
+func (s *solver) rejected(f fate, refused []resolution.Move) fate {
+	var chain []string
+	again := ""
+	for _, m := range refused {
+		v, err := pep440.Parse(m.To)
+		if err != nil {
+			continue
+		}
+		h := over(s.task.Holds, m.Package, v)
+		chain = append(chain, m.Package+" "+m.To+" "+h.tell(m.To, "is"))
+		again = h.Again
+		if until := h.Until.UTC(); f.Until == nil || until.After(*f.Until) {
+			f.Until = &until
+		}
+	}
+	f.Chain = append(slices.Concat(chain, f.Chain), again)
 	return f
 }
 

@@ -44,7 +44,7 @@ type verdict struct {
 func (in *situation) tasks() []task {
 	out := make([]task, len(in.Envs))
 	for i, e := range in.Envs {
-		t := task{Hashed: e.Hashed, Bounds: e.Bounds, Floating: e.Floating, Wants: in.wants(i), Routine: in.Policy.RoutineCooldown(), Wishes: in.Wishes}
+		t := task{Hashed: e.Hashed, Bounds: e.Bounds, Floating: e.Floating, Wants: in.wants(i), Holds: in.holds(i), Routine: in.Policy.RoutineCooldown(), Wishes: in.Wishes}
 		for _, r := range e.Floating {
 			t.Floats = append(t.Floats, r.String())
 		}
@@ -252,7 +252,7 @@ func (f finding) answered(o report.Outcome, a fate, m *move, w wishes) report.Ou
 	case a.Kind == fateHeld:
 		o.Outcome, o.Detail = report.Unsupported, fmt.Sprintf("stays at %s, because what it requires is unknown: %s", printable(f.Version), printable(a.Detail))
 	case a.Kind == fateBlocked:
-		o.Outcome, o.Detail, o.Chain = report.Blocked, printable(a.Detail), a.Chain
+		o.Outcome, o.Detail, o.Chain, o.Until = report.Blocked, printable(a.Detail), a.Chain, a.Until
 	case a.Kind == fateCooling:
 		o.Outcome, o.Detail, o.Until = report.CoolingDown, printable(a.Detail), a.Until
 		if a.Until == nil {
@@ -278,6 +278,13 @@ func (f finding) unfixed(o *report.Outcome, rejected []rejection, w wishes) {
 		if !slices.ContainsFunc(r.Hits, func(h advisory.Hit) bool { return sameVulnerability(f.Vulnerability, f.IDs, h) }) {
 			fixes = append(fixes, r)
 		}
+	}
+	if r, ok := refusedFix(fixes); ok {
+		until := r.Held.Until.UTC()
+		o.Outcome, o.Until = report.Blocked, &until
+		o.Detail = fmt.Sprintf("%s %s fixes it and is not offered until %s", f.Package, r.Version, day(&until))
+		o.Chain = []string{fmt.Sprintf("%s %s %s", f.Package, r.Version, r.tell(w.Target, false)), r.Held.Again}
+		return
 	}
 	if r, ok := only(fixes, whyPython); ok {
 		o.Outcome = report.Blocked

@@ -54,6 +54,7 @@ func inputsDiffer(a, b report.Inputs) []report.InputChange {
 	add("waivers", a.Waivers, b.Waivers)
 	add("freezes", a.Freezes, b.Freezes)
 	add("vex", a.VEX, b.VEX)
+	add("rejections", rejectedText(a.Rejections), rejectedText(b.Rejections))
 	add("python", a.Python, b.Python)
 	add("platform", a.Platform+" "+a.Machine, b.Platform+" "+b.Machine)
 	add("full", fmt.Sprint(a.Full), fmt.Sprint(b.Full))
@@ -61,6 +62,17 @@ func inputsDiffer(a, b report.Inputs) []report.InputChange {
 	add("resolver", a.Resolver, b.Resolver)
 	add("now", moment(&a.Now), moment(&b.Now))
 	return out
+}
+
+// rejectedText lists rejections: "flask 2.3.3 (c-01234567)".
+func rejectedText(all []report.Rejection) string {
+	var out []string
+	for _, r := range all {
+		if text := fmt.Sprintf("%s %s (%s)", r.Package, r.Version, r.Change); !slices.Contains(out, text) {
+			out = append(out, text)
+		}
+	}
+	return strings.Join(out, ", ")
 }
 
 func moment(t *time.Time) string {
@@ -89,6 +101,8 @@ func (c comparison) cause(pkg string) string {
 			may, others = blamed(may, others, in.Input, pkg, c.a.Hits != nil && c.b.Hits != nil, c.hitsDiffer, "what hits %s changed")
 		case "index":
 			may, others = blamed(may, others, in.Input, pkg, c.a.Pages != nil && c.b.Pages != nil, c.pagesDiffer, "the page of %s changed")
+		case "rejections":
+			may, others = blamed(may, others, in.Input, pkg, true, c.rejectionsDiffer, "%s was rejected, or is no longer")
 		case "now":
 			clock = "now: releases grow older, and so do findings"
 		default:
@@ -146,6 +160,21 @@ func (c comparison) hitsDiffer() []string {
 		}
 	}
 	return out
+}
+
+// rejectionsDiffer are the packages of which other releases are rejected, sorted.
+func (c comparison) rejectionsDiffer() []string {
+	of := func(p *report.Plan) map[string][]string {
+		out := map[string][]string{}
+		for _, r := range p.Inputs.Rejections {
+			out[r.Package] = append(out[r.Package], r.Version+" "+r.Source+" "+r.Change)
+		}
+		return out
+	}
+	before, after := of(c.a.Plan), of(c.b.Plan)
+	names := maps.Clone(before)
+	maps.Copy(names, after)
+	return slices.DeleteFunc(slices.Sorted(maps.Keys(names)), func(name string) bool { return slices.Equal(before[name], after[name]) })
 }
 
 // pinsDiffer are the packages that stand otherwise in the two inventories, sorted.

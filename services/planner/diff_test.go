@@ -67,6 +67,8 @@ func TestDiffNamesTheCause(t *testing.T) {
 			w.options.ExcludeNewer = &at
 			return ""
 		}, "exclude_newer", []string{"outcome app: exclude_newer", "outcome lib: exclude_newer", "update app: exclude_newer", "update lib: exclude_newer"}},
+		{"a rejection", func(w *world) string { w.refuse(failed("c-1"), "lib 1.0>1.1"); return "" }, "rejections", []string{
+			"outcome lib: rejections: lib was rejected, or is no longer", "update lib: rejections: lib was rejected, or is no longer"}},
 		{"full", func(w *world) string { w.options.Full = true; return "" }, "full", []string{"update app: full"}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

@@ -30,7 +30,8 @@ func document(in *situation, answers []solved, vs []verdict, ps []phase, tool re
 		Inputs: report.Inputs{Inventory: in.Digest, Advisories: advisories, Index: indexDigest(pages(answers)), Policy: in.Policy.Digest(), Now: in.Now.UTC(),
 			ExcludeNewer: in.Wishes.ExcludeNewer, Python: in.Wishes.Target.Python, Platform: in.Wishes.Target.Platform,
 			Machine: in.Wishes.Target.Machine, Resolver: resolverName, Full: in.Wishes.Full,
-			Waivers: in.Exceptions.Waivers.Digest(), Freezes: in.Exceptions.Freezes.Digest(), VEX: in.Exceptions.VEX.Digest()},
+			Rejections: in.rejections(),
+			Waivers:    in.Exceptions.Waivers.Digest(), Freezes: in.Exceptions.Freezes.Digest(), VEX: in.Exceptions.VEX.Digest()},
 	}
 	for _, f := range in.Findings {
 		if f.Seen {

@@ -51,6 +51,9 @@ type situation struct {
 	Told          map[outcomeKey]report.Outcome // of the plan in force, when it was made under the same policy
 	Provisional   bool
 	Exceptions    exceptions
+	Refused       []refusal         // rejections that hold
+	Merged        []merged          // changes whose work is in the base already
+	Branches      branches          // what the names of new branches depend on
 	Envs          []environment     // what is installed together
 	Unwritable    map[string]string // manifests that can be read but not written, with the reason
 	Warnings      []string          // of freezes and deadlines
@@ -106,7 +109,10 @@ func (s *Service) gather(ctx context.Context, f worker.Facts) (*situation, error
 	if in.Unwritable, err = unwritable(ctx, in.Inventory, f.Evidence); err != nil {
 		return nil, err
 	}
+	in.Branches = branchesOf(f.App, in)
+	in.Merged = mergedChanges(f.App)
 	if f.App.Plan == nil {
+		in.Refused = refusals(f.App, in.Now, nil)
 		return in, nil
 	}
 	in.InForce = &report.Plan{}
@@ -114,6 +120,7 @@ func (s *Service) gather(ctx context.Context, f worker.Facts) (*situation, error
 	if err := read(ctx, f.Evidence, f.App.Plan.Document, in.InForce); err != nil {
 		return nil, fmt.Errorf("read the plan in force: %w", err)
 	}
+	in.Refused = refusals(f.App, in.Now, in.InForce)
 	if f.App.Plan.Policy == in.Policy.Digest() {
 		in.Told = told(in.InForce)
 	}

@@ -14,7 +14,8 @@ import (
 	"github.com/drydock-dev/drydock/pkg/worker"
 )
 
-// handle plans an application anew: after a scan, or after the policy changed. It plans on the newest facts,
+// handle plans an application anew: after a scan, after the policy changed, or after the dock or a person turned a
+// change down. It plans on the newest facts,
 // whichever event woke it, so a burst of events makes one plan.
 func (s *Service) handle(ctx context.Context, _ events.Event, f worker.Facts) ([]events.Event, error) {
 	return s.plan(ctx, f, false)

@@ -27,6 +27,7 @@ type task struct {
 	Hashed   bool                          `json:"hashed,omitempty"`
 	Wants    []want                        `json:"wants"` // by class, then by package
 	Routine  time.Duration                 `json:"routine"`
+	Holds    []hold                        `json:"holds,omitempty"`
 	Updates  map[string]byStep             `json:"updates,omitempty"` // classes of updates that fix nothing known; with --full
 	Wishes   wishes                        `json:"wishes"`
 }

@@ -42,6 +42,7 @@ const (
 	whyWheel      why = "wheel"
 	whySource     why = "source"
 	whyYoung      why = "young"
+	whyRejected   why = "rejected"
 )
 
 // rejection is a release that may not be picked, with all its reasons.
@@ -52,6 +53,7 @@ type rejection struct {
 	Requires string         `json:"requires,omitempty"` // Python
 	Yanked   string         `json:"yanked,omitempty"`   // reason of the yank
 	Released *time.Time     `json:"released,omitempty"`
+	Held     *hold          `json:"held,omitempty"` // the rejection that reaches it
 	Ripe     *time.Time     `json:"ripe,omitempty"` // when it is old enough; nil with whyYoung: nobody knows
 }
 

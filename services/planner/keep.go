@@ -22,7 +22,7 @@ func (in *situation) keep(ctx context.Context, env int, a *solved, w outside) {
 	if old == nil || !a.away() || !in.sameWishes(old.Inputs) {
 		return
 	}
-	steps, ok := in.Envs[env].stillGood(ctx, old, w)
+	steps, ok := in.Envs[env].stillGood(ctx, old, in.holds(env), w)
 	if !ok {
 		return
 	}
@@ -62,14 +62,18 @@ func (in *situation) sameWishes(was report.Inputs) bool {
 	return w.Full == was.Full && w.Target.Python == was.Python && w.Target.Platform == was.Platform && w.Target.Machine == was.Machine
 }
 
-// stillGood are the moves that the plan in force makes in an environment; false where one no longer holds.
-func (e environment) stillGood(ctx context.Context, old *report.Plan, w outside) ([]step, bool) {
+// stillGood are the moves that the plan in force makes in an environment; false where one no longer holds. Of one in which
+// something was rejected since, the phases before that count: each was proved to install after the ones before it.
+func (e environment) stillGood(ctx context.Context, old *report.Plan, holds []hold, w outside) ([]step, bool) {
 	at := map[string]string{}
 	for _, p := range e.Pins {
 		at[p.Package] = p.Version
 	}
 	var steps []step
 	for _, ph := range old.Phases {
+		if slices.ContainsFunc(ph.Updates, func(u report.Update) bool { return e.has(u.Source) && isHeld(holds, u.Package, u.To) }) {
+			break
+		}
 		st := step{Class: policy.ClassName(ph.Class)}
 		for _, u := range ph.Updates {
 			if !e.has(u.Source) || slices.ContainsFunc(st.Moves, func(m move) bool { return m.Package == u.Package }) {

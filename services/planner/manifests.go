@@ -97,7 +97,7 @@ func unwritable(ctx context.Context, inv *inventory.Inventory, ev evidence.Store
 
 // MayAdd lists the releases that a lock file may hold besides the plan's own: what an environment other than the
 // plan's needs when its packages move. They are judged as every newly picked release is: by the advisories, yanks,
-// pre-releases and the routine cooldown. m may be nil: then nothing may be added.
+// pre-releases, the routine cooldown and the rejections that hold, wherever they reach. m may be nil: then nothing may be added.
 func MayAdd(ix index.Source, m advisory.Matcher, p *report.Plan, cooldown time.Duration) func(context.Context, string) ([]string, error) {
 	return func(ctx context.Context, name string) ([]string, error) {
 		if m == nil {
@@ -113,7 +113,8 @@ func MayAdd(ix index.Source, m advisory.Matcher, p *report.Plan, cooldown time.D
 			young := func(f index.File) bool { // a lock names every file, for whichever system
 				return f.Uploaded == nil || f.Uploaded.Add(cooldown).After(p.Inputs.Now) || p.Inputs.ExcludeNewer != nil && f.Uploaded.After(*p.Inputs.ExcludeNewer)
 			}
-			if err != nil || v.IsPrerelease() || v.Local() != "" || r.Yanked || slices.ContainsFunc(r.Files, young) {
+			held := slices.ContainsFunc(p.Inputs.Rejections, func(x report.Rejection) bool { return x.Package == name && !below(r.Version, x.Version) })
+			if err != nil || held || v.IsPrerelease() || v.Local() != "" || r.Yanked || slices.ContainsFunc(r.Files, young) {
 				continue
 			}
 			hits, err := m.Match(pypi, name, r.Version)

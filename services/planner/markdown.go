@@ -187,6 +187,7 @@ func writeInputs(b *strings.Builder, p *report.Plan) {
 	row("platform", in.Platform)
 	row("resolver", in.Resolver)
 	row("record", in.Record)
+	row("rejected, and those above", rejectedText(in.Rejections))
 	if in.ExcludeNewer != nil {
 		row("nothing published after", minute(*in.ExcludeNewer))
 	}

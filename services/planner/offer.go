@@ -22,6 +22,7 @@ type book struct {
 	pins   map[string]string             // as the manifests have them
 	bounds map[string][]resolution.Bound // of packages that are not pinned
 	hashed bool
+	holds  []hold
 	wishes wishes
 	now    time.Time
 
@@ -124,6 +125,7 @@ type view struct {
 	cooldown func(name string) time.Duration
 	now      time.Time         // of the plan, or the moment that is thought of
 	only     map[string]string // packages that may move to one version and no other
+	lifted   bool              // rejections do not count
 
 	mu    sync.Mutex
 	looks map[string]looked
@@ -166,6 +168,10 @@ func (v *view) look(ctx context.Context, name string) (fine []candidate, withhel
 		r := c.seen(v.cooldown(name), v.now)
 		if !permitted(v.bounds[name], c.version) {
 			r.add(whyRange)
+		}
+		if h := over(v.holds, name, c.version); h != nil && !v.lifted {
+			r.Held = h
+			r.add(whyRejected) // the last, as its reason is a sentence of its own
 		}
 		switch only, limited := v.only[name]; {
 		case len(r.Whys) > 0:

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/drydock-dev/drydock/pkg/inventory"
 	"github.com/drydock-dev/drydock/pkg/policy"
@@ -15,6 +14,7 @@ import (
 type phase struct {
 	report.Phase
 	findings []finding
+	carrier  string // the change that has done all of it already; empty: it needs one
 }
 
 // moveKey names an update: a package moves once from a version in a source, whatever the number of findings.
@@ -44,6 +44,7 @@ func phases(in *situation, answers []solved, vs []verdict) []phase {
 		}
 	}
 	var out []phase
+	var taken []string
 	for _, name := range policy.Names {
 		p := newPhase(in, name)
 		for i, a := range answers {
@@ -54,7 +55,14 @@ func phases(in *situation, answers []solved, vs []verdict) []phase {
 			}
 		}
 		if len(p.Updates) > 0 {
-			out = append(out, p.finished())
+			p = p.finished()
+			if m := in.carrier(p); m != nil {
+				p.carrier, p.Branch = m.Change, m.Branch
+			} else {
+				p.Branch = in.Branches.name(in.Policy.Class(name).Branch, in.App, name, in.Now, taken)
+			}
+			taken = append(taken, p.Branch)
+			out = append(out, p)
 		}
 	}
 	return out
@@ -63,7 +71,7 @@ func phases(in *situation, answers []solved, vs []verdict) []phase {
 func newPhase(in *situation, name policy.ClassName) phase {
 	k := in.Policy.Class(name)
 	return phase{Phase: report.Phase{Phase: string(name), Class: string(name), Timeline: k.Timeline, Method: k.Method,
-		Branch: branch(k.Branch, in), Provisional: in.Provisional, Packages: []string{}}}
+		Provisional: in.Provisional, Packages: []string{}}}
 }
 
 // add puts in what one environment moves.
@@ -194,8 +202,4 @@ func (p phase) finished() phase {
 	slices.Sort(p.Packages)
 	p.Packages = slices.Compact(p.Packages)
 	return p
-}
-
-func branch(pattern string, in *situation) string {
-	return strings.NewReplacer("{date}", in.Now.UTC().Format("20060102"), "{application}", in.App).Replace(pattern)
 }

@@ -113,7 +113,7 @@ func New(cfg Config, deps Deps) (*Service, error) {
 // Routes are the stages of the service.
 func (s *Service) Routes() []worker.Stage {
 	return []worker.Stage{
-		{Name: "planner", Service: events.Planner, Consumes: []string{"scan.completed", "finding.reprioritized", "policy.changed"},
+		{Name: "planner", Service: events.Planner, Consumes: []string{"scan.completed", "finding.reprioritized", "policy.changed", "change.rejected"},
 			Handle: s.handle, OnDue: s.onDue, Timers: s.timers, Limit: handleLimit},
 	}
 }

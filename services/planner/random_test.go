@@ -10,6 +10,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"github.com/drydock-dev/drydock/pkg/events"
 	"github.com/drydock-dev/drydock/pkg/pep440"
 	"github.com/drydock-dev/drydock/pkg/pep508"
 	"github.com/drydock-dev/drydock/pkg/policy"
@@ -102,6 +103,42 @@ func TestRandomWorlds(t *testing.T) {
 		r.answersEverything(rt, p)
 		if _, err := Recompute(t.Context(), r.store, r.state.Plan.Document, r.offline(), report.Tool{Name: "drydock", Version: "test"}); err != nil {
 			rt.Fatal(err)
+		}
+	})
+}
+
+// Whatever of a plan is turned down, the next one does not move to it nor above, holds in every other way, and says of
+// each finding what becomes of it; when the rejections are forgotten the first plan comes back.
+func TestRandomRejections(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		r := drawWorld(t, rt)
+		r.plan(r.scan(r.files))
+		first := r.state.Plan.Plan
+		for n := range rapid.IntRange(1, 3).Draw(rt, "rejections") {
+			r.turnsDown(rt, n)
+		}
+		r.plan(r.scan(r.files))
+		p := r.document()
+		r.movesNothingRejected(rt, p)
+		r.standsPhaseByPhase(rt, p)
+		r.answersEverything(rt, p)
+		for _, o := range p.Outcomes {
+			if told := strings.Join(o.Chain, "; "); strings.Contains(told, "was rejected: ") && (o.Outcome != report.Blocked || o.Until == nil || !strings.HasSuffix(told, "drydock update payments tries it again")) {
+				rt.Fatalf("%+v", o)
+			}
+		}
+		if _, err := Recompute(t.Context(), r.store, r.state.Plan.Document, r.offline(), report.Tool{Name: "drydock", Version: "test"}); err != nil {
+			rt.Fatal(err)
+		}
+		r.say("update", fmt.Sprint(r.seq), events.ScanRequested{Application: "payments", Target: "/src/payments", PlanOptions: events.PlanOptions{Again: true}})
+		r.plan(r.scan(r.files))
+		if r.state.Plan.Plan != first {
+			rt.Fatalf("after they were forgotten: %s", moves(r.document()))
+		}
+		for _, ref := range r.state.Plan.Phases {
+			if c := r.state.Changes[ref.Change]; c.Terminal != "" {
+				rt.Fatalf("%s has no open change: %s is %s", ref.Phase, ref.Change, c.Terminal)
+			}
 		}
 	})
 }

@@ -41,6 +41,9 @@ type planRecord struct {
 	Told        bool                   `json:"told,omitempty"`     // its deadlines bind
 	Provisional bool                   `json:"provisional,omitempty"`
 	Exceptions  exceptionTexts         `json:"exceptions,omitzero"`
+	Refused     []refusal              `json:"refused,omitempty"` // that held at the time
+	Merged      []merged               `json:"merged,omitempty"`
+	Branches    branches               `json:"branches,omitzero"`
 
 	Worlds []recorded `json:"worlds"` // one for each environment, in their order
 }
@@ -61,7 +64,8 @@ func (d *made) keepRecord(ctx context.Context, store evidence.Store) (string, er
 	}
 	r := planRecord{Schema: recordSchema, Tool: d.plan.Tool, Resolver: d.plan.Inputs.Resolver, Advisories: d.plan.Inputs.Advisories, Limit: d.limit,
 		App: in.App, Now: in.Now, Scan: in.Scan, Inventory: in.Digest, Inventories: in.Inventories, Incomplete: in.Incomplete, Complete: in.Complete,
-		Findings: in.Findings, Gone: in.Gone, Wishes: in.Wishes, Policy: in.Policy.Digest(), InForce: in.InForceDigest, Told: in.Told != nil}
+		Findings: in.Findings, Gone: in.Gone, Wishes: in.Wishes, Policy: in.Policy.Digest(), InForce: in.InForceDigest, Told: in.Told != nil,
+		Refused: in.Refused, Merged: in.Merged, Branches: in.Branches}
 	if _, err := store.Put(ctx, in.Policy.Text()); err != nil {
 		return "", err
 	}
@@ -149,7 +153,8 @@ func Recompute(ctx context.Context, store evidence.Store, document string, engin
 // situation is what was gathered when the plan was made.
 func (r planRecord) situation(ctx context.Context, store evidence.Store) (*situation, error) {
 	in := &situation{App: r.App, Now: r.Now, Scan: r.Scan, Digest: r.Inventory, Inventories: r.Inventories, Incomplete: r.Incomplete, Complete: r.Complete,
-		Findings: r.Findings, Gone: r.Gone, Wishes: r.Wishes, Provisional: r.Provisional, Inventory: &inventory.Inventory{}}
+		Findings: r.Findings, Gone: r.Gone, Wishes: r.Wishes, Provisional: r.Provisional, Inventory: &inventory.Inventory{},
+		Refused: r.Refused, Merged: r.Merged, Branches: r.Branches}
 	if err := readEvidence(ctx, store, r.Inventory, in.Inventory); err != nil {
 		return nil, &Divergence{"inventory", err.Error()}
 	}

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/drydock-dev/drydock/pkg/events"
 	"github.com/drydock-dev/drydock/pkg/evidence"
 	"github.com/drydock-dev/drydock/pkg/index"
 	"github.com/drydock-dev/drydock/pkg/report"
@@ -58,6 +59,8 @@ func TestRecomputeLaterPlans(t *testing.T) {
 		func() { w.policy = policyOf(t, "lists: {framework: [late]}") },
 		func() { w.options.Full = true },
 		func() { w.options.Python = "3.9" },
+		func() { w.refuse(failed("c-1"), "lib 1.0>1.1") },
+		func() { w.now = ends },
 	} {
 		w.now = w.now.AddDate(0, 0, 1)
 		change()
@@ -119,6 +122,10 @@ func TestDivergenceOfARewrittenRecord(t *testing.T) {
 		"resolver": func(_ *world, r *planRecord) { r.Resolver = "uv 0.1" },
 		"drydock":  func(_ *world, r *planRecord) { r.Tool.Version = "other" },
 		"the decision itself: every input is the same; first difference: vulnerability_count": func(_ *world, r *planRecord) { r.Findings = r.Findings[1:] },
+		"the decision itself: every input is the same; first difference: inputs": func(_ *world, r *planRecord) {
+			r.Refused = []refusal{{Change: "c-1", Kind: "tests", Reason: "x", Failing: []events.Update{readUpdate("lib 1.0>1.1 a/requirements.txt")}, Until: ends}}
+		},
+		"the decision itself: every input is the same; first difference: deployment_phases": func(_ *world, r *planRecord) { r.Branches.Spent = []string{today} },
 		"index differs: the index page of away was not asked": func(w *world, r *planRecord) {
 			for i := range r.Worlds {
 				empty, err := newTape().pack(nil)

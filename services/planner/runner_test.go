@@ -8,6 +8,8 @@ import (
 
 	"github.com/drydock-dev/drydock/pkg/bus"
 	"github.com/drydock-dev/drydock/pkg/events"
+	"github.com/drydock-dev/drydock/pkg/evidence"
+	"github.com/drydock-dev/drydock/pkg/report"
 	"github.com/drydock-dev/drydock/pkg/worker"
 )
 
@@ -67,6 +69,94 @@ func TestOnTheBus(t *testing.T) {
 	}
 	if s, err := r.Folds().App(ctx, "payments", last); err != nil || s.Plan.Plan != plan {
 		t.Errorf("%v", err)
+	}
+	cancel()
+	if err := <-running; err != nil {
+		t.Errorf("run: %v", err)
+	}
+}
+
+// The dock's answer on the bus: what was rejected is blocked and the rest goes on; asked again, it is planned again.
+func TestRejectedOnTheBus(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	b := bus.NewMemory()
+	defer b.Close()
+	w := paymentsWorld(t, Config{})
+	w.now = time.Now().UTC()
+	r := worker.New(b, w.service.Routes(), worker.Options{Backoff: func(int) time.Duration { return time.Millisecond }})
+	running := make(chan error, 1)
+	go func() { running <- r.Run(ctx) }()
+
+	var last uint64
+	goOn := func(evs ...events.Event) *events.State { // as another service does, until there is a plan
+		t.Helper()
+		for _, data := range w.store.docs {
+			if _, err := b.Evidence().Put(ctx, data); err != nil {
+				t.Fatal(err)
+			}
+		}
+		stored, err := b.Append(ctx, "payments", evs, last)
+		if err != nil {
+			t.Fatal(err)
+		}
+		last = waitFor(ctx, t, b, stored, "plan.generated")
+		s, err := r.Folds().App(ctx, "payments", last)
+		if err != nil {
+			t.Fatal(err)
+		}
+		data, err := b.Evidence().Get(ctx, evidence.Digest(s.Plan.Document))
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.put(data)
+		w.state, w.seq = s, last
+		return s
+	}
+	w.scan(paymentsFiles)
+	s := goOn(w.said...)
+	first := s.Plan.Plan
+	flask := w.open("framework")
+	until := w.now.AddDate(0, 0, 14)
+
+	turned, err := events.New(events.Meta{App: "payments", Change: flask.Change, Cause: flask.Change, Key: flask.Change, Time: w.now}, events.ChangeRejected{Change: flask.Change,
+		Kind: events.RejectedTests, Reason: "2 tests fail with it and did not before", Failing: flask.Updates, Proved: true, Until: until})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s = goOn(turned)
+	p := w.document()
+	if got := moves(p); got != "emergency pyjwt 2.3.0>2.4.0, regular lib 1.0>1.1" || s.Plan.Plan == first || s.Changes[flask.Change].Terminal != "rejected" {
+		t.Fatalf("after the rejection: %s", got)
+	}
+	o := outcome(t, p, "CVE-F")
+	if want := "flask 2.2.5 was rejected: 2 tests fail with it and did not before (change " + flask.Change + ", until " + until.Format(time.DateOnly) + ")"; o.Outcome != report.Blocked ||
+		len(o.Chain) != 2 || o.Chain[0] != want || o.Chain[1] != "drydock update payments tries it again" {
+		t.Errorf("%+v, want %s", o, want)
+	}
+	for _, phase := range []string{"emergency", "regular"} { // went on as changes of their own
+		if c := w.open(phase); c.Plan != s.Plan.Plan {
+			t.Errorf("%s is of %s", phase, c.Plan)
+		}
+	}
+	if at := s.Plan.Revisit; at == nil || at.Before(until) || at.Sub(until) > time.Second {
+		t.Errorf("planned again %v, want %s", at, until)
+	}
+
+	asked, err := events.New(events.Meta{App: "payments", Cause: "update", Time: w.now}, events.ScanRequested{Application: "payments", Target: "/src/payments", PlanOptions: events.PlanOptions{Again: true}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	again, err := events.New(events.Meta{App: "payments", Cause: asked.ID(), Time: w.now}, s.Scans["/src/payments"].Scan)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s = goOn(asked, again)
+	if got := moves(w.document()); s.Plan.Plan != first || got != "emergency pyjwt 2.3.0>2.4.0, framework flask 2.2.2>2.2.5, regular lib 1.0>1.1" {
+		t.Errorf("asked again: %s", got)
+	}
+	if c := w.open("framework"); c.Change == flask.Change || c.Branch != flask.Branch+"-2" {
+		t.Errorf("its change is %s on %s", c.Change, c.Branch)
 	}
 	cancel()
 	if err := <-running; err != nil {

@@ -8,6 +8,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"github.com/drydock-dev/drydock/pkg/events"
 	"github.com/drydock-dev/drydock/pkg/index"
 	"github.com/drydock-dev/drydock/pkg/report"
 )
@@ -45,8 +46,46 @@ func TestMemoryMakesNoDifference(t *testing.T) {
 			if _, err := Recompute(t.Context(), r.store, r.state.Plan.Document, r.offline(), report.Tool{Name: "drydock", Version: "test"}); err != nil {
 				rt.Fatalf("%d: %v", n, err)
 			}
+			r.movesNothingRejected(rt, r.document())
 		}
 	})
+}
+
+// turnsDown has one of the open changes rejected for some of its updates, or all rejections forgotten.
+func (r *randomWorld) turnsDown(rt *rapid.T, n int) {
+	open := r.state.OpenChanges()
+	if len(open) == 0 || rapid.IntRange(0, 4).Draw(rt, "forget") == 0 {
+		r.say("update", fmt.Sprint(r.seq), events.ScanRequested{Application: "payments", Target: "/src/payments", PlanOptions: events.PlanOptions{Again: true}})
+		return
+	}
+	c := rapid.SampledFrom(open).Draw(rt, "rejected change")
+	rejected := events.ChangeRejected{Change: c.Change, Kind: rapid.SampledFrom([]string{events.RejectedTests, events.RejectedDeleted, events.RejectedInstall}).Draw(rt, "kind"),
+		Reason: "it fails", Until: r.now.Add(time.Duration(rapid.IntRange(1, 400).Draw(rt, "hours")) * time.Hour)}
+	if len(c.Updates) > 0 && rapid.IntRange(0, 4).Draw(rt, "all") > 0 {
+		some := rapid.IntRange(1, len(c.Updates)).Draw(rt, "failing")
+		at := rapid.IntRange(0, len(c.Updates)-some).Draw(rt, "from")
+		rejected.Failing = c.Updates[at : at+some]
+	}
+	r.say("dock", fmt.Sprint(n, c.Change), rejected)
+}
+
+// movesNothingRejected looks at the log for itself: no update goes to what a rejection that holds has rejected, nor above.
+func (r *randomWorld) movesNothingRejected(rt *rapid.T, p *report.Plan) {
+	for _, held := range r.state.RefusedAt(p.Inputs.Now) {
+		failing := held.Failing
+		if len(failing) == 0 {
+			failing = r.state.Changes[held.Change].Updates
+		}
+		for _, bad := range failing {
+			for _, ph := range p.Phases {
+				for _, u := range ph.Updates {
+					if u.Package == bad.Package && version(u.To).Compare(version(bad.To)) >= 0 {
+						rt.Fatalf("%s moves %s to %s, and %s was rejected until %s", ph.Phase, u.Package, u.To, bad.To, held.Until)
+					}
+				}
+			}
+		}
+	}
 }
 
 // happens changes one thing or another.
@@ -78,6 +117,8 @@ func (r *randomWorld) happens(rt *rapid.T, n int) {
 		if r.shelf.releases[name] == nil {
 			r.shelf.releases[name] = []string{"1.0", "1.2"}
 		}
+	case 9:
+		r.turnsDown(rt, n)
 	case 8:
 		r.policy = policyOf(r.t, fmt.Sprintf("rules: {other-finding: {cooldown: %dh}}", rapid.IntRange(0, 200).Draw(rt, "cooldown")))
 	}

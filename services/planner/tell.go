@@ -46,9 +46,14 @@ func (r rejection) tell(t pep508.Environment, several bool) string {
 			parts = append(parts, has+" no wheel for the target, and requirements that only building would tell")
 		case whyYoung:
 			parts = append(parts, is+" too young"+ripeText(r, several))
+		case whyRejected:
+			parts = append(parts, r.Held.tell(r.Version, is))
 		}
 	}
-	return strings.ReplaceAll(strings.Join(parts, " and "), " and "+is+" ", " and ")
+	for i := 1; i < len(parts); i++ {
+		parts[i] = strings.TrimPrefix(parts[i], is+" ")
+	}
+	return strings.Join(parts, " and ")
 }
 
 // ripeText says until when; several releases of one sentence have no one moment.

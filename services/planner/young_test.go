@@ -71,4 +71,8 @@ func TestMayAddNothingYoung(t *testing.T) {
 	if got, err = MayAdd(onePage{page}, advisories{}, plan, 0)(t.Context(), "lib"); err != nil || !slices.Equal(got, []string{"1.0"}) {
 		t.Errorf("%v, %v", got, err)
 	}
+	plan.Inputs.ExcludeNewer, plan.Inputs.Rejections = nil, []report.Rejection{{Package: "lib", Version: "1.1", Source: "elsewhere.txt"}, {Package: "other", Version: "1.0"}}
+	if got, err = MayAdd(onePage{page}, advisories{}, plan, 0)(t.Context(), "lib"); err != nil || !slices.Equal(got, []string{"1.0"}) {
+		t.Errorf("what is rejected may be added: %v, %v", got, err)
+	}
 }
