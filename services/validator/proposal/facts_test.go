@@ -102,7 +102,7 @@ func validation(updates []report.Update) *report.Validation {
 	add(report.Step{Name: report.StepInstall, Status: passed, Seconds: 2.3})
 	add(report.Step{Name: report.StepPipCheck, Status: passed, Seconds: 0.2})
 	add(report.Step{Name: report.StepSeal, Status: passed, Detail: "1831 files", Seconds: 0.4})
-	add(report.Step{Name: report.StepRescan, Status: passed, Detail: "1 finding is left, as the plan foresees", Seconds: 0.12})
+	add(report.Step{Name: report.StepRescan, Status: passed, Detail: "31 packages as planned, 1 finding left, none in what the change moves to", Seconds: 0.12})
 	add(report.Step{Name: report.StepBaseline, Status: passed, Cached: true, Tests: &report.Tests{Passed: 214, Skipped: 3}})
 	add(report.Step{Name: report.StepTests, Status: passed, Command: "pytest -q", Seconds: 61.2, ExitCode: ptr(0), Log: hex("10"), Tests: &report.Tests{Passed: 214, Skipped: 3}})
 	add(report.Step{Name: report.StepSecurity, Status: passed, Command: "python scripts/check_security.py", Seconds: 2.1, ExitCode: ptr(0)})
@@ -184,7 +184,7 @@ func warned() Facts {
 		s.Status, s.Tests = report.StepWarned, &report.Tests{Passed: 211, Failed: 3, Skipped: 3}
 	})
 	step(f, report.StepTests, func(s *report.Step) {
-		s.Status, s.ExitCode, s.Detail = report.StepWarned, ptr(1), "2 tests fail, and did before"
+		s.Status, s.ExitCode, s.Detail = report.StepWarned, ptr(1), "2 tests fail, and failed before the change too"
 		s.Tests = &report.Tests{Passed: 212, Failed: 2, Skipped: 3, Before: before, Fixed: []string{"tests.test_api.TestCookies::test_vary_header"}}
 	})
 	f.Validation.Notes = []string{"the smoke check left processes behind, which were stopped"}

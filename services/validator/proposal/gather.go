@@ -47,6 +47,7 @@ func gather(f Facts, c caps) *draft {
 		}
 	}
 	if f.Validation != nil {
+		d.Approvals, d.Merge = cmp.Or(f.Approvals, f.Validation.Approvals), cmp.Or(f.Merge, f.Validation.Merge)
 		own := map[[4]string]bool{}
 		for _, u := range d.updates {
 			own[[4]string{u.Package, u.From, u.To, u.Source}] = true

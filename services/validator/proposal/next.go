@@ -41,8 +41,10 @@ func (d *draft) writeRollback(b *strings.Builder) {
 		}
 		return
 	}
-	writeItem(b, "Before the merge there is nothing to roll back: it was installed nowhere but in the dock.")
-	writeItem(b, "After it: `git revert $(git log -1 --format=%H --grep 'Drydock-Change: ", d.id(), "')`, and through the pipeline like any change. It brings the old versions back, and what this change fixes is open again.")
+	if d.stage() != events.StageMerged {
+		writeItem(b, "Before the merge there is nothing to roll back: it was installed nowhere but in the dock.")
+	}
+	writeItem(b, "After the merge: `git revert $(git log -1 --format=%H --grep 'Drydock-Change: ", d.id(), "')`, and through the pipeline like any change. It brings the old versions back, and what this change fixes is open again.")
 }
 
 // writeBackup says whether there is something to restore what no git brings back.
@@ -90,19 +92,26 @@ func (d *draft) tested() (bool, md) {
 		return false, "it did not pass, or no longer counts"
 	case s == nil || s.Status == report.StepSkipped || s.Tests != nil && s.Tests.Passed == 0:
 		return false, "**nothing tested it**; it was installed and scanned in the dock"
-	case s.Status != report.StepPassed || s.Tests != nil && len(s.Tests.Before) > 0:
-		return false, "done in the dock, with tests that fail with and without this change: look at them"
+	case s.Status != report.StepPassed || s.Tests != nil && s.Tests.Failed > 0:
+		return false, "done in the dock, with something to look at: " + d.tests()
 	}
 	return true, "done in the dock, " + d.tests()
 }
 
 // production says what production will ask for.
 func (d *draft) production() md {
-	if s := text(d.Approvals, maxPath); s != "" {
+	switch s := text(d.Approvals, maxPath); s {
+	case "":
+		return "what approvals production needs is not known here"
+	case "0 approvals":
+		return "production needs no approval"
+	default:
 		return "production needs " + s
 	}
-	return "what approvals production needs is not known here"
 }
+
+// upper is our own words as the beginning of a sentence.
+func upper(m md) md { return md(strings.ToUpper(string(m[:1]))) + m[1:] }
 
 func (d *draft) writeNext(b *strings.Builder) {
 	b.WriteString("\n## What happens next\n\n")
@@ -110,7 +119,7 @@ func (d *draft) writeNext(b *strings.Builder) {
 	case d.State != nil && d.State.Terminal != "" || d.stage() == report.Rejected:
 		writeItem(b, "Nothing: the change has ended. What it would have fixed is answered by the next plan.")
 	case d.stage() == events.StageMerged:
-		writeItem(b, "It is merged. Staging comes next, then production; ", d.production(), ".")
+		writeItem(b, "It is merged. Staging comes next, then production. ", upper(d.production()), ".")
 	case d.stage() == events.StageParked:
 		writeItem(b, "It waits, and its deadline runs. Where it stands, above, says what to do.")
 	case !d.passed():
@@ -132,7 +141,7 @@ func (d *draft) writeMerge(b *strings.Builder) {
 		writeItem(b, "Who merges is not known here.")
 	}
 	writeItem(b, "If ", base, " moves first, what was validated no longer counts: it is validated again and the branch replaced.")
-	writeItem(b, "Merged is not deployed: staging comes first, then production; ", d.production(), ".")
+	writeItem(b, "Merged is not deployed: staging comes first, then production. ", upper(d.production()), ".")
 	writeItem(b, "To turn it down, delete the branch. That counts as a rejection, and for a while no plan offers these updates again.")
 	writeItem(b, "Do not push to the branch: Drydock then leaves it alone, and what it shows is not what was validated.")
 }

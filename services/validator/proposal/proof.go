@@ -87,9 +87,9 @@ func (d *draft) tests() md {
 	case s.Tests == nil && s.Status == report.StepPassed:
 		return "the command ended well; it did not tell of single tests, so their number is not known"
 	case s.Tests == nil && s.Status == report.StepWarned:
-		return "**they fail with and without this change**" + reason(s.Detail)
+		return "**passed with a warning**" + reason(s.Detail)
 	case s.Tests == nil:
-		return "**they fail**" + reason(s.Detail)
+		return "**failed**" + reason(s.Detail)
 	}
 	t := s.Tests
 	parts := []string{fmt.Sprintf("%d passed", t.Passed), fmt.Sprintf("%d failed", t.Failed)}
@@ -100,11 +100,8 @@ func (d *draft) tests() md {
 	if t.Passed == 0 && t.Failed == 0 {
 		out = "**not one ran**: " + out
 	}
-	switch s.Status {
-	case report.StepWarned:
-		out += "; **what fails, fails without this change, too**"
-	case report.StepFailed:
-		out += "; **this change is to blame**"
+	if s.Status != report.StepPassed {
+		out += "; **" + name(s.Status) + "**" + reason(s.Detail)
 	}
 	return out
 }
@@ -142,7 +139,7 @@ func (d *draft) rescan() md {
 	}
 	out := md(count(r.Packages, "package", "packages") + " installed, " + count(r.Findings, "finding", "findings") + " left")
 	if d.Validation.Result == report.Validated {
-		out += ", foreseen by the plan"
+		out += ", none in what this change brings"
 	}
 	return out
 }

@@ -26,9 +26,9 @@ type Facts struct {
 	Validation *report.Validation // nil: it was not validated yet
 	Evidence   string             // sha256:… of Validation as it is kept; "" for none
 	State      *events.Change     // how far it has come, for a text that is shown later; nil: as Validation says. Commit leaves it out
-	Approvals  string             // what production will need, such as "2 approvals, one of security"; "": not known
+	Approvals  string             // what production will need, such as "2 approvals, one of security"; "": as Validation says, else not known
 	Rollback   string             // how to roll back, in sentences; "": how git does it
-	Merge      string             // person | automatic; "": not known
+	Merge      string             // person | automatic; "": as Validation says, else not known
 }
 
 // Title is one line of at most 72 characters: "Security: flask 2.2.5 and 2 more (emergency, 3 vulnerabilities)".
@@ -51,10 +51,10 @@ func Title(f Facts) string {
 	if n := len(moves) - 1; n > 0 {
 		tail = fmt.Sprintf(" and %d more", n) + tail
 	}
-	first := plain(moves[0].Package) + " " + plain(moves[0].To)
 	room := maxTitle - len(kind) - len(": ")
-	first = cut(first, max(24, room-utf8.RuneCountInString(tail)))
-	return kind + ": " + cut(first+tail, room)
+	version := " " + cut(plain(moves[0].To), 20)
+	first := cut(plain(moves[0].Package), max(12, room-utf8.RuneCountInString(version+tail)))
+	return kind + ": " + cut(first+version+tail, room)
 }
 
 // plain is an outsider's word for a line that no Markdown is read in.

@@ -105,19 +105,7 @@ func (d *draft) dockGaps() []md {
 		out = append(out, "some of the isolation: at `landlock` disk, files and processes are bounded by looking, not by the kernel (`drydock isolation`).")
 	}
 	out = append(out, d.testGaps()...)
-	var gaps []md
-	for _, s := range d.Validation.Steps {
-		if s.Name == report.StepTests || s.Name == report.StepBaseline || s.Name == report.StepBisect {
-			continue
-		}
-		if skipped[s.Status] != "" {
-			gaps = append(gaps, stepName(s.Name)+skipped[s.Status]+reason(s.Detail)+".")
-		}
-	}
-	out = append(out, gaps[:min(len(gaps), d.Gaps)]...)
-	if n := len(gaps) - d.Gaps; n > 0 {
-		out = append(out, md(count(n, "more step", "more steps"))+": see Proof.")
-	}
+	out = append(out, d.stepGaps()...)
 	switch r := d.Validation.Rescan; {
 	case r == nil:
 		out = append(out, "that no vulnerability is left: what is installed was not scanned.")
@@ -127,11 +115,40 @@ func (d *draft) dockGaps() []md {
 	return append(out, d.leftOut()...)
 }
 
-// skipped says what a status of a step leaves open.
-var skipped = map[string]md{
-	report.StepSkipped: " was skipped",
+// open says what a status of a step leaves open.
+var open = map[string]md{
 	report.StepStopped: " could not be carried out",
-	report.StepWarned:  " fails with and without this change",
+	report.StepWarned:  " passed with a warning",
+	report.StepFailed:  " failed",
+}
+
+// stepGaps are the steps but for the tests that prove nothing. Those that were skipped are one gap.
+func (d *draft) stepGaps() []md {
+	var skipped []report.Step
+	var gaps []md
+	tests := d.step(report.StepTests)
+	for _, s := range d.Validation.Steps {
+		switch {
+		case s.Name == report.StepTests || s.Name == report.StepBisect:
+		case s.Name == report.StepBaseline && (s.Status != report.StepSkipped || tests == nil || tests.Status == report.StepSkipped):
+		case s.Status == report.StepSkipped:
+			skipped = append(skipped, s)
+		case open[s.Status] != "":
+			gaps = append(gaps, stepName(s.Name)+open[s.Status]+reason(s.Detail)+".")
+		}
+	}
+	if n := len(gaps) - d.Gaps; n > 0 {
+		gaps = append(gaps[:d.Gaps], md(count(n, "more step", "more steps"))+": see Proof.")
+	}
+	if len(skipped) > 0 {
+		gaps = append(gaps, "what these would have shown, which were skipped: "+join(skipped, ", ", d.Gaps, func(s report.Step) md {
+			if why := text(s.Detail, maxPath); why != "" {
+				return stepName(s.Name) + " (" + why + ")"
+			}
+			return stepName(s.Name)
+		})+".")
+	}
+	return gaps
 }
 
 func (d *draft) testGaps() []md {
@@ -143,14 +160,15 @@ func (d *draft) testGaps() []md {
 		return []md{"**that the application works: nothing tested it**" + reason(s.Detail) + "."}
 	case s.Status == report.StepStopped:
 		return []md{"that the application works: its tests were not carried out" + reason(s.Detail) + "."}
-	case s.Status == report.StepWarned && s.Tests != nil && len(s.Tests.Before) > 0:
-		return []md{md(count(max(s.Tests.Failed, len(s.Tests.Before)), "test fails", "tests fail") + " with and without this change: what they watch over is not tested.")}
-	case s.Status == report.StepWarned:
-		return []md{"what its tests watch over: they fail with and without this change" + reason(s.Detail) + "."}
+	case s.Tests != nil && len(s.Tests.New) > 0 && s.Status == report.StepWarned:
+		return []md{"**that nothing broke: " + md(count(len(s.Tests.New), "test fails", "tests fail")) + " with this change only**, and the command ended well all the same."}
 	case s.Tests != nil && s.Tests.Passed == 0 && s.Tests.Failed == 0:
 		return []md{"**that the application works: not one test ran.**"}
 	case s.Tests != nil && len(s.Tests.Before) > 0:
-		return []md{md(count(len(s.Tests.Before), "test fails", "tests fail") + " with and without this change: what they watch over is not tested.")}
+		n := max(len(s.Tests.Before), s.Tests.Failed-len(s.Tests.New)) // no more than a hundred are named
+		return []md{md(count(n, "test fails", "tests fail") + " with and without this change: what they watch over is not tested.")}
+	case s.Status == report.StepWarned:
+		return []md{"all that its tests watch over: they passed with a warning" + reason(s.Detail) + "."}
 	}
 	return nil
 }

@@ -160,7 +160,7 @@ func (d *draft) writeUnderWay(b *strings.Builder) {
 	if m := s.Merged; m != nil {
 		writeItem(b, "**Merged** ", md(minute(s.MergedAt)), " into ", path(m.Base.Branch), ", which then showed ", code(m.Base.Commit, maxName), ".")
 		if !m.SameTree {
-			writeItem(b, "The base holds something else, too, which was not validated with it.")
+			writeItem(b, "With it came something else that was not validated with it.")
 		}
 	}
 }

@@ -65,7 +65,7 @@ func (d *draft) next() md {
 	case d.stage() == events.StageParked:
 		return "somebody, or time, must mend what stopped it; see Where it stands"
 	case d.stage() == events.StageMerged:
-		return "it is merged; staging, then production; " + d.production()
+		return "it is merged; staging comes next; " + d.production()
 	case !d.passed():
 		return "it is validated in the dock"
 	case d.Merge == string(application.MergeAutomatic):
