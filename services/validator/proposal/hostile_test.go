@@ -123,7 +123,7 @@ func cells(row string) int {
 var ours = regexp.MustCompile(`^\[[A-Za-z0-9][A-Za-z0-9._-]*[A-Za-z0-9]\]|^\[[ x]\] [1-4]\. `)
 
 // dangers must not stand in the text, not even in code: a forge reads the message of a commit as plain text.
-var dangers = regexp.MustCompile(`(?i)[@#][0-9a-z_-]|\bgh-[0-9]|[!$][0-9]|&[#a-z]|//|\bwww\.[^ ]|hunter2`)
+var dangers = regexp.MustCompile(`(?i)[@#][0-9a-z_-]|\bgh-[0-9]|[!$][0-9]|&[#a-z]|//|\bwww\.[^ …]|hunter2`)
 
 // tag begins one; definition is a link at the end.
 var (
