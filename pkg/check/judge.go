@@ -100,7 +100,7 @@ func passed(v Verdict, c comparison, before *Result, after Result) Verdict {
 	v.Status, v.Detail = VerdictPassed, strings.TrimSpace("passed "+note(after.Detail))
 	switch {
 	case len(c.fresh) > 0: // pytest || true
-		v.Status, v.Detail = VerdictWarned, fmt.Sprintf("passed by its exit code, but %s by its report, and not without the change: %s", fail(len(c.fresh)), strings.Join(c.fresh[:min(len(c.fresh), 10)], ", "))
+		v.Status, v.Detail = VerdictWarned, fmt.Sprintf("passed by its exit code, but by its report %s, not known to have failed before: %s", fail(len(c.fresh)), strings.Join(c.fresh[:min(len(c.fresh), 10)], ", "))
 	case before == nil:
 	case len(before.Tests) > 0 && len(after.Tests) == 0:
 		v.Status, v.Detail = VerdictWarned, fmt.Sprintf("passed, but it reports no single tests any more, of which there were %d", len(before.Tests))

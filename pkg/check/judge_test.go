@@ -41,7 +41,7 @@ func TestJudge(t *testing.T) {
 		{"passed, with a test less", allPass, ended(Passed, 0, "m::a passed"), VerdictWarned, nil, nil, nil, "no longer with one test that passed without the change: m::b"},
 		{"passed, with a test skipped", allPass, ended(Passed, 0, "m::a passed", "m::b skipped", "m::c skipped"), VerdictWarned, nil, nil, nil, "m::b"},
 		{"passed, without a report", allPass, ended(Passed, 0), VerdictWarned, nil, nil, nil, "reports no single tests any more, of which there were 3"},
-		{"passed, and reports a failure", allPass, ended(Passed, 0, "m::a failed", "m::b passed"), VerdictWarned, []string{"m::a"}, nil, nil, "passed by its exit code, but one test fails by its report"},
+		{"passed, and reports a failure", allPass, ended(Passed, 0, "m::a failed", "m::b passed"), VerdictWarned, []string{"m::a"}, nil, nil, "passed by its exit code, but by its report one test fails"},
 		{"passed, and reports one as before", oneFails, ended(Passed, 0, "m::a failed", "m::b passed"), VerdictPassed, nil, []string{"m::a"}, nil, "passed"},
 		{"failed, though no test did, as before", ended(Failed, 2, "m::a passed"), ended(Failed, 2, "m::a passed"), VerdictWarned, nil, nil, nil, "detail of failed, and the same without the change"},
 		{"a new failure", allPass, oneFails, VerdictFailed, []string{"m::a"}, nil, nil, "one test fails newly: m::a"},
