@@ -169,3 +169,42 @@ func TestForgottenBeforeItWasAnswered(t *testing.T) {
 		}
 	}
 }
+
+// What a merged change does of a phase, and what it does not.
+func TestCarrier(t *testing.T) {
+	due, repository := start.AddDate(0, 0, 7), events.Update{Package: "lib", Ecosystem: pypi, From: "1.0", To: "1.1", Source: "requirements.txt"}
+	other := repository
+	other.To = "1.2"
+	m := merged{Change: "c-1", Phase: "high", Updates: []events.Update{repository}, Findings: []string{"f-1"}, Deadline: due, Unread: true}
+	for name, tc := range map[string]struct {
+		change func(m *merged)
+		p      func(p *phase)
+		want   bool
+	}{
+		"the same":                   {want: true},
+		"another phase":              {change: func(m *merged) { m.Phase = "framework" }},
+		"read since":                 {change: func(m *merged) { m.Unread = false }},
+		"another release":            {change: func(m *merged) { m.Updates = []events.Update{other} }},
+		"too large to list them":     {change: func(m *merged) { m.Updates = nil }},
+		"more than the phase":        {change: func(m *merged) { m.Updates, m.Findings = append(m.Updates, other), append(m.Findings, "f-2") }, want: true},
+		"another finding":            {change: func(m *merged) { m.Findings = []string{"f-2"} }},
+		"due earlier than the phase": {change: func(m *merged) { m.Deadline = due.Add(-time.Hour) }, want: true},
+		"due later than the phase":   {change: func(m *merged) { m.Deadline = due.Add(time.Hour) }},
+		"never due":                  {change: func(m *merged) { m.Deadline = time.Time{} }},
+		"the phase is never due":     {p: func(p *phase) { p.Deadline = nil }, want: true},
+	} {
+		m, at := m, due
+		m.Updates, m.Findings = append([]events.Update{}, m.Updates...), append([]string{}, m.Findings...)
+		p := phase{Phase: report.Phase{Phase: "high", Deadline: &at, Updates: []report.Update{{Package: "lib", Ecosystem: pypi, From: "1.0", To: "1.1", Source: "requirements.txt"}}}, findings: []finding{{ID: "f-1"}}}
+		if tc.change != nil {
+			tc.change(&m)
+		}
+		if tc.p != nil {
+			tc.p(&p)
+		}
+		in := &situation{Merged: []merged{m}, Inventory: &inventory.Inventory{}}
+		if got := in.carrier(p) != nil; got != tc.want {
+			t.Errorf("%s: %v", name, got)
+		}
+	}
+}

@@ -3,8 +3,9 @@
 //
 // The way through: handle.go wakes up and reads what is known (gather.go), joint.go resolves each environment
 // class after class (resolution/ is the search, judge.go says which releases may be picked), decide.go turns
-// what moves into outcomes and phases.go into phases, announce.go says what is new as events. The world outside
-// is asked through world.go alone, which writes down what it said. WriteFiles and Markdown render a finished plan.
+// what moves into outcomes and phases.go into phases, announce.go says what is new as events. rejections.go is
+// what the dock or a person turned down, merged.go what is done and not yet in production, branches.go what
+// branches are called. The world outside is asked through outside.go alone, which writes down what it said. WriteFiles and Markdown render a finished plan.
 package planner
 
 import (

@@ -76,45 +76,54 @@ func TestOnTheBus(t *testing.T) {
 	}
 }
 
+// onBus is a world whose planner runs on a bus.
+type onBus struct {
+	*world
+	bus    bus.Bus
+	runner *worker.Runner
+	last   uint64
+}
+
+// goOn appends what another service says, and waits for the plan that answers it.
+func (w *onBus) goOn(ctx context.Context, evs ...events.Event) *events.State {
+	w.t.Helper()
+	t := w.t.(*testing.T)
+	for _, data := range w.store.docs {
+		if _, err := w.bus.Evidence().Put(ctx, data); err != nil {
+			t.Fatal(err)
+		}
+	}
+	stored, err := w.bus.Append(ctx, "payments", evs, w.last)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.last = waitFor(ctx, t, w.bus, stored, "plan.generated")
+	s, err := w.runner.Folds().App(ctx, "payments", w.last)
+	if err != nil {
+		t.Fatal(err)
+	}
+	data, err := w.bus.Evidence().Get(ctx, evidence.Digest(s.Plan.Document))
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.put(data)
+	w.state, w.seq = s, w.last
+	return s
+}
+
 // The dock's answer on the bus: what was rejected is blocked and the rest goes on; asked again, it is planned again.
 func TestRejectedOnTheBus(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	b := bus.NewMemory()
 	defer b.Close()
-	w := paymentsWorld(t, Config{})
+	w := &onBus{world: paymentsWorld(t, Config{}), bus: b}
 	w.now = time.Now().UTC()
-	r := worker.New(b, w.service.Routes(), worker.Options{Backoff: func(int) time.Duration { return time.Millisecond }})
+	w.runner = worker.New(b, w.service.Routes(), worker.Options{Backoff: func(int) time.Duration { return time.Millisecond }})
 	running := make(chan error, 1)
-	go func() { running <- r.Run(ctx) }()
-
-	var last uint64
-	goOn := func(evs ...events.Event) *events.State { // as another service does, until there is a plan
-		t.Helper()
-		for _, data := range w.store.docs {
-			if _, err := b.Evidence().Put(ctx, data); err != nil {
-				t.Fatal(err)
-			}
-		}
-		stored, err := b.Append(ctx, "payments", evs, last)
-		if err != nil {
-			t.Fatal(err)
-		}
-		last = waitFor(ctx, t, b, stored, "plan.generated")
-		s, err := r.Folds().App(ctx, "payments", last)
-		if err != nil {
-			t.Fatal(err)
-		}
-		data, err := b.Evidence().Get(ctx, evidence.Digest(s.Plan.Document))
-		if err != nil {
-			t.Fatal(err)
-		}
-		w.put(data)
-		w.state, w.seq = s, last
-		return s
-	}
+	go func() { running <- w.runner.Run(ctx) }()
 	w.scan(paymentsFiles)
-	s := goOn(w.said...)
+	s := w.goOn(ctx, w.said...)
 	first := s.Plan.Plan
 	flask := w.open("framework")
 	until := w.now.AddDate(0, 0, 14)
@@ -124,7 +133,7 @@ func TestRejectedOnTheBus(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s = goOn(turned)
+	s = w.goOn(ctx, turned)
 	p := w.document()
 	if got := moves(p); got != "emergency pyjwt 2.3.0>2.4.0, regular lib 1.0>1.1" || s.Plan.Plan == first || s.Changes[flask.Change].Terminal != "rejected" {
 		t.Fatalf("after the rejection: %s", got)
@@ -151,7 +160,7 @@ func TestRejectedOnTheBus(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s = goOn(asked, again)
+	s = w.goOn(ctx, asked, again)
 	if got := moves(w.document()); s.Plan.Plan != first || got != "emergency pyjwt 2.3.0>2.4.0, framework flask 2.2.2>2.2.5, regular lib 1.0>1.1" {
 		t.Errorf("asked again: %s", got)
 	}
