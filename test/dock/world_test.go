@@ -3,6 +3,7 @@
 package dock
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -11,6 +12,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -77,6 +79,12 @@ type world struct {
 
 	crossed func(change, step string)
 
+	mu     sync.Mutex    // of what tests change while it runs
+	absent bool          // it is not declared
+	ahead  time.Duration // of the clock
+	limits gitforge.Limits
+	plans  planner.Config // Python: w.python, where it says nothing
+
 	b     bus.Bus
 	folds *worker.Folds
 	svc   *validator.Service
@@ -103,7 +111,12 @@ func newWorld(t testing.TB, files map[string]string) *world {
 }
 
 func (w *world) set() *application.Set {
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	text := fmt.Sprintf("applications:\n  %s:\n    repository: %s\n%s", app, w.repo.Path, w.decl)
+	if w.absent {
+		text = "applications: {}\n"
+	}
 	set, err := application.ParseSet("applications.yaml", []byte(text))
 	if err != nil {
 		w.t.Error(err)
@@ -111,12 +124,33 @@ func (w *world) set() *application.Set {
 	return set
 }
 
+// declare changes what is said of the application below its name; absent: it is not declared.
+func (w *world) declare(decl string, absent bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.decl, w.absent = decl, absent
+}
+
+// now is the clock of all services.
+func (w *world) now() time.Time {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return time.Now().Add(w.ahead)
+}
+
+// clock sets it ahead of the real one.
+func (w *world) clock(ahead time.Duration) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.ahead = ahead
+}
+
 func (w *world) forge(ctx context.Context, a application.Application) (forge.Forge, error) {
 	dir := filepath.Join(w.dir, "git")
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, err
 	}
-	return gitforge.New(ctx, gitforge.Config{Remote: remote(a), Branch: a.Base, Dir: dir})
+	return gitforge.New(ctx, gitforge.Config{Remote: remote(a), Branch: a.Base, Dir: dir, Limits: w.limits})
 }
 
 func remote(a application.Application) string { return "file://" + a.Repository }
@@ -153,14 +187,16 @@ func (w *world) stages(b bus.Bus, folds *worker.Folds) []worker.Stage {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	plan, err := planner.New(planner.Config{Python: w.python}, planner.Deps{Matcher: matcher, Index: func(string) index.Source { return pages }, Tool: tool,
+	plans := w.plans
+	plans.Python = cmp.Or(plans.Python, w.python)
+	plan, err := planner.New(plans, planner.Deps{Matcher: matcher, Index: func(string) index.Source { return pages }, Tool: tool,
 		Engine: func(context.Context) (resolution.Engine, error) { return w.tool, nil }})
 	if err != nil {
 		w.t.Fatal(err)
 	}
 	w.svc, err = validator.New(w.cfg, validator.Deps{Bus: b, Folds: folds, Applications: w.set, Matcher: matcher, Forge: w.forge, Remote: remote,
 		Scan: scan.Once, Formats: func(*report.Plan) []manifest.Format { return nil }, Index: func() index.Fetcher { return pages },
-		UV: func(context.Context) (*uv.Tool, error) { return w.tool, nil }, Path: filepath.SplitList(os.Getenv("PATH")), Tool: tool, Log: quiet(), Crossed: w.crossed})
+		UV: func(context.Context) (*uv.Tool, error) { return w.tool, nil }, Path: filepath.SplitList(os.Getenv("PATH")), Tool: tool, Log: quiet(), Now: w.now, Crossed: w.crossed})
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -177,7 +213,7 @@ func (w *world) start(b bus.Bus) {
 	if testing.Verbose() && os.Getenv("DOCK_LOG") != "" {
 		log = slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
 	}
-	run := worker.New(b, w.stages(b, w.folds), worker.Options{Folds: w.folds, Log: log, Drain: time.Second, Backoff: func(int) time.Duration { return 50 * time.Millisecond }})
+	run := worker.New(b, w.stages(b, w.folds), worker.Options{Folds: w.folds, Log: log, Now: w.now, Drain: time.Second, Backoff: func(int) time.Duration { return 50 * time.Millisecond }})
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- run.Run(ctx) }()
@@ -197,13 +233,12 @@ func (w *world) start(b bus.Bus) {
 // update asks for an update, as `drydock update` does.
 func (w *world) update(key string) {
 	w.t.Helper()
-	a, _ := w.set().Get(app)
-	w.append(key, events.ScanRequested{Application: app, Target: remote(a), Repository: true, PlanOptions: events.PlanOptions{Again: true}})
+	w.append(key, events.ScanRequested{Application: app, Target: "file://" + w.repo.Path, Repository: true, PlanOptions: events.PlanOptions{Again: true}})
 }
 
 func (w *world) append(key string, payload any) {
 	w.t.Helper()
-	e, err := events.New(events.Meta{App: app, Cause: key, Key: key, Time: time.Now().UTC()}, payload)
+	e, err := events.New(events.Meta{App: app, Cause: key, Key: key, Time: w.now().UTC()}, payload)
 	if err != nil {
 		w.t.Fatal(err)
 	}
