@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/drydock-dev/drydock/pkg/application"
@@ -136,8 +137,14 @@ func TestPrepareWithout(t *testing.T) {
 // The wheels are fetched first: without network the demo says how much it would fetch from where; what is there is
 // enough; and an index that hands out something else is an error.
 func TestPrepareStocks(t *testing.T) {
-	answer := http.NotFound
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { answer(w, r) }))
+	var down atomic.Bool // requests that were given up may still be served
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if down.Load() {
+			w.WriteHeader(http.StatusServiceUnavailable)
+			return
+		}
+		http.NotFound(w, r)
+	}))
 	defer server.Close()
 	t.Setenv("DRYDOCK_INDEX_URL", server.URL+"/simple/")
 	prepare := func() (*demo, string, error) {
@@ -156,7 +163,7 @@ func TestPrepareStocks(t *testing.T) {
 	if _, _, err := prepare(); !errors.Is(err, index.ErrUnknownProject) {
 		t.Errorf("an index without these packages: %v", err)
 	}
-	answer = func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusServiceUnavailable) }
+	down.Store(true)
 	d, said, err := prepare()
 	if err != nil || d.source != d.app {
 		t.Errorf("without network: %v, scans %s", err, d.source)
