@@ -120,7 +120,7 @@ func (w *inquiry) standing(d *api.ChangeDetail) {
 		}
 	}
 	if s := d.Sealed; s != nil {
-		w.a.say("artifact", "%s, isolation %s", s.Artifact, s.Isolation)
+		w.a.say("artifact", "%s, %s, isolation %s", short(s.Artifact), count(s.Files, "file"), s.Isolation)
 	}
 	if v := d.Validated; v != nil {
 		for _, x := range v.Warned {

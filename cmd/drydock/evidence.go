@@ -116,14 +116,23 @@ func (c *cli) resultText(data []byte) error {
 	if _, tty := terminal(c.Stdout); !tty || c.opt.output != "" && c.opt.output != "-" {
 		return c.result(data)
 	}
-	if binary(data) {
-		return surroundings("the document is not text, so it is not shown on a terminal; write it to a file with -o FILE")
-	}
-	shown := clean(strings.ReplaceAll(string(data), "\t", "    "))
-	if !strings.HasSuffix(shown, "\n") {
-		shown += "\n"
+	shown, err := shownText(data)
+	if err != nil {
+		return err
 	}
 	return c.result([]byte(shown))
+}
+
+// shownText is a document as a terminal may show it.
+func shownText(data []byte) (string, error) {
+	if binary(data) {
+		return "", surroundings("the document is not text, so it is not shown on a terminal; write it to a file with -o FILE")
+	}
+	shown := clean(strings.ReplaceAll(string(data), "\t", "    "))
+	if shown != "" && !strings.HasSuffix(shown, "\n") {
+		shown += "\n"
+	}
+	return shown, nil
 }
 
 // binary reports whether data is no text: it has a NUL, or does not read as UTF-8. One line of a log that was cut

@@ -147,6 +147,13 @@ func TestDecideStatus(t *testing.T) {
 		"all fixed":   {api.Status{Ready: true, Databases: db, Applications: []api.Application{{Application: "a", Outcomes: map[string]int{"fixed": 3, "not-affected": 1}}}}, 0, 0, 0},
 		"breached": {api.Status{Ready: true, Now: now, Databases: db, Applications: []api.Application{{Application: "a", Changes: []api.Change{
 			{Change: "c-1", Deadline: now.Add(time.Hour)}, {Change: "c-2", Deadline: now.Add(-time.Hour)}}}}}, 1, 2, 1},
+		"parked":      {api.Status{Ready: true, Databases: db, Applications: declared(api.Change{Stage: "parked", Reason: "no Python"})}, 1, 1, 0},
+		"proposed":    {api.Status{Ready: true, Databases: db, Applications: declared(api.Change{Stage: "proposed"})}, 1, 1, 0},
+		"in motion":   {api.Status{Ready: true, Databases: db, Applications: declared(api.Change{Stage: "opened"}, api.Change{Stage: "validated"}, api.Change{Stage: "merged"})}, 0, 0, 0},
+		"late":        {api.Status{Ready: true, Now: now, Databases: db, Applications: declared(api.Change{Stage: "opened", Deadline: now.Add(-time.Hour)})}, 1, 1, 1},
+		"by hand":     {api.Status{Ready: true, Databases: db, Applications: []api.Application{{Changes: []api.Change{{Stage: "opened"}}}}}, 1, 1, 0},
+		"rejected":    {api.Status{Ready: true, Databases: db, Applications: []api.Application{{Rejected: []api.Change{{Stage: "rejected", Kind: "tests"}}}}}, 1, 1, 0},
+		"turned down": {api.Status{Ready: true, Databases: db, Applications: []api.Application{{Rejected: []api.Change{{Stage: "rejected", Kind: "deleted"}}}}}, 0, 0, 0},
 		"no deadline": {api.Status{Ready: true, Now: now, Databases: db, Applications: []api.Application{{Application: "a", Changes: []api.Change{{Change: "c-1", Class: "feature"}}}}}, 1, 1, 0},
 	} {
 		got := decideStatus(&c.st)
@@ -160,6 +167,11 @@ func TestDecideStatus(t *testing.T) {
 			t.Error("what is breached comes first")
 		}
 	}
+}
+
+// declared is an application with a repository, so that Drydock works on its changes.
+func declared(changes ...api.Change) []api.Application {
+	return []api.Application{{Application: "a", Repository: "https://git.example/a.git", Changes: changes}}
 }
 
 func TestTerminalVerb(t *testing.T) {

@@ -131,7 +131,12 @@ func serveIndex(w http.ResponseWriter, r *http.Request) {
 	}
 	if file, ok := strings.CutSuffix(strings.TrimPrefix(r.URL.Path, "/"), "-py3-none-any.whl.metadata"); ok {
 		name, version, _ := strings.Cut(file, "-")
-		_, _ = fmt.Fprintf(w, "Metadata-Version: 2.1\nName: %s\nVersion: %s\n", name, version)
+		_, _ = fmt.Fprint(w, metadataOf(name, version))
+		return
+	}
+	if file, ok := strings.CutSuffix(strings.TrimPrefix(r.URL.Path, "/"), "-py3-none-any.whl"); ok {
+		name, version, _ := strings.Cut(file, "-")
+		_, _ = w.Write(wheelOf(name, version))
 		return
 	}
 	versions, ok := map[string][]string{
@@ -153,8 +158,8 @@ func serveIndex(w http.ResponseWriter, r *http.Request) {
 	doc := map[string]any{"meta": map[string]string{"api-version": "1.1"}, "name": name, "versions": versions}
 	var files []file
 	for _, v := range versions {
-		n := fmt.Sprintf("%s-%s-py3-none-any.whl", name, v)
-		files = append(files, file{n, "../../" + n, map[string]string{"sha256": fmt.Sprintf("%x", sha256.Sum256([]byte(n)))}, "2023-01-01T00:00:00Z", 1000, true})
+		n, wheel := fmt.Sprintf("%s-%s-py3-none-any.whl", name, v), wheelOf(name, v)
+		files = append(files, file{n, "../../" + n, map[string]string{"sha256": fmt.Sprintf("%x", sha256.Sum256(wheel))}, "2023-01-01T00:00:00Z", len(wheel), true})
 	}
 	doc["files"] = files
 	w.Header().Set("Content-Type", "application/vnd.pypi.simple.v1+json")

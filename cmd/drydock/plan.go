@@ -12,10 +12,10 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/drydock-dev/drydock/pkg/inventory"
+	"github.com/drydock-dev/drydock/pkg/manifest"
 	"github.com/drydock-dev/drydock/pkg/report"
 	"github.com/drydock-dev/drydock/services/gateway/api"
 	"github.com/drydock-dev/drydock/services/planner"
-	"github.com/drydock-dev/drydock/pkg/manifest"
 )
 
 // planOptions are those of plan beside scan's.

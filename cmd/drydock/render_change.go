@@ -97,7 +97,7 @@ func renderMoves(p *page, moves []events.Update) {
 func statusCell(status string) cell {
 	switch status {
 	case report.StepPassed:
-		return cell{"✓ " + status, green}
+		return cell{"✓ " + status, plain}
 	case report.StepWarned, report.StepStopped:
 		return cell{"! " + status, yellow}
 	case report.StepFailed:
@@ -112,16 +112,13 @@ func renderValidation(p *page, v *report.Validation) {
 	if v.Reason != "" {
 		p.wrapped(plain, "  ", "  %s", v.Reason)
 	}
-	var rows [][]cell
 	for _, s := range v.Steps {
 		took := fmt.Sprintf("%.1f s", s.Seconds)
 		if s.Cached {
 			took = "known"
 		}
-		rows = append(rows, []cell{{"  " + s.Name, bold}, statusCell(s.Status), {took, plain}, {cmp.Or(s.Detail, s.Command), plain}})
-	}
-	if len(rows) > 0 {
-		p.table([]column{{head: "  STEP"}, {head: "RESULT"}, {head: "TIME"}, {head: "DETAIL", shrink: true}}, rows)
+		mark := statusCell(s.Status)
+		p.wrapped(mark.style, strings.Repeat(" ", 34), "  %-10s %-9s %8s  %s", s.Name, mark.text, took, cmp.Or(s.Detail, s.Command))
 	}
 	for _, n := range v.Notes {
 		p.wrapped(yellow, "  ", "! %s", n)

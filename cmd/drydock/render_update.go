@@ -29,6 +29,9 @@ func renderUpdated(p *page, u updated, now time.Time) {
 	case u.State == updateFailed:
 		p.wrapped(strong, "  ", "x %s: %s", u.Application, u.Detail)
 		return
+	case u.State == updateWaiting && u.Scan == 0:
+		p.wrapped(yellow, "  ", "? %s: %s", u.Application, u.Detail)
+		return
 	case u.State == updateWaiting:
 		p.wrapped(yellow, "  ", "! %s: %s; the work goes on: drydock change list --app %s", u.Application, u.Detail, u.Application)
 	case len(u.Changes) == 0:

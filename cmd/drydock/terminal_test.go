@@ -8,8 +8,10 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/drydock-dev/drydock/pkg/events"
 	"github.com/drydock-dev/drydock/pkg/inventory"
 	"github.com/drydock-dev/drydock/pkg/report"
+	"github.com/drydock-dev/drydock/services/gateway/api"
 )
 
 // attacks are what a terminal would obey, or what deceives the reader of one.
@@ -49,6 +51,7 @@ func TestNothingHostileReachesATerminal(t *testing.T) {
 			renderScan(p, hostileScan(attack), attack)
 			renderPlan(p, &report.Plan{Application: attack, Resolution: attack, Phases: []report.Phase{{Phase: attack, DeadlineRule: attack, Branch: attack, Updates: []report.Update{{Package: attack, From: attack, To: attack, Step: attack, Fixes: []string{attack}, Source: attack}}}},
 				Outcomes: []report.Outcome{{Package: attack, Outcome: report.Blocked, Detail: attack, Chain: []string{attack}}}}, false, time.Time{}, []string{attack}, "out", attack)
+			renderHostileChange(p, attack)
 			renderAnswer(p, &answer{Headline: attack, Timeline: []told{{Verb: attack, Text: attack}}, Facts: []fact{{attack, attack}}})
 			text := p.b.String()
 			for _, sgr := range []style{bold, dim, red, yellow, green, strong} {
@@ -61,6 +64,37 @@ func TestNothingHostileReachesATerminal(t *testing.T) {
 			if i := strings.IndexFunc(text, unsafeRune); i >= 0 {
 				t.Fatalf("attack %q, colour %t: %q", attack, colour, text[max(0, i-60):min(len(text), i+20)])
 			}
+		}
+	}
+}
+
+// renderHostileChange has an attack in every field of a change that comes from outside.
+func renderHostileChange(p *page, attack string) {
+	ch := api.Change{Change: attack, Application: attack, Class: attack, Stage: "parked", Branch: attack, Reason: attack, Do: attack, DeadlineRule: attack,
+		Updates: []events.Update{{Package: attack, From: attack, To: attack, Source: attack}}}
+	waits := []api.Wait{{What: attack, Who: attack, Do: attack}}
+	renderChanges(p, []api.Change{ch}, time.Time{})
+	renderChange(p, &changeDoc{ChangeDetail: &api.ChangeDetail{Change: ch, Waits: waits, Effects: []api.Effect{{Kind: attack, Branch: attack, Outcome: "refused", Reason: attack}}},
+		Validation: &report.Validation{Result: attack, Reason: attack, Branch: attack, Base: attack, Isolation: attack, Notes: []string{attack}, Artifact: attack, Bill: attack, Failing: []report.Update{{Package: attack, To: attack}},
+			Steps: []report.Step{{Name: attack, Status: attack, Detail: attack, Command: attack, Log: attack}}}}, time.Time{})
+	stuck := ch
+	stuck.Stage = "opened"
+	renderUpdate(p, &updateDoc{Applications: []updated{{Application: attack, State: updateDone, Changes: []updatedChange{{Change: ch}, {Change: stuck, Waits: waits}},
+		Left: []report.Outcome{{Package: attack, Version: attack, Vulnerability: attack, Outcome: attack, Detail: attack}}}, {Application: attack, State: updateFailed, Detail: attack}}}, time.Time{})
+	if shown, err := shownText([]byte(attack + "text that is long enough to be text all the same")); err == nil {
+		p.b.WriteString(shown)
+	}
+}
+
+func TestDocumentsOnATerminal(t *testing.T) {
+	for in, want := range map[string]string{"": "", "a\tb": "a    b\n", "red\x1b[31m\n": "red\\x1b[31m\n", strings.Repeat("log line\n", 30) + "\xe2\x82": strings.Repeat("log line\n", 30) + "\\xe2\\x82\n"} {
+		if got, err := shownText([]byte(in)); err != nil || got != want {
+			t.Errorf("%q is shown as %q, %v; want %q", in, got, err, want)
+		}
+	}
+	for _, in := range []string{"PK\x03\x04\x00\x00", "\xff\xfe\xfd\xfc"} {
+		if _, err := shownText([]byte(in)); exitCode(err) != report.ExitEnvironment || !strings.Contains(err.Error(), "-o FILE") {
+			t.Errorf("%q: %v", in, err)
 		}
 	}
 }

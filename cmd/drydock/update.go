@@ -19,6 +19,7 @@ import (
 type updateOptions struct {
 	securityOnly, full, noWait bool
 	timeout                    time.Duration
+	uv                         string
 	changed                    func(name string) bool
 }
 
@@ -44,6 +45,7 @@ or something could not be determined or was not waited for.`,
 	f.BoolVar(&o.securityOnly, "security-only", true, "plan only the updates that fix findings")
 	f.BoolVar(&o.full, "full", false, "plan the updates that fix nothing known, too, in the phases of their classes")
 	f.BoolVar(&o.noWait, "no-wait", false, "ask a running Drydock for the updates, and do not wait for what comes of them")
+	f.StringVar(&o.uv, "uv", "", "the resolver, where the work is done here: uv `PROGRAM`; default uv on PATH, else fetched once from the package index")
 	f.DurationVar(&o.timeout, "timeout", 0, "`TIME` to wait at most, such as 30m (default: as long as it takes)")
 	return cmd
 }
@@ -95,7 +97,7 @@ func (c *cli) update(ctx context.Context, o *updateOptions, app string) error {
 	if app != "" && (events.CheckApp(app) != nil || app == events.Org) {
 		return usage("application name %q: want 1 to 63 of a-z, 0-9 and '-', starting with a letter or digit", app)
 	}
-	s, err := c.worksOnLog(ctx)
+	s, err := c.worksOnLog(ctx, o)
 	if err != nil {
 		return err
 	}
@@ -122,6 +124,9 @@ func (c *cli) update(ctx context.Context, o *updateOptions, app string) error {
 			return c.leftWork(s, name, ctx.Err())
 		case waiting.Err() != nil:
 			u.State, u.Detail = updateWaiting, fmt.Sprintf("not waited for any longer than %s", o.timeout)
+			if u.Scan == 0 {
+				u.Detail = fmt.Sprintf("not asked for: the %s given were over before", o.timeout)
+			}
 		case err != nil && len(apps) == 1:
 			return err
 		case err != nil:
@@ -144,7 +149,7 @@ func (c *cli) update(ctx context.Context, o *updateOptions, app string) error {
 }
 
 // worksOnLog gives a Drydock that does the work: one that runs, or, with --data, this process.
-func (c *cli) worksOnLog(ctx context.Context) (*session, error) {
+func (c *cli) worksOnLog(ctx context.Context, o *updateOptions) (*session, error) {
 	if c.opt.server != "" {
 		return c.remote(c.opt.server)
 	}
@@ -172,7 +177,7 @@ func (c *cli) worksOnLog(ctx context.Context) (*session, error) {
 	if err != nil || s != nil {
 		return s, err
 	}
-	return c.workers(ctx, b, oneShot{plans: true, validates: true}, true)
+	return c.workers(ctx, b, oneShot{plans: true, validates: true, uv: o.uv}, true)
 }
 
 // everyDeclared are all that can be updated; said before anything is done.

@@ -3,12 +3,13 @@ package main
 import (
 	"context"
 	"slices"
-	"strings"
+	"sync"
 	"time"
 
 	"github.com/drydock-dev/drydock/pkg/events"
 	"github.com/drydock-dev/drydock/pkg/report"
 	"github.com/drydock-dev/drydock/services/gateway/api"
+	"github.com/drydock-dev/drydock/services/validator"
 )
 
 // followEvery is how often a change is looked at. Steps that are shorter are not seen, and need not be: they are
@@ -136,12 +137,25 @@ func (f *follower) idle(ctx context.Context) (bool, error) {
 		return false, err
 	}
 	for _, k := range st.Bus.Consumers {
-		if (strings.HasPrefix(k.Name, "dock-") || strings.HasPrefix(k.Name, "proposer-")) && k.Pending+uint64(k.InFlight) > 0 {
+		if slices.Contains(dockConsumers(), k.Name) && k.Pending+uint64(k.InFlight) > 0 {
 			return false, nil
 		}
 	}
 	return true, nil
 }
+
+// dockConsumers are the consumers of the validator for events, which is known without running it.
+var dockConsumers = sync.OnceValue(func() []string {
+	s, err := validator.New(validator.Default(), validator.Deps{})
+	if err != nil {
+		return nil
+	}
+	var names []string
+	for _, st := range s.Routes() {
+		names = append(names, st.Name+"-"+string(events.Urgent), st.Name+"-"+string(events.Routine))
+	}
+	return names
+})
 
 // tell says on stderr what is new of a change: one line a step.
 func (f *follower) tell(d *api.ChangeDetail, settled bool) {
@@ -159,8 +173,8 @@ func (f *follower) tell(d *api.ChangeDetail, settled bool) {
 		doing = "waiting for " + d.Waits[0].What
 	}
 	id := d.Change.Change
-	if f.said[id] == line {
-		return
+	if f.said[id] == line || d.Progress == nil && d.Stage == events.StageOpened && !settled && f.said[id] != "" {
+		return // a validation that just ended has no step any more, and does not wait for its turn again
 	}
 	f.said[id] = line
 	f.stop()
