@@ -44,7 +44,7 @@ type verdict struct {
 func (in *situation) tasks() []task {
 	out := make([]task, len(in.Envs))
 	for i, e := range in.Envs {
-		t := task{Hashed: e.Hashed, Bounds: e.Bounds, Floating: e.Floating, Wants: in.wants(i), Holds: in.holds(i), Routine: in.Policy.RoutineCooldown(), Wishes: in.Wishes}
+		t := task{Hashed: e.Hashed, Bounds: e.Bounds, Floating: e.Floating, Wants: in.wants(i), Holds: in.Holds[i], Routine: in.Policy.RoutineCooldown(), Wishes: in.Wishes}
 		for _, r := range e.Floating {
 			t.Floats = append(t.Floats, r.String())
 		}

@@ -52,6 +52,7 @@ type situation struct {
 	Provisional   bool
 	Exceptions    exceptions
 	Refused       []refusal         // rejections that hold
+	Holds         [][]hold          // what they keep from being picked, by environment
 	Merged        []merged          // changes whose work is in the base already
 	Branches      branches          // what the names of new branches depend on
 	Envs          []environment     // what is installed together
@@ -111,20 +112,28 @@ func (s *Service) gather(ctx context.Context, f worker.Facts) (*situation, error
 	}
 	in.Branches = branchesOf(f.App, in)
 	in.Merged = mergedChanges(f.App)
+	if err := in.takeInForce(ctx, f); err != nil {
+		return nil, err
+	}
+	in.Refused = refusals(f.App, in.Now, in.InForce)
+	in.Holds = in.holds()
+	return in, nil
+}
+
+// takeInForce reads the plan in force, if there is one.
+func (in *situation) takeInForce(ctx context.Context, f worker.Facts) error {
 	if f.App.Plan == nil {
-		in.Refused = refusals(f.App, in.Now, nil)
-		return in, nil
+		return nil
 	}
 	in.InForce = &report.Plan{}
 	in.InForceDigest = f.App.Plan.Document
 	if err := read(ctx, f.Evidence, f.App.Plan.Document, in.InForce); err != nil {
-		return nil, fmt.Errorf("read the plan in force: %w", err)
+		return fmt.Errorf("read the plan in force: %w", err)
 	}
-	in.Refused = refusals(f.App, in.Now, in.InForce)
 	if f.App.Plan.Policy == in.Policy.Digest() {
 		in.Told = told(in.InForce)
 	}
-	return in, nil
+	return nil
 }
 
 // setPolicy takes what the policy says of this application.

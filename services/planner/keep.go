@@ -22,7 +22,7 @@ func (in *situation) keep(ctx context.Context, env int, a *solved, w outside) {
 	if old == nil || !a.away() || !in.sameWishes(old.Inputs) {
 		return
 	}
-	steps, ok := in.Envs[env].stillGood(ctx, old, in.holds(env), w)
+	steps, ok := in.Envs[env].stillGood(ctx, old, in.Holds[env], w)
 	if !ok {
 		return
 	}

@@ -174,6 +174,7 @@ func (r planRecord) situation(ctx context.Context, store evidence.Store) (*situa
 		return nil, err
 	}
 	in.Envs = environments(in.Inventory, in.Wishes.Target)
+	in.Holds = in.holds()
 	if in.Unwritable, err = unwritable(ctx, in.Inventory, store); err != nil {
 		return nil, &Divergence{"inventory", err.Error()}
 	}

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/drydock-dev/drydock/pkg/events"
-	"github.com/drydock-dev/drydock/pkg/inventory"
 	"github.com/drydock-dev/drydock/pkg/pep440"
 	"github.com/drydock-dev/drydock/pkg/report"
 )
@@ -72,24 +71,43 @@ type hold struct {
 	Again   string    `json:"again"` // what tries it again
 }
 
-// holds are those of an environment. A rejection reaches the environment its update stands in; where that file is there
+// holds are those of each environment. A rejection reaches the environment its update stands in; where that file is there
 // no more, whatever it was renamed to, all. Where the pin itself stands at the rejected release or above it, somebody
 // who knew better put it there, and nothing is held.
-func (in *situation) holds(env int) []hold {
-	var out []hold
-	e := in.Envs[env]
+func (in *situation) holds() [][]hold {
+	out := make([][]hold, len(in.Envs))
+	if len(in.Refused) == 0 {
+		return out
+	}
+	there := map[string]bool{}
+	for _, s := range in.Inventory.Sources {
+		there[s.Path] = true
+	}
+	pins, sources := make([]map[string]string, len(in.Envs)), make([]map[string]bool, len(in.Envs))
+	for i, e := range in.Envs {
+		pins[i], sources[i] = map[string]string{}, map[string]bool{}
+		for _, p := range e.Pins {
+			pins[i][p.Package] = p.Version
+			for _, l := range p.Lines {
+				sources[i][l.Source], there[l.Source] = true, true
+			}
+		}
+	}
 	for _, r := range in.Refused {
-		for i, u := range r.Failing {
-			if u.Ecosystem != "" && u.Ecosystem != pypi || !e.has(u.Source) && in.known(u.Source) {
+		for j, u := range r.Failing {
+			if u.Ecosystem != "" && u.Ecosystem != pypi {
 				continue
 			}
-			j := slices.IndexFunc(e.Pins, func(p pin) bool { return p.Package == u.Package })
-			if j >= 0 && !below(e.Pins[j].Version, u.To) && orders(e.Pins[j].Version) {
-				continue
-			}
-			h := hold{Package: u.Package, From: u.To, Source: u.Source, Change: r.Change, Until: r.Until, Why: r.why(i), Again: "drydock update " + in.App + " tries it again"}
-			if !slices.ContainsFunc(out, func(o hold) bool { return o.Package == h.Package && o.From == h.From && o.Change == h.Change }) {
-				out = append(out, h)
+			h := hold{Package: u.Package, From: u.To, Source: u.Source, Change: r.Change, Until: r.Until, Why: r.why(j), Again: "drydock update " + in.App + " tries it again"}
+			for i := range in.Envs {
+				pin, pinned := pins[i][u.Package]
+				switch {
+				case !sources[i][u.Source] && there[u.Source]:
+				case pinned && orders(pin) && !below(pin, u.To):
+				case slices.ContainsFunc(out[i], func(o hold) bool { return o.Package == h.Package && o.From == h.From && o.Change == h.Change }):
+				default:
+					out[i] = append(out[i], h)
+				}
 			}
 		}
 	}
@@ -100,12 +118,6 @@ func (in *situation) holds(env int) []hold {
 func orders(version string) bool {
 	_, err := pep440.Parse(version)
 	return err == nil
-}
-
-// known reports whether a source is still there.
-func (in *situation) known(source string) bool {
-	return slices.ContainsFunc(in.Inventory.Sources, func(s inventory.Source) bool { return s.Path == source }) ||
-		slices.ContainsFunc(in.Envs, func(e environment) bool { return e.has(source) })
 }
 
 // why is the reason as it stands in sentences, of one of the updates.
@@ -127,17 +139,21 @@ func (r refusal) why(i int) string {
 // together names the updates that fail with one of them; a few.
 func (r refusal) together(i int) string {
 	var others []string
-	for j, u := range r.Failing {
-		other := printable(u.Package) + " " + printable(u.To)
-		if j != i && u.Package != r.Failing[i].Package && !slices.Contains(others, other) {
-			others = append(others, other)
+	seen := map[string]bool{r.Failing[i].Package: true}
+	for _, u := range r.Failing {
+		if seen[u.Package] {
+			continue
 		}
+		seen[u.Package] = true
+		if len(seen) <= maxTold+1 {
+			others = append(others, printable(u.Package)+" "+printable(u.To))
+		}
+	}
+	if more := len(seen) - 1 - len(others); more > 0 {
+		others = append(others, fmt.Sprintf("%d more", more))
 	}
 	if len(others) == 0 {
 		return ""
-	}
-	if n := len(others); n > maxTold {
-		others = append(others[:maxTold:maxTold], fmt.Sprintf("%d more", n-maxTold))
 	}
 	return " together with " + strings.Join(others, ", ")
 }
@@ -188,8 +204,8 @@ func refusedFix(fixes []rejection) (rejection, bool) {
 // rejections are those that keep a release from being picked in any environment, as the plan's inputs name them.
 func (in *situation) rejections() []report.Rejection {
 	var out []report.Rejection
-	for i := range in.Envs {
-		for _, h := range in.holds(i) {
+	for _, holds := range in.Holds {
+		for _, h := range holds {
 			r := report.Rejection{Change: h.Change, Package: h.Package, Version: h.From, Source: h.Source, Until: h.Until.UTC()}
 			if !slices.Contains(out, r) {
 				out = append(out, r)

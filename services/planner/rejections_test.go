@@ -172,6 +172,20 @@ func TestRejectedTogether(t *testing.T) {
 	})
 }
 
+// Of a change that was too large to list its updates the plan in force does.
+func TestRejectedWithoutAList(t *testing.T) {
+	w := paymentsWorld(t, Config{})
+	w.plan(w.scan(paymentsFiles))
+	c := w.open("regular")
+	c.Updates = nil
+	w.state.Changes[c.Change] = c
+	w.plan(w.reject(failed(c.Change)))
+	if o := outcome(t, w.document(), "CVE-L"); o.Outcome != report.Blocked || moves(w.document()) != "emergency pyjwt 2.3.0>2.4.0, framework flask 2.2.2>2.2.5" {
+		t.Errorf("%+v, %s", o, moves(w.document()))
+	}
+	w.recomputes(w.document())
+}
+
 // A branch that somebody took away is told by who did it.
 func TestRejectedByTakingItsBranchAway(t *testing.T) {
 	deleted := events.ChangeRejected{Change: "c-1", Kind: events.RejectedDeleted, Reason: "the branch is gone", By: "ana@example.com"}
