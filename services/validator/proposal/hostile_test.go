@@ -182,6 +182,9 @@ func TestHostile(t *testing.T) {
 		for i, maker := range makers {
 			f := full(maker)
 			for _, a := range attacks {
+				if i == 1 { // the same fields, thirty times: once is enough, below
+					break
+				}
 				fill(reflect.ValueOf(&f), words, func(string) string { return a }, "")
 				check(t, f, fmt.Sprintf("facts %d, words %v, everywhere %q", i, words, a))
 			}
@@ -310,7 +313,7 @@ func TestTrailers(t *testing.T) {
 func TestBound(t *testing.T) {
 	f := many()
 	long := strings.Repeat("\U0001F6A2", 200) + strings.Repeat("[*", 2000)
-	for range 4 {
+	for range 3 {
 		ph := &f.Plan.Phases[0]
 		ph.Updates = append(ph.Updates, ph.Updates...)
 		f.Plan.Outcomes = append(f.Plan.Outcomes, f.Plan.Outcomes...)

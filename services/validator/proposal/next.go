@@ -89,7 +89,7 @@ func (d *draft) tested() (bool, md) {
 	case d.Validation == nil:
 		return false, "not done yet"
 	case !d.passed():
-		return false, "it did not pass, or no longer counts"
+		return false, d.unfit()
 	case s == nil || s.Status == report.StepSkipped || s.Tests != nil && s.Tests.Passed == 0:
 		return false, "**nothing tested it**; it was installed and scanned in the dock"
 	case s.Status != report.StepPassed || s.Tests != nil && s.Tests.Failed > 0:

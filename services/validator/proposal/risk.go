@@ -85,7 +85,7 @@ func (d *draft) unproved() []md {
 	case v == nil:
 		out = append(out, "any of it. It was not validated yet.")
 	case !d.passed():
-		out = append(out, "that it is fit to be merged. It did not pass, or no longer counts.")
+		out = append(out, "that it is fit to be merged: "+d.unfit()+".")
 	}
 	if d.Validation != nil {
 		out = append(out, d.dockGaps()...)

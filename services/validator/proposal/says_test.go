@@ -119,6 +119,11 @@ func TestCommit(t *testing.T) {
 	if f.State == nil {
 		t.Error("the facts were changed")
 	}
+	shown := emergency()
+	shown.State = &events.Change{ChangeOpened: f.Change, Dock: events.Dock{Validated: &events.ChangeValidated{Artifact: hex("a7")}}}
+	if Text(shown) != Text(emergency()) {
+		t.Error("what is shown of a validated change is not what is proposed")
+	}
 	if !strings.HasPrefix(before, Title(f)+"\n\n- **Why**") || !strings.HasSuffix(before, "\n\nDrydock-Application: payments\nDrydock-Change: c-7f3a91d2c0e4\nDrydock-Plan: "+hex("4d25")+
 		"\nDrydock-Artifact: "+hex("a7")+"\nDrydock-Validation: "+hex("e1")+"\n") {
 		t.Errorf("the message is\n%s", before)

@@ -60,6 +60,14 @@ func (d *draft) passed() bool {
 	return d.Validation != nil && d.Validation.Result == report.Validated && (d.State == nil || d.State.Voided == nil)
 }
 
+// unfit says why it is not passed.
+func (d *draft) unfit() md {
+	if d.voided() {
+		return "what was validated no longer counts"
+	}
+	return "it did not pass"
+}
+
 // writeStanding says what stopped the change, or what became of it: nothing, while it goes its way.
 func (d *draft) writeStanding(b *strings.Builder) {
 	stage := d.stage()
