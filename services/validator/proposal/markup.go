@@ -32,6 +32,9 @@ func clean(s string, most int) string {
 		s = s[:n] + "…"
 	}
 	s = strings.Map(func(r rune) rune {
+		if r > ' ' && r < 0x7f {
+			return r
+		}
 		if unicode.IsSpace(r) || unicode.Is(unicode.Zl, r) || unicode.Is(unicode.Zp, r) {
 			return ' '
 		}
