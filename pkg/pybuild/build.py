@@ -8,7 +8,7 @@
 # nothing here may intern what differs between hosts: no pathlib, and every package is compiled in a fork of its own.
 import os, sys
 sys.path[:] = [p for p in sys.path if p]  # -c puts the current folder first
-import json, py_compile, shutil, subprocess, time
+import errno, json, py_compile, shutil, subprocess, time
 
 MODE, UV, WHEELS, PLAN, OUT, PREFIX = sys.argv[1:7]
 CACHE = OUT + "/.cache"  # on the same file system, so that files are linked into place, not copied
@@ -85,8 +85,11 @@ def compile_one(top, root):
         try:
             py_compile.compile(p, dfile=PREFIX + p[len(root):], doraise=True, optimize=-1,
                                invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH)
-        except (py_compile.PyCompileError, ValueError, RecursionError, OverflowError, FileExistsError) as e:
-            os.write(2, ("not compiled: %s: %s\n" % (p[len(root):], type(e).__name__)).encode())  # as with any installer
+        except (py_compile.PyCompileError, FileExistsError) as e:
+            why = getattr(e, "exc_type_name", type(e).__name__)
+            if why == "MemoryError":
+                raise MemoryError
+            os.write(2, ("not compiled: %s: %s\n" % (p[len(root):], why)).encode())  # as with any installer
 
 
 def compile_all(site, root):
@@ -97,17 +100,24 @@ def compile_all(site, root):
     for top in tops + [None] * most:
         while running and (top is None or len(running) >= most):
             pid, status = os.wait()
-            if status:
+            code = os.WEXITSTATUS(status) if os.WIFEXITED(status) else 255
+            if 0 < code < 255:
+                raise OSError(code, os.strerror(code))
+            if code:
                 raise Failed("compile", running[pid][len(root):])
             del running[pid]
         if top is None:
             continue
         pid = os.fork()
         if pid == 0:
-            code = 1
+            code = 255
             try:
                 compile_one(top, root)
                 code = 0
+            except MemoryError:
+                code = errno.ENOMEM
+            except OSError as e:
+                code = e.errno
             finally:
                 os._exit(code)
         running[pid] = top

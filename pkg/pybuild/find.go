@@ -170,7 +170,7 @@ func (f *finder) look(ctx context.Context, want string) {
 			names = []string{"python" + minor, "python3"}
 		} else if all, err := filepath.Glob(filepath.Join(escape(dir), "python3.*")); err == nil {
 			for _, p := range all {
-				if programName.MatchString(filepath.Base(p)) {
+				if programName.MatchString(filepath.Base(p)) && isELF(p) { // shims are slow, and one leads to all versions
 					names = append(names, filepath.Base(p))
 				}
 			}

@@ -5,6 +5,7 @@ import (
 	"archive/zip"
 	"bytes"
 	"compress/gzip"
+	"context"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
@@ -187,13 +188,22 @@ func openDir(t testing.TB) string {
 	return dir
 }
 
+// offers are tried once.
+var offers = func() func(context.Context) []dock.Offer {
+	var once sync.Once
+	var all []dock.Offer
+	return func(ctx context.Context) []dock.Offer {
+		once.Do(func() { all = dock.Offers(ctx) })
+		return all
+	}
+}()
+
 // docks are those this host offers, None too: it builds the same.
 func docks(t testing.TB) []dock.Dock {
 	t.Helper()
 	var out []dock.Dock
-	for _, o := range dock.Offers(t.Context()) {
+	for _, o := range offers(t.Context()) {
 		if !o.Available {
-			t.Logf("this host does not offer %s: %s", o.Level, o.Why)
 			continue
 		}
 		d, err := dock.At(t.Context(), o.Level)
