@@ -223,12 +223,9 @@ func TestManifestsThatAreNone(t *testing.T) {
 func TestCollect(t *testing.T) {
 	s := open(t)
 	keep, drop := seal(t, s, environment...), seal(t, s, "a=1", "b/c=2")
-	half, err := s.Room()
-	if err != nil {
-		t.Fatal(err)
-	}
-	tree(t, half, "x/y=1")
-	young, err := s.Room()
+	half := tree(t, filepath.Join(s.dir, ".new-HALF"), "x/y=1") // of a file system without locks
+	tree(t, filepath.Join(s.dir, ".new-YOUNG"), "x/y=1")
+	mine, err := s.Room()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -251,7 +248,7 @@ func TestCollect(t *testing.T) {
 	for _, e := range left {
 		names = append(names, e.Name())
 	}
-	want := []string{filepath.Base(young), strings.TrimPrefix(keep, "sha256:"), "README"}
+	want := []string{".new-YOUNG", filepath.Base(mine), filepath.Base(mine) + ".lock", strings.TrimPrefix(keep, "sha256:"), "README"}
 	slices.Sort(want)
 	if !slices.Equal(names, want) {
 		t.Errorf("left %v, want %v", names, want)

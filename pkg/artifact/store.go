@@ -2,7 +2,6 @@ package artifact
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -11,6 +10,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -24,32 +24,55 @@ var ErrChanged = errors.New("not what was sealed")
 //
 //	<dir>/<sha256 hex>/manifest.json
 //	<dir>/<sha256 hex>/files/…
-//	<dir>/.new-…                      being put in; what a crash left is removed by Collect
+//	<dir>/.new-…                      being put in, with a lock beside it; what a crash left is removed by Collect
 //
 // Whoever can write there decides what runs: the folder is for its owner alone.
-type Store struct{ dir string }
+type Store struct {
+	dir string
+
+	mu    sync.Mutex
+	rooms map[string]*Claimed // given out by this store
+}
 
 // OpenStore opens a store, and makes it where it is missing.
 func OpenStore(dir string) (*Store, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("open the store of artifacts: %w", err)
 	}
-	return &Store{dir: dir}, nil
+	return &Store{dir: dir, rooms: map[string]*Claimed{}}, nil
 }
 
-// Room is a new folder beside the artifacts, on the same file system, for building what is then put in by Put.
+// Room is a new folder beside the artifacts, on the same file system, for building what is then put in by Put, or
+// given up by Leave.
 func (s *Store) Room() (string, error) {
-	dir := filepath.Join(s.dir, ".new-"+rand.Text())
-	if err := os.Mkdir(dir, 0o700); err != nil {
+	c, err := Claim(s.dir, roomPrefix)
+	if err != nil {
 		return "", fmt.Errorf("make room for an artifact: %w", err)
 	}
-	return dir, nil
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.rooms[c.Dir] = c
+	return c.Dir, nil
+}
+
+const roomPrefix = ".new-"
+
+// Leave gives up a folder that Room gave out, with all that is in it. One that was put in is no error.
+func (s *Store) Leave(room string) error {
+	s.mu.Lock()
+	c := s.rooms[room]
+	delete(s.rooms, room)
+	s.mu.Unlock()
+	if c == nil {
+		return nil
+	}
+	return c.Leave()
 }
 
 // Put seals a folder that Room gave out and takes it in. m says what the artifact is; its entries are filled in.
 // What is there already by that digest stays, and the folder goes away: the same thing built twice is kept once.
 func (s *Store) Put(ctx context.Context, room string, m *Manifest, outside Outside) (digest string, err error) {
-	if filepath.Dir(room) != filepath.Clean(s.dir) || !strings.HasPrefix(filepath.Base(room), ".new-") {
+	if filepath.Dir(room) != filepath.Clean(s.dir) || !strings.HasPrefix(filepath.Base(room), roomPrefix) {
 		return "", fmt.Errorf("put in an artifact: %s was not given out by this store", room)
 	}
 	m.Schema = Schema
@@ -63,7 +86,7 @@ func (s *Store) Put(ctx context.Context, room string, m *Manifest, outside Outsi
 	place := s.place(digest)
 	if _, err := os.Stat(place); err == nil {
 		_ = os.Chtimes(place, time.Time{}, time.Now()) // it lies here anew: Uses
-		return digest, Remove(room)
+		return digest, s.Leave(room)
 	}
 	if err := protect(room); err != nil {
 		return "", fmt.Errorf("make the artifact read-only: %w", err)
@@ -73,8 +96,9 @@ func (s *Store) Put(ctx context.Context, room string, m *Manifest, outside Outsi
 		return "", err
 	}
 	defer func() {
-		if err != nil {
-			_ = Remove(whole) // Collect takes what stays
+		_ = s.Leave(whole) // Collect takes what stays
+		if err == nil {
+			_ = s.Leave(room)
 		}
 	}()
 	if err := os.WriteFile(filepath.Join(whole, "manifest.json"), data, 0o444); err != nil {
@@ -92,7 +116,7 @@ func (s *Store) Put(ctx context.Context, room string, m *Manifest, outside Outsi
 	}
 	if err := os.Rename(whole, place); err != nil {
 		if _, there := os.Stat(place); there == nil { // somebody else was quicker with the same
-			return digest, Remove(whole)
+			return digest, nil
 		}
 		return "", fmt.Errorf("take the artifact in: %w", err)
 	}
@@ -157,36 +181,28 @@ func (s *Store) List() ([]string, error) {
 	return out, nil
 }
 
-// Collect removes the artifacts that nobody keeps, and what crashes left behind for longer than a day. keep is
-// asked for each; the caller keeps what runs, what soaks and what was last verified.
+// Collect removes the artifacts that nobody keeps, and what processes that are gone left behind; what nobody ever
+// locked goes after a day. keep is asked for each; the caller keeps what runs, what soaks and what was last verified.
 func (s *Store) Collect(keep func(digest string) bool, now time.Time) (removed []string, err error) {
-	entries, err := os.ReadDir(s.dir)
+	all, err := s.List()
 	if err != nil {
 		return nil, fmt.Errorf("collect artifacts: %w", err)
 	}
-	var errs []error
-	for _, e := range entries {
-		digest := "sha256:" + e.Name()
-		known := digestForm.MatchString(digest)
-		info, err := e.Info()
-		switch {
-		case err != nil, !known && !strings.HasPrefix(e.Name(), ".new-"):
-			continue // gone meanwhile, or nobody's business
-		case known && keep(digest), !known && now.Sub(info.ModTime()) < 24*time.Hour:
+	errs := []error{Sweep(s.dir, roomPrefix, now)}
+	for _, digest := range all {
+		if keep(digest) {
 			continue
 		}
 		// Out of sight first: nobody opens half an artifact.
-		gone := filepath.Join(s.dir, ".new-"+rand.Text())
-		if err := os.Rename(filepath.Join(s.dir, e.Name()), gone); err != nil {
+		gone, err := s.Room()
+		if err == nil {
+			err = errors.Join(os.Rename(s.place(digest), filepath.Join(gone, "gone")), s.Leave(gone))
+		}
+		if err != nil {
 			errs = append(errs, err)
 			continue
 		}
-		if err := Remove(gone); err != nil {
-			errs = append(errs, err)
-		}
-		if known {
-			removed = append(removed, digest)
-		}
+		removed = append(removed, digest)
 	}
 	if err := errors.Join(errs...); err != nil {
 		return removed, fmt.Errorf("collect artifacts: %w", err)

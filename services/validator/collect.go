@@ -7,55 +7,9 @@ import (
 	"path/filepath"
 	"time"
 
-	"github.com/gofrs/flock"
-
 	"github.com/drydock-dev/drydock/pkg/artifact"
 	"github.com/drydock-dev/drydock/pkg/telemetry"
 )
-
-// lockSuffix is beside a folder of work, never in it: what is locked is not removed with the folder.
-const lockSuffix = ".lock"
-
-// claim makes a folder of its own for a piece of work, locked until leave removes it. What dies leaves a folder
-// whose lock is free.
-func claim(dir, name string) (folder string, leave func() error, err error) {
-	folder, err = os.MkdirTemp(dir, name+"-")
-	if err != nil {
-		return "", nil, err
-	}
-	lock := flock.New(folder + lockSuffix)
-	if ok, lerr := lock.TryLock(); lerr != nil || !ok {
-		return "", nil, errors.Join(lerr, os.RemoveAll(folder))
-	}
-	return folder, func() error {
-		return errors.Join(artifact.Remove(folder), os.Remove(folder+lockSuffix), lock.Close())
-	}, nil
-}
-
-// sweep removes the folders of work that nobody holds: of processes that were killed.
-func sweep(dir string) error {
-	entries, err := os.ReadDir(dir)
-	if missing(err) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	var errs []error
-	for _, e := range entries {
-		if !e.IsDir() {
-			continue
-		}
-		folder := filepath.Join(dir, e.Name())
-		lock := flock.New(folder + lockSuffix)
-		ok, err := lock.TryLock()
-		if err == nil && ok {
-			err = errors.Join(artifact.Remove(folder), os.Remove(folder+lockSuffix))
-		}
-		errs = append(errs, err, lock.Close())
-	}
-	return errors.Join(errs...)
-}
 
 // tidy removes what processes that were killed left, and what nobody needs any more. What can't be removed now is
 // tried again later.
@@ -69,7 +23,7 @@ func (s *Service) tidy(ctx context.Context) {
 		_, _, err = s.artifacts.Unused(uses, now, artifact.Rule{})
 	}
 	_, werr := s.wheels.Collect(now.Add(-unusedFor))
-	if err := errors.Join(err, werr, sweep(s.workDir()), s.forget(now)); err != nil {
+	if err := errors.Join(err, werr, artifact.Sweep(s.workDir(), "", now), s.forget(now)); err != nil {
 		s.log.Warn("not everything that nobody needs could be removed", telemetry.KeyError, err)
 	}
 }

@@ -236,17 +236,13 @@ func (w *work) tell(validation string, end *halt) []said {
 // enter makes the folder of this validation, and returns what removes it and all else that it left. The folder is
 // locked while this process lives, so that another one can tell what a crash left (collect.go).
 func (w *work) enter() (leave func() error, err error) {
-	dir, free, err := claim(w.s.workDir(), w.v.Change)
-	w.dir = dir
+	mine, err := artifact.Claim(w.s.workDir(), w.v.Change+"-")
 	if err != nil {
 		return nil, fmt.Errorf("make a folder for change %s: %w", w.v.Change, err)
 	}
+	w.dir = mine.Dir
 	return func() error {
-		var errs []error
-		if w.room != "" {
-			errs = append(errs, artifact.Remove(w.room))
-		}
-		return errors.Join(append(errs, free())...)
+		return errors.Join(w.s.artifacts.Leave(w.room), mine.Leave())
 	}, nil
 }
 
