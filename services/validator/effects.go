@@ -53,11 +53,16 @@ func permanent(err error) error {
 	return nil
 }
 
-// resume takes up what is parked, because somebody asked.
+// resume takes up what is parked, because somebody asked, and what was opened when nobody could take it up: the
+// application was not declared then. What is being validated just now is not disturbed by it (validate).
 func (s *Service) resume(f worker.Facts) ([]events.Event, error) {
+	if _, declared := s.application(f.App.App); !declared {
+		return nil, nil
+	}
 	var out []events.Event
 	for _, c := range f.App.OpenChanges() {
-		if c.Parked == nil || c.Parked.Kind == events.ParkedTouched {
+		stage := c.Stage()
+		if stage != events.StageOpened && stage != events.StageParked || c.Parked != nil && c.Parked.Kind == events.ParkedTouched {
 			continue
 		}
 		e, err := f.New(c.Change, c.Change, events.ChangeResumed{Change: c.Change, Reason: "somebody asked for it"})

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"time"
 
 	"github.com/drydock-dev/drydock/pkg/events"
 	"github.com/drydock-dev/drydock/pkg/evidence"
@@ -21,12 +22,16 @@ type said struct {
 }
 
 // validate answers change.opened, change.resumed and artifact.voided: the change is validated, or, where its
-// artifact still counts, proposed. Of two workers that got the same change the one without the lease does nothing:
-// should the other die, its own message comes again.
+// artifact still counts, proposed. Of two workers that got the same change the one without the lease waits for as long
+// as one that died would keep it, because a message that comes again has no other to answer it. A holder that lives
+// has a message of its own; should that one be lost, timers asks again.
 func (s *Service) validate(ctx context.Context, e events.Event, f worker.Facts) ([]events.Event, error) {
 	c, ok := f.App.Changes[events.Ext(e, events.ExtChange)]
 	if !ok || c.Terminal != "" || c.Merged != nil || c.Stage() == events.StageProposed {
 		return nil, nil
+	}
+	if row, _ := events.Lookup(e.Type()); c.Parked != nil && row.Name() != "artifact.voided" {
+		return nil, nil // it was told meanwhile, by whoever had it when this came
 	}
 	a, ok := s.application(f.App.App)
 	if !ok {
@@ -37,11 +42,7 @@ func (s *Service) validate(ctx context.Context, e events.Event, f worker.Facts) 
 	}
 	done, ok := s.seen.get(e.ID())
 	if !ok {
-		kv, err := s.deps.Bus.KV("lease")
-		if err != nil {
-			return nil, err
-		}
-		lease, err := worker.Acquire(ctx, kv, "validator."+f.App.App+"."+c.Change, s.holder, leaseTime)
+		lease, waited, err := s.takeUp(ctx, "validator."+f.App.App+"."+c.Change)
 		if errors.Is(err, worker.ErrHeld) {
 			return nil, nil
 		}
@@ -50,12 +51,49 @@ func (s *Service) validate(ctx context.Context, e events.Event, f worker.Facts) 
 		}
 		held, stop := lease.Hold(ctx)
 		defer stop()
+		if waited { // for somebody who may have answered it
+			if f, err = s.anew(ctx, f); err != nil {
+				return nil, err
+			}
+			if f.App.Changes[c.Change].Stage() != c.Stage() {
+				return nil, nil
+			}
+		}
 		if done, err = s.run(held, f, c, a); err != nil {
 			return nil, err
 		}
 		s.seen.put(e.ID(), done)
 	}
 	return announce(f, c.Change, done)
+}
+
+// takeUp takes a lease. One that another has is waited for until it would have ended, had he died; then the error
+// wraps worker.ErrHeld.
+func (s *Service) takeUp(ctx context.Context, key string) (lease *worker.Lease, waited bool, err error) {
+	kv, err := s.deps.Bus.KV("lease")
+	if err != nil {
+		return nil, false, err
+	}
+	for end := time.Now().Add(s.deps.Lease + leaseSlack); ; waited = true {
+		lease, err = worker.Acquire(ctx, kv, key, s.holder, s.deps.Lease)
+		if !errors.Is(err, worker.ErrHeld) || !time.Now().Before(end) {
+			return lease, waited, err
+		}
+		select {
+		case <-ctx.Done():
+			return nil, waited, context.Cause(ctx)
+		case <-time.After(leaseLook):
+		}
+	}
+}
+
+// anew are the facts as they are now.
+func (s *Service) anew(ctx context.Context, f worker.Facts) (worker.Facts, error) {
+	at, err := s.deps.Bus.LastSequence(ctx, f.App.App)
+	if err == nil {
+		f.App, err = s.deps.Folds.App(ctx, f.App.App, at)
+	}
+	return f, err
 }
 
 // announce turns what is to be said of a change into events.
@@ -125,11 +163,12 @@ func (s *Service) policyInForce(ctx context.Context, f worker.Facts) (*policy.Po
 	return p, nil
 }
 
-// planOf reads the plan a change is a phase of.
+// planOf reads the plan a change is a phase of. plan.generated closes the batch that change.opened stands in, so it
+// may not have arrived yet: that is transient.
 func planOf(ctx context.Context, f worker.Facts, c events.Change) (*report.Plan, events.PlanGenerated, error) {
 	g, ok := f.App.Plans[c.Plan]
 	if !ok {
-		return nil, g, worker.Permanent(fmt.Errorf("change %s: its plan %s is not in the log", c.Change, c.Plan))
+		return nil, g, fmt.Errorf("change %s: its plan %s is not in the log yet", c.Change, c.Plan)
 	}
 	p := &report.Plan{}
 	if err := read(ctx, f.Evidence, g.Document, p); err != nil {

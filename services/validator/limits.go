@@ -5,6 +5,8 @@ import "time"
 // The limits of the validator, each with its reason.
 const (
 	leaseTime   = 30 * time.Second // a validator that died is replaced after this; it renews three times as often
+	leaseSlack  = 5 * time.Second  // the store's clock, and the way there
+	leaseLook   = time.Second      // between two tries for a lease that another has
 	attendLimit = 10 * time.Minute // of one push: the transfer limit of the forge and some looks
 	giveUp      = 5                // attempts after which a transient trouble parks the change instead
 	retryFirst  = 10 * time.Minute // until a parked change is tried again by itself, doubling …

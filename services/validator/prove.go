@@ -158,6 +158,14 @@ func (w *work) prove(ctx context.Context, st *report.Step, name string, c *appli
 	case check.VerdictWarned:
 		st.Status = report.StepWarned
 		return nil
+	case check.VerdictUnknown:
+		if after.Status == check.NoTests {
+			st.Status = report.StepSkipped
+			return nil
+		}
+		h := parked(events.ParkedSetup, "mend checks."+name+" so that it comes to its end without the change, too", "%s tells nothing of the change: %s", name, v.Detail)
+		h.asks = true
+		return h
 	}
 	w.blamed = w.failsAs(name, *c)
 	h := rejected(events.RejectedTests, "%s: %s", name, v.Detail)

@@ -15,6 +15,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"sync"
 	"time"
 
 	"github.com/drydock-dev/drydock/pkg/advisory"
@@ -120,6 +121,9 @@ type Deps struct {
 	Log  *slog.Logger     // nil: slog.Default
 	Now  func() time.Time // nil: time.Now
 
+	// Lease is how long a validator that died keeps others from its change; 0: 30s.
+	Lease time.Duration
+
 	// Crossed is told of each step that ended, before the next begins; nil: nobody.
 	Crossed func(change, step string)
 }
@@ -131,6 +135,7 @@ type Service struct {
 	log       *slog.Logger
 	now       func() time.Time
 	holder    string
+	opening   sync.Mutex
 	artifacts *artifact.Store
 	wheels    *wheelhouse.House
 	seen      memory
@@ -149,6 +154,7 @@ func New(cfg Config, deps Deps) (*Service, error) {
 	if s.now == nil {
 		s.now = time.Now
 	}
+	s.deps.Lease = cmp.Or(deps.Lease, leaseTime)
 	host, _ := os.Hostname() // only a name for people
 	s.holder = fmt.Sprintf("%s process %d", cmp.Or(host, "a host"), os.Getpid())
 	return s, nil
@@ -156,6 +162,8 @@ func New(cfg Config, deps Deps) (*Service, error) {
 
 // open makes the folders on first need: a process that never validates leaves none.
 func (s *Service) open() error {
+	s.opening.Lock()
+	defer s.opening.Unlock()
 	var err error
 	if s.artifacts == nil {
 		if s.artifacts, err = artifact.OpenStore(filepath.Join(s.cfg.Dir, "artifacts")); err != nil {
