@@ -19,6 +19,7 @@ import (
 	"github.com/drydock-dev/drydock/pkg/advisory"
 	"github.com/drydock-dev/drydock/pkg/application"
 	"github.com/drydock-dev/drydock/pkg/bus"
+	"github.com/drydock-dev/drydock/pkg/bus/bustest"
 	"github.com/drydock-dev/drydock/pkg/events"
 	"github.com/drydock-dev/drydock/pkg/evidence"
 	"github.com/drydock-dev/drydock/pkg/forge"
@@ -40,6 +41,7 @@ import (
 
 // TestMain lets the test binary be its own children.
 func TestMain(m *testing.M) {
+	bustest.ServerMain()
 	if len(os.Args) > 1 {
 		switch os.Args[1] {
 		case scanner.ReaderArg:
@@ -64,6 +66,11 @@ func files() map[string]string {
 	}
 }
 
+// plain is that application without tests, where they are not what is asked.
+func plain() map[string]string {
+	return map[string]string{"requirements.txt": "lib==1.0\nother==1.0\n", "pay.py": files()["pay.py"]}
+}
+
 // world is everything around one application.
 type world struct {
 	t     testing.TB
@@ -78,11 +85,13 @@ type world struct {
 	python string // version of this host's
 
 	crossed func(change, step string)
+	adjust  func(*validator.Deps) // before the validator is made; nil: nothing
 
 	mu     sync.Mutex    // of what tests change while it runs
 	absent bool          // it is not declared
 	ahead  time.Duration // of the clock
 	limits gitforge.Limits
+	sweep  time.Duration  // between two looks at all timers
 	plans  planner.Config // Python: w.python, where it says nothing
 
 	b     bus.Bus
@@ -194,9 +203,13 @@ func (w *world) stages(b bus.Bus, folds *worker.Folds) []worker.Stage {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	w.svc, err = validator.New(w.cfg, validator.Deps{Bus: b, Folds: folds, Applications: w.set, Matcher: matcher, Forge: w.forge, Remote: remote,
+	deps := validator.Deps{Bus: b, Folds: folds, Applications: w.set, Matcher: matcher, Forge: w.forge, Remote: remote,
 		Scan: scan.Once, Formats: func(*report.Plan) []manifest.Format { return nil }, Index: func() index.Fetcher { return pages },
-		UV: func(context.Context) (*uv.Tool, error) { return w.tool, nil }, Path: filepath.SplitList(os.Getenv("PATH")), Tool: tool, Log: quiet(), Now: w.now, Crossed: w.crossed})
+		UV: func(context.Context) (*uv.Tool, error) { return w.tool, nil }, Path: filepath.SplitList(os.Getenv("PATH")), Tool: tool, Log: quiet(), Now: w.now, Crossed: w.crossed}
+	if w.adjust != nil {
+		w.adjust(&deps)
+	}
+	w.svc, err = validator.New(w.cfg, deps)
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -213,7 +226,7 @@ func (w *world) start(b bus.Bus) {
 	if testing.Verbose() && os.Getenv("DOCK_LOG") != "" {
 		log = slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
 	}
-	run := worker.New(b, w.stages(b, w.folds), worker.Options{Folds: w.folds, Log: log, Now: w.now, Drain: time.Second, Backoff: func(int) time.Duration { return 50 * time.Millisecond }})
+	run := worker.New(b, w.stages(b, w.folds), worker.Options{Folds: w.folds, Log: log, Now: w.now, Sweep: w.sweep, Drain: time.Second, Backoff: func(int) time.Duration { return 50 * time.Millisecond }})
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- run.Run(ctx) }()

@@ -44,6 +44,11 @@ func NewIndex(t testing.TB) *Index {
 	return x
 }
 
+// IndexAt is the index that another process serves at a URL.
+func IndexAt(t testing.TB, url string) *Index {
+	return &Index{t: t, server: &httptest.Server{URL: strings.TrimSuffix(url, "/simple/")}}
+}
+
 // URL is its simple API.
 func (x *Index) URL() string { return x.server.URL + "/simple/" }
 
@@ -204,6 +209,9 @@ func NewRepository(t testing.TB, files map[string]string) *Repository {
 	return r
 }
 
+// RepositoryAt is the bare repository that another process made.
+func RepositoryAt(t testing.TB, path string) *Repository { return &Repository{t: t, Path: path} }
+
 // Push commits files (a nil content removes one: "\x00") to a branch as a person does, and returns the commit.
 func (r *Repository) Push(branch, message string, files map[string]string) string {
 	r.t.Helper()
@@ -236,8 +244,19 @@ func (r *Repository) Branches() []string {
 
 func (r *Repository) git(dir string, args ...string) string {
 	r.t.Helper()
+	return r.run(dir, "", args...)
+}
+
+// feed is Git with something to read.
+func (r *Repository) feed(in string, args ...string) string {
+	r.t.Helper()
+	return r.run("", in, append([]string{"--git-dir", r.Path}, args...)...)
+}
+
+func (r *Repository) run(dir, in string, args ...string) string {
+	r.t.Helper()
 	cmd := exec.Command("git", args...)
-	cmd.Dir = dir
+	cmd.Dir, cmd.Stdin = dir, strings.NewReader(in)
 	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + r.t.TempDir(), "GIT_CONFIG_NOSYSTEM=1", "GIT_AUTHOR_NAME=Ana", "GIT_AUTHOR_EMAIL=ana@bank.example",
 		"GIT_COMMITTER_NAME=Ana", "GIT_COMMITTER_EMAIL=ana@bank.example", "GIT_AUTHOR_DATE=2024-01-01T00:00:00Z", "GIT_COMMITTER_DATE=2024-01-01T00:00:00Z"}
 	out, err := cmd.CombinedOutput()

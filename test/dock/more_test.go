@@ -1,0 +1,54 @@
+package dock
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+
+	"github.com/drydock-dev/drydock/pkg/events"
+	"github.com/drydock-dev/drydock/test/yard"
+)
+
+// low is the vector of a vulnerability that is in no hurry.
+const low = "CVSS:3.1/AV:L/AC:H/PR:H/UI:R/S:U/C:L/I:N/A:N"
+
+// advise puts other advisories in the place of the usual one: package, fixed in, severity, and so on.
+func (w *world) advise(all ...string) {
+	w.t.Helper()
+	var list []yard.Advisory
+	for one := range slices.Chunk(all, 3) {
+		list = append(list, yard.Advisory{ID: "GHSA-0000-0000-" + one[0], Package: one[0], Fixed: one[1], Severity: one[2]})
+	}
+	w.db = yard.Advisories(w.t, list...)
+}
+
+// checkedOut is a folder with the application's files, outside of any repository.
+func (w *world) checkedOut() string {
+	w.t.Helper()
+	dir := filepath.Join(w.t.TempDir(), app)
+	for name, text := range plain() {
+		if err := os.MkdirAll(dir, 0o755); err != nil {
+			w.t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
+			w.t.Fatal(err)
+		}
+	}
+	return dir
+}
+
+// stageOf waits for an event after a place in the log of a change of a phase.
+func (w *world) stageOf(after uint64, name, phase string) events.Change {
+	w.t.Helper()
+	var found events.Change
+	w.until(name+" of "+phase, func(s *events.State) bool {
+		for _, r := range w.records(after) {
+			if c := s.Changes[events.Ext(r.Event, events.ExtChange)]; kind(r) == name && c.Phase == phase {
+				found = c
+				return true
+			}
+		}
+		return false
+	})
+	return found
+}
