@@ -230,7 +230,7 @@ print("\n".join(["drydock", sys.implementation.name, os.path.realpath(sys.execut
 
 // ask asks the interpreter at path, and the real one it leads to.
 func (f *finder) ask(ctx context.Context, path string) (artifact.Interpreter, error) {
-	a, err := f.answer(ctx, path)
+	a, err := f.said(ctx, path)
 	if err != nil {
 		return artifact.Interpreter{}, fmt.Errorf("%s: %w", path, err)
 	}
@@ -245,7 +245,7 @@ func (f *finder) ask(ctx context.Context, path string) (artifact.Interpreter, er
 		return artifact.Interpreter{}, fmt.Errorf("%s: %s, which it leads to, is a script and no interpreter", path, real)
 	}
 	if real != a.program {
-		if again, err := f.answer(ctx, real); err != nil || again.version != a.version {
+		if again, err := f.said(ctx, real); err != nil || again.version != a.version {
 			return artifact.Interpreter{}, fmt.Errorf("%s: %s, which it leads to, is another (%w)", path, real, cmp.Or(err, errors.New(again.version)))
 		}
 	}

@@ -20,6 +20,11 @@ const (
 	// askTime bounds the question to one interpreter, which answers in 20 ms, through a shim in 100; a busy machine
 	// may need seconds.
 	askTime = 20 * time.Second
+	// answerTime is for how long an answer counts: a shim may lead elsewhere without being changed itself, where
+	// somebody chooses another usual version.
+	answerTime = 5 * time.Minute
+	// maxAnswers bounds how many are remembered, which is more than a host has.
+	maxAnswers = 256
 	// maxAnswer bounds what an interpreter says of itself: four short lines.
 	maxAnswer = 16 << 10
 	// maxCandidates bounds the interpreters that are asked.
