@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"strings"
@@ -46,6 +47,14 @@ func (e event) about() string {
 		return fmt.Sprintf("%s %s: %d updates, due %s", e.text("change"), e.text("class"), len(e.list("updates")), day(e.text("deadline")))
 	case "plan.generated":
 		return fmt.Sprintf("%.19s, %d phases, %s", e.text("plan"), len(e.list("phases")), e.text("resolution"))
+	case "artifact.sealed":
+		return fmt.Sprintf("%s %.19s, %v files, Python %s, %s", e.text("change"), e.text("artifact"), e.data["files"], e.text("interpreter"), e.text("isolation"))
+	case "change.validated":
+		return fmt.Sprintf("%s %.19s", e.text("change"), e.text("artifact"))
+	case "change.proposed":
+		return fmt.Sprintf("%s %s at %.12s", e.text("change"), e.text("branch"), e.text("commit"))
+	case "effect.intended", "effect.done", "effect.refused":
+		return fmt.Sprintf("%s %s %s", e.text("change"), e.text("kind"), cmp.Or(e.text("result"), e.text("reason"), e.text("branch")))
 	case "policy.changed":
 		return fmt.Sprintf("%.19s", e.text("policy"))
 	}

@@ -68,6 +68,8 @@ type demo struct {
 	dir          string         // everything temporary
 	source       string         // what is scanned: the application's working copy, or its folder in the demo
 	applications string         // file that declares the application; empty where this host can't install it
+	first        string         // commit of main
+	shown        change         // whose proposal is shown: the emergency
 	minor        int            // of the host's Python 3
 	python       string         // what is planned for; empty: what Drydock finds
 	server       string         // address of `drydock up`

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"os"
 	"os/exec"
@@ -20,20 +21,27 @@ import (
 
 // play goes through the acts of the demo.
 func (d *demo) play(ctx context.Context) error {
-	acts := []struct {
+	type act struct {
 		title string
 		do    func(context.Context) error
-	}{
-		{"2  Advisories", d.advisories},
-		{"3  Scan: what is vulnerable, read-only", d.scan},
-		{"4  Plan: which updates, by when", d.plan},
-		{"5  Files written", d.files},
-		{"6  What happened, in order: the event log", d.events},
 	}
-	for _, act := range acts {
-		d.say("\n── %s", act.title)
+	acts := []act{
+		{"Advisories", d.advisories},
+		{"Scan: what is vulnerable, read-only", d.scan},
+		{"Plan: which updates, by when", d.plan},
+		{"Files written", d.files},
+	}
+	if d.applications != "" {
+		acts = append(acts,
+			act{"Dry dock: each change installed, tested and sealed in isolation, then pushed as a branch", d.dock},
+			act{"Proposal: what a reviewer reads", d.proposal},
+			act{"Repository: the branch of the emergency", d.pushed})
+	}
+	acts = append(acts, act{"What happened, in order: the event log", d.events})
+	for i, act := range acts {
+		d.say("\n── %d  %s", i+2, act.title)
 		if err := act.do(ctx); err != nil {
-			return fmt.Errorf("%s: %w", strings.TrimLeft(act.title, "0123456789 "), err)
+			return fmt.Errorf("%s: %w", act.title, err)
 		}
 	}
 	return nil
@@ -127,24 +135,29 @@ func (d *demo) events(ctx context.Context) error {
 	if err := os.WriteFile(filepath.Join(d.out, "events.ndjson"), out, 0o644); err != nil {
 		return err
 	}
-	var scan, plan string // digests of the last documents
+	documents := map[string]string{} // the last of each kind, by its digest
 	for line := range bytes.Lines(out) {
 		e, err := readEvent(line)
 		if err != nil {
 			return err
 		}
 		d.say("%4d  %-22s %s", e.sequence, e.name, e.about())
-		switch e.name {
-		case "scan.completed":
-			scan, _ = e.data["report"].(string)
-		case "plan.generated":
-			plan, _ = e.data["document"].(string)
+		for _, kept := range []struct{ event, key, file string }{
+			{"scan.completed", "report", "scan.json"}, {"plan.generated", "document", "plan.json"},
+			{"artifact.sealed", "artifact", "artifact.json"}, {"artifact.sealed", "bill", "bill.json"},
+			{"change.validated", "validation", "validation.json"}, {"change.validated", "tests", "tests.json"},
+		} {
+			if c := e.text("change"); e.name == kept.event && (c == "" || c == d.shown.Change) && e.text(kept.key) != "" {
+				documents[kept.file] = e.text(kept.key)
+			}
 		}
 	}
-	if err := d.document(ctx, scan, "scan.json"); err != nil {
-		return err
+	for _, file := range slices.Sorted(maps.Keys(documents)) {
+		if err := d.document(ctx, documents[file], file); err != nil {
+			return err
+		}
 	}
-	return d.document(ctx, plan, "plan.json")
+	return nil
 }
 
 // document fetches what an event names by its digest.

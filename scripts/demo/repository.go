@@ -120,7 +120,9 @@ func (d *demo) commit(ctx context.Context) error {
 			return fmt.Errorf("make the application's repository: %w", err)
 		}
 	}
-	return nil
+	out, err := d.git(ctx, "-C", d.bare(), "rev-parse", "main")
+	d.first = strings.TrimSpace(string(out))
+	return err
 }
 
 // git runs git with no configuration and environment but what stands here.
