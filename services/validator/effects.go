@@ -131,6 +131,9 @@ func (s *Service) intendProposal(ctx context.Context, f worker.Facts, c events.C
 		return announce(f, c.Change, []said{s.park(f, c, parked(events.ParkedStale, "drydock update "+f.App.App+" scans and plans anew", "the base has the updates already"), "propose")})
 	}
 	id := events.EffectID(c.Change, events.EffectPropose, prepared.Commit)
+	if e := f.App.Effects[id]; e.Effect != "" && e.Outcome == "" && f.Now.Before(e.Time.Add(rewake)) {
+		return nil, nil // on its way
+	}
 	return announce(f, c.Change, []said{{id, events.EffectIntended{Effect: id, Kind: events.EffectPropose, Change: c.Change, Target: s.deps.Remote(a), Branch: c.Branch,
 		Commit: prepared.Commit, Base: c.Validated.Base, Artifact: c.Validated.Artifact, Validation: c.Validated.Validation}}})
 }
@@ -224,13 +227,17 @@ func (s *Service) act(ctx context.Context, f worker.Facts, p events.EffectIntend
 	if known.Outcome != "" {
 		return nil, nil
 	}
+	// What took place stays so, whatever else came into the log before it could be said.
+	if done, ok := s.seen.get(p.Effect); ok {
+		return announce(f, p.Change, done)
+	}
 	refuse := func(format string, args ...any) said {
 		return said{p.Effect, events.EffectRefused{Effect: p.Effect, Kind: p.Kind, Change: p.Change, Reason: clean(fmt.Sprintf(format, args...))}}
 	}
 	c := f.App.Changes[p.Change]
 	a, declared := s.application(f.App.App)
 	if why := holds(c, p, declared && s.deps.Remote(a) == p.Target); why != "" {
-		return announce(f, p.Change, []said{refuse("%s", why)})
+		return s.unheld(ctx, f, c, a, p, declared, refuse("%s", why))
 	}
 	switch p.Kind {
 	case events.EffectPropose:
@@ -241,6 +248,39 @@ func (s *Service) act(ctx context.Context, f worker.Facts, p events.EffectIntend
 		return s.closeBranch(ctx, f, a, p, known, refuse)
 	}
 	return announce(f, p.Change, []said{refuse("this Drydock does not know how to do %s", p.Kind)})
+}
+
+// took remembers what took place until it is in the log.
+func (s *Service) took(f worker.Facts, p events.EffectIntended, done []said) ([]events.Event, error) {
+	s.seen.put(p.Effect, done)
+	return announce(f, p.Change, done)
+}
+
+// unheld says that an intention no longer holds; unless its deed was done by a process that died before it could say
+// so: then that is what is recorded, and the branch goes again.
+func (s *Service) unheld(ctx context.Context, f worker.Facts, c events.Change, a application.Application, p events.EffectIntended, declared bool, refused said) ([]events.Event, error) {
+	if p.Kind != events.EffectPropose || !declared || f.Attempt < 2 {
+		return announce(f, p.Change, []said{refused})
+	}
+	repo, err := s.deps.Forge(ctx, a)
+	if err != nil {
+		return announce(f, p.Change, []said{refused})
+	}
+	b := f.App.Branches[p.Branch]
+	found, err := repo.Find(ctx, p.Branch, forge.Lease{Commits: b.Commits, Seen: b.Seen})
+	if err != nil && forge.Judge(err) == forge.Transient && f.Attempt < giveUp {
+		return nil, fmt.Errorf("look whether %s was pushed: %w", p.Branch, err)
+	}
+	if err != nil || found.State != forge.Ours || found.Tip != p.Commit {
+		return announce(f, p.Change, []said{refused})
+	}
+	out := []said{{p.Effect, events.EffectDone{Effect: p.Effect, Kind: p.Kind, Change: p.Change, Result: "unchanged", Detail: "it had been done when its process ended"}}}
+	if next, ok := f.App.Changes[c.SupersededBy]; c.Terminal != "" && !(ok && next.Branch == c.Branch) {
+		id := events.EffectID(c.Change, events.EffectClose, p.Commit)
+		out = append(out, said{id, events.EffectIntended{Effect: id, Kind: events.EffectClose, Change: c.Change, Target: p.Target, Branch: p.Branch, Commit: p.Commit,
+			Reason: clean(fmt.Sprintf("change %s was %s: %s", c.Change, c.Terminal, c.Reason))}})
+	}
+	return announce(f, p.Change, out)
 }
 
 // holds says why an intention no longer holds; empty: it does.
@@ -289,7 +329,7 @@ func (s *Service) propose(ctx context.Context, f worker.Facts, c events.Change, 
 	if err != nil {
 		return nil, err
 	}
-	return announce(f, c.Change, []said{
+	return s.took(f, p, []said{
 		{p.Effect, events.EffectDone{Effect: p.Effect, Kind: p.Kind, Change: p.Change, Result: string(done.Outcome)}},
 		{p.Commit, events.ChangeProposed{Change: c.Change, Branch: c.Branch, Commit: done.Commit, Base: p.Base, Artifact: p.Artifact, Validation: p.Validation,
 			Text: string(text), Outcome: string(done.Outcome), URL: done.URL}},
@@ -305,7 +345,7 @@ func (s *Service) fastForward(ctx context.Context, f worker.Facts, c events.Chan
 	if err != nil {
 		return s.unproposed(f, c, err, []said{refuse("%s", err)})
 	}
-	return announce(f, c.Change, []said{
+	return s.took(f, p, []said{
 		{p.Effect, events.EffectDone{Effect: p.Effect, Kind: p.Kind, Change: p.Change, Result: "merged"}},
 		arrived(c, m),
 	})
@@ -334,5 +374,5 @@ func (s *Service) closeBranch(ctx context.Context, f worker.Facts, a application
 	if done.Already {
 		result = "already"
 	}
-	return announce(f, p.Change, []said{{p.Effect, events.EffectDone{Effect: p.Effect, Kind: p.Kind, Change: p.Change, Result: result}}})
+	return s.took(f, p, []said{{p.Effect, events.EffectDone{Effect: p.Effect, Kind: p.Kind, Change: p.Change, Result: result}}})
 }
