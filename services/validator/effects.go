@@ -205,15 +205,17 @@ func (s *Service) deleted(c events.Change, f worker.Facts) said {
 	return said{c.Change, p}
 }
 
-// intendClosing says that the branch of a change that ended is to go, unless the change that carries on uses it,
-// somebody merged it, or it was never there.
+// intendClosing says that the branch of a change that ended is to go, unless a change that is still on its way uses
+// it, somebody merged it, or it was never there.
 func (s *Service) intendClosing(f worker.Facts, c events.Change, a application.Application) ([]events.Event, error) {
 	b, ok := f.App.Branches[c.Branch]
-	if !ok || !b.Seen || b.Closed || b.Change != c.Change || c.Merged != nil || c.Terminal == "" || c.Rejected != nil && c.Rejected.Kind == events.RejectedDeleted {
+	if !ok || !b.Seen || b.Closed || c.Terminal == "" || c.Rejected != nil && c.Rejected.Kind == events.RejectedDeleted {
 		return nil, nil
 	}
-	if next, ok := f.App.Changes[c.SupersededBy]; ok && next.Branch == c.Branch {
-		return nil, nil
+	for _, other := range f.App.Changes {
+		if other.Branch == c.Branch && (other.Terminal == "" || other.Merged != nil) {
+			return nil, nil
+		}
 	}
 	tip := b.Commits[len(b.Commits)-1]
 	id := events.EffectID(c.Change, events.EffectClose, tip)
