@@ -159,6 +159,8 @@ func (r *run) ended(ctx context.Context, res dock.Result, a *answer) error {
 		return &Error{Kind: Install, Text: fmt.Sprintf("a package is called %.200q as a folder of the overlay is: it can't be laid over", a.What)}
 	case "compile":
 		return &Error{Kind: Install, Text: fmt.Sprintf("compiling %.200q ended the interpreter: look at what is in there", a.What)}
+	case "build":
+		return &Error{Kind: SourceBuild, Text: "its source distribution can't be built here: give what it is built with, or pin a version that has a wheel:\n" + lastLines(said)}
 	case "uv":
 		return &Error{Kind: Install, Text: "uv refuses:\n" + lastLines(said)}
 	}

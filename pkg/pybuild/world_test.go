@@ -10,7 +10,9 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"net/http"
 	"net/http/httptest"
@@ -32,6 +34,9 @@ import (
 func TestMain(m *testing.M) {
 	if len(os.Args) > 1 && os.Args[1] == dock.ChildArg {
 		os.Exit(dock.ChildMain())
+	}
+	if ask := os.Getenv(childVariable); ask != "" {
+		os.Exit(runChild(ask))
 	}
 	os.Exit(m.Run())
 }
@@ -269,4 +274,11 @@ func output(t testing.TB, env []string, name string, args ...string) string {
 		t.Errorf("%s %v: %v\n%s", name, args, err, out)
 	}
 	return string(out)
+}
+
+// nobody is an index that must not be asked for a file.
+type nobody struct{ index.Fetcher }
+
+func (nobody) Fetch(context.Context, *index.Project, index.File, io.Writer) error {
+	return errors.New("fetched again")
 }
