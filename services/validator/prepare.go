@@ -34,7 +34,7 @@ func (w *work) health(ctx context.Context, st *report.Step) error {
 		return err
 	}
 	w.checkedHealth = r
-	return w.preflight(r, preflight.Result{}, false)
+	return w.preflight(ctx, r, preflight.Result{}, false)
 }
 
 // backup has the newest backup verified, or takes a verification that still counts.
@@ -54,7 +54,7 @@ func (w *work) backup(ctx context.Context, st *report.Step) error {
 		return err
 	}
 	w.backupLog = st.Log
-	return w.preflight(w.checkedHealth, r, true)
+	return w.preflight(ctx, w.checkedHealth, r, true)
 }
 
 // commandStep is a step that ran a command of the server's.
@@ -75,8 +75,8 @@ func (w *work) commandStep(ctx context.Context, st *report.Step, r preflight.Res
 }
 
 // preflight decides whether the change goes on.
-func (w *work) preflight(health, backup preflight.Result, both bool) error {
-	pol, err := w.s.policyInForce(w.ctx, w.facts)
+func (w *work) preflight(ctx context.Context, health, backup preflight.Result, both bool) error {
+	pol, err := w.s.policyInForce(ctx, w.facts)
 	if err != nil {
 		return err
 	}

@@ -48,6 +48,8 @@ type Config struct {
 	Revalidate time.Duration `yaml:"revalidate" json:"revalidate,omitempty"`
 	// Limit bounds one validation, bisecting included; default 2h.
 	Limit time.Duration `yaml:"limit" json:"limit,omitempty"`
+	// Workers is how many changes are validated at once in each lane, the urgent and the routine one; default 1.
+	Workers int `yaml:"workers" json:"workers,omitempty"`
 	// Memory and Disk bound each run in the dock, in bytes; default 2 GiB and 4 GiB.
 	Memory int64 `yaml:"memory" json:"memory,omitempty"`
 	Disk   int64 `yaml:"disk" json:"disk,omitempty"`
@@ -60,7 +62,7 @@ type Config struct {
 
 // Default is the configuration used where nothing is written.
 func Default() Config {
-	return Config{Poll: time.Minute, Revalidate: 10 * time.Minute, Limit: 2 * time.Hour, Memory: 2 << 30, Disk: 4 << 30,
+	return Config{Poll: time.Minute, Revalidate: 10 * time.Minute, Limit: 2 * time.Hour, Workers: 1, Memory: 2 << 30, Disk: 4 << 30,
 		Rejection: 14 * 24 * time.Hour, Author: "Drydock", Email: "drydock@localhost"}
 }
 
@@ -77,6 +79,9 @@ func (c Config) Validate() error {
 			errs = append(errs, fmt.Errorf("validator.%s: %d bytes are too few to install anything; want at least 67108864", name, n))
 		}
 	}
+	if c.Workers < 0 || c.Workers > 64 {
+		errs = append(errs, fmt.Errorf("validator.workers: %d; want 1 to 64", c.Workers))
+	}
 	for version, path := range c.Pythons {
 		if !filepath.IsAbs(path) {
 			errs = append(errs, fmt.Errorf("validator.pythons.%s: %q is not an absolute path", version, path))
@@ -88,6 +93,7 @@ func (c Config) Validate() error {
 func (c Config) filled() Config {
 	d := Default()
 	c.Poll, c.Revalidate, c.Limit, c.Rejection = cmp.Or(c.Poll, d.Poll), cmp.Or(c.Revalidate, d.Revalidate), cmp.Or(c.Limit, d.Limit), cmp.Or(c.Rejection, d.Rejection)
+	c.Workers = cmp.Or(c.Workers, d.Workers)
 	c.Memory, c.Disk = cmp.Or(c.Memory, d.Memory), cmp.Or(c.Disk, d.Disk)
 	c.Author, c.Email = cmp.Or(c.Author, d.Author), cmp.Or(c.Email, d.Email)
 	return c
@@ -185,7 +191,7 @@ func (s *Service) workDir() string { return filepath.Join(s.cfg.Dir, "work") }
 func (s *Service) Routes() []worker.Stage {
 	return []worker.Stage{
 		{Name: "dock", Service: events.Validator, Consumes: []string{"change.opened", "change.resumed", "artifact.voided"},
-			Handle: s.validate, Workers: 1, Limit: s.cfg.Limit + time.Minute},
+			Handle: s.validate, Workers: s.cfg.Workers, Limit: s.cfg.Limit + time.Minute},
 		{Name: "proposer", Service: events.Validator, Consumes: []string{"change.validated", "change.superseded", "change.rejected", "scan.completed", "effect.intended"},
 			Handle: s.attend, OnDue: s.onDue, Timers: timers, Limit: attendLimit},
 	}

@@ -71,7 +71,7 @@ func interpreter(p *report.Interpreter) md {
 	if p == nil {
 		return ""
 	}
-	return ". Interpreter: Python " + name(p.Version) + ", " + path(p.Path)
+	return ". Interpreter: Python " + name(p.Version)
 }
 
 // tests says what the application's own tests showed, in words that claim no more.
