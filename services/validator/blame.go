@@ -176,7 +176,7 @@ func (w *work) remember(key string, r check.Result) error {
 func (w *work) fails(ctx context.Context, t *trial) (bisect.Outcome, error) {
 	err := w.built(ctx, t)
 	if err == nil {
-		_, err = w.together(ctx, t)
+		err = w.fits(ctx, t)
 	}
 	switch {
 	case err == nil:

@@ -118,27 +118,6 @@ func (w *work) installed(ctx context.Context, t *trial) (pybuild.Built, error) {
 	return b.Build(ctx, t.ship, filepath.Join(t.dir, venvDir))
 }
 
-// pipCheck asks whether what is installed has all that it requires.
-func (w *work) pipCheck(ctx context.Context, st *report.Step) error {
-	built, err := w.together(ctx, w.main)
-	if lerr := w.log(ctx, st, built.Log); lerr != nil {
-		return lerr
-	}
-	if err != nil {
-		return err
-	}
-	st.Detail = "what is installed goes together"
-	return nil
-}
-
-func (w *work) together(ctx context.Context, t *trial) (pybuild.Built, error) {
-	b, err := w.builder(ctx)
-	if err != nil {
-		return pybuild.Built{}, err
-	}
-	return b.Check(ctx, filepath.Join(t.dir, venvDir))
-}
-
 // seal names every file, and puts the artifact where it is kept.
 func (w *work) seal(ctx context.Context, st *report.Step) error {
 	m := &artifact.Manifest{Schema: artifact.Schema, Application: w.v.Application, Interpreter: w.python, Source: artifact.Source{Revision: w.base.Commit}}

@@ -44,14 +44,14 @@ type work struct {
 	python artifact.Interpreter
 	target pep508.Environment
 
-	ctx context.Context // of all of it, for what a step decides
-
 	room    string                                                // beside the artifacts: what is being built; empty once it is sealed
 	main    *trial                                                // the changed application
 	before  *inventory.Inventory                                  // of the base
 	updates []report.Update                                       // all that were applied
 	plain   *trial                                                // the unchanged application, where it was built
 	known   map[string]*check.Result                              // of checks of the unchanged application, by name
+	unmet   []quarrel                                             // requirements that are not met without the change
+	asked   bool                                                  // unmet is known
 	blamed  func(context.Context, *trial) (bisect.Outcome, error) // whether a variant fails as this change did
 
 	checkedHealth preflight.Result
@@ -112,7 +112,6 @@ func (s *Service) run(ctx context.Context, f worker.Facts, c events.Change, a ap
 	defer s.progress(ctx, f.App.App, c.Change, nil)
 	limited, cancel := context.WithTimeoutCause(ctx, s.cfg.Limit, errLimit)
 	defer cancel()
-	w.ctx = limited
 	var end *halt
 	for i := range steps {
 		if end, err = w.take(limited, i); err != nil {

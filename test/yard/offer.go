@@ -1,0 +1,26 @@
+package yard
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+)
+
+// Says has the index state metadata of a release (PEP 658) that need not be what its wheel says.
+func (x *Index) Says(name, version string, requires ...string) {
+	x.t.Helper()
+	text := fmt.Sprintf("Metadata-Version: 2.1\nName: %s\nVersion: %s\n", name, version)
+	for _, r := range requires {
+		text += "Requires-Dist: " + r + "\n"
+	}
+	sum := sha256.Sum256([]byte(text))
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	file := wheelName(name, version)
+	x.files[file+".metadata"] = []byte(text)
+	for _, f := range x.pages[name] {
+		if f["filename"] == file {
+			f["core-metadata"] = map[string]string{"sha256": hex.EncodeToString(sum[:])}
+		}
+	}
+}
