@@ -181,3 +181,37 @@ func TestAChangeOnItsWay(t *testing.T) {
 		t.Fatalf("application = %+v, %v", a, err)
 	}
 }
+
+// TestOpenAPIDescribesChanges: what programs ask is described, with every field's schema resolved.
+func TestOpenAPIDescribesChanges(t *testing.T) {
+	h := build(t)
+	res, err := h.server.Client().Get(h.server.URL + "/v1/openapi.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = res.Body.Close() }()
+	var doc struct {
+		Paths      map[string]map[string]json.RawMessage `json:"paths"`
+		Components struct {
+			Schemas map[string]struct {
+				Properties map[string]json.RawMessage `json:"properties"`
+			} `json:"schemas"`
+		} `json:"components"`
+	}
+	if err := json.NewDecoder(res.Body).Decode(&doc); err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range []string{"get /v1/changes", "get /v1/changes/{id}", "get /v1/declared", "post /v1/applications/{app}/updates"} {
+		method, path, _ := strings.Cut(path, " ")
+		if doc.Paths[path][method] == nil {
+			t.Errorf("%s %s is not described", method, path)
+		}
+	}
+	for schema, fields := range map[string]string{"ChangeDetail": "change stage waits progress effects parked validated", "ParkedFact": "at reason do", "UpdateRequest": "full security_only again python lane", "Change": "stage since kind"} {
+		for _, f := range strings.Fields(fields) {
+			if doc.Components.Schemas[schema].Properties[f] == nil {
+				t.Errorf("%s.%s is not described", schema, f)
+			}
+		}
+	}
+}
