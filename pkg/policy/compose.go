@@ -17,6 +17,7 @@ type document struct {
 	Extends      string                    `yaml:"extends"`
 	WarnAt       []int                     `yaml:"warn_at"`
 	Isolation    Isolation                 `yaml:"isolation"`
+	SourceBuilds SourceBuilds              `yaml:"source_builds"`
 	Classes      Classes                   `yaml:"classes"`
 	Rules        map[string]Rule           `yaml:"rules"`
 	Lists        map[string][]string       `yaml:"lists"`
@@ -26,12 +27,13 @@ type document struct {
 
 // block is what a policy file may say of one application.
 type block struct {
-	WarnAt    []int               `yaml:"warn_at"`
-	Isolation Isolation           `yaml:"isolation,omitempty"`
-	Classes   Classes             `yaml:"classes"`
-	Rules     map[string]Rule     `yaml:"rules"`
-	Lists     map[string][]string `yaml:"lists"`
-	Windows   map[string]Window   `yaml:"windows"`
+	WarnAt       []int               `yaml:"warn_at"`
+	Isolation    Isolation           `yaml:"isolation,omitempty"`
+	SourceBuilds SourceBuilds        `yaml:"source_builds"`
+	Classes      Classes             `yaml:"classes"`
+	Rules        map[string]Rule     `yaml:"rules"`
+	Lists        map[string][]string `yaml:"lists"`
+	Windows      map[string]Window   `yaml:"windows"`
 }
 
 // applicationForm is an application's name (design §3), or how names begin, with a star.
@@ -43,7 +45,7 @@ func (p *Policy) lay(name string, data []byte, tighten bool) (*Policy, error) {
 	if len(data) > maxSize {
 		return nil, tooLarge(name, len(data))
 	}
-	doc := document{Schema: p.Schema, WarnAt: p.WarnAt, Isolation: p.Isolation, Classes: p.Classes, Rules: p.Rules, Lists: p.Lists, Windows: p.Windows}
+	doc := document{Schema: p.Schema, WarnAt: p.WarnAt, Isolation: p.Isolation, SourceBuilds: p.SourceBuilds, Classes: p.Classes, Rules: p.Rules, Lists: p.Lists, Windows: p.Windows}
 	if tighten {
 		doc.Lists = nil
 	}
@@ -52,7 +54,7 @@ func (p *Policy) lay(name string, data []byte, tighten bool) (*Policy, error) {
 	if err != nil && (lines == nil || !errors.As(err, &found)) {
 		return nil, err
 	}
-	child := &Policy{Schema: doc.Schema, WarnAt: doc.WarnAt, Isolation: doc.Isolation, Classes: doc.Classes, Rules: doc.Rules, Lists: doc.Lists, Windows: doc.Windows}
+	child := &Policy{Schema: doc.Schema, WarnAt: doc.WarnAt, Isolation: doc.Isolation, SourceBuilds: doc.SourceBuilds, Classes: doc.Classes, Rules: doc.Rules, Lists: doc.Lists, Windows: doc.Windows}
 	if tighten {
 		child.Lists = together(p.Lists, doc.Lists)
 	}
@@ -138,7 +140,7 @@ func (p *Policy) applications() []Problem {
 func (b block) tighten(p *Policy, raw strictyaml.Raw) (*Policy, []Problem) {
 	b.Lists = nil
 	found := raw.Lay(&b)
-	next := &Policy{Schema: p.Schema, WarnAt: b.WarnAt, Isolation: b.Isolation, Classes: b.Classes, Rules: b.Rules, Lists: together(p.Lists, b.Lists), Windows: b.Windows}
+	next := &Policy{Schema: p.Schema, WarnAt: b.WarnAt, Isolation: b.Isolation, SourceBuilds: b.SourceBuilds, Classes: b.Classes, Rules: b.Rules, Lists: together(p.Lists, b.Lists), Windows: b.Windows}
 	next.index()
 	if len(found) == 0 {
 		found = raw.Lines().Place(under(raw.Path(), next.Validate()))

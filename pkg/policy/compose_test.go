@@ -99,7 +99,7 @@ func TestApplicationsMayOnlyTighten(t *testing.T) {
 			"p.yaml:2: applications.payments.classes.high.cooldown: found 48h, the parent has 3d: it may only get longer"},
 		{"looser than the pattern around the pattern", "applications: {'*': {warn_at: [10, 75, 90]}, 'a*': {warn_at: [75, 90]}}", "applications.a*.warn_at: found [75 90], the parent has [10 75 90]: 10 is missing"},
 		{"several", "applications:\n  a: {warn_at: [80]}\n  b: {classes: {high: {soak: {staging: 0m}}}}\n", "p.yaml:3: applications.b.classes.high.soak.staging"},
-		{"typo", "applications: {payments: {clases: {}}}", `applications.payments.clases: unknown key, did you mean "classes"?; allowed: warn_at, isolation, classes, rules, lists, windows`},
+		{"typo", "applications: {payments: {clases: {}}}", `applications.payments.clases: unknown key, did you mean "classes"?; allowed: warn_at, isolation, source_builds, classes, rules, lists, windows`},
 		{"unsound", "applications:\n  payments:\n    rules: {x: {class: high, list: none}}\n", `p.yaml:3: applications.payments.rules.x.list: "none" is not under lists`},
 		{"block in a block", "applications: {payments: {applications: {}}}", `applications.payments.applications: unknown key`},
 		{"no name", "applications: {Payments: {}}", "p.yaml:1: applications.Payments: want the name of an application"},

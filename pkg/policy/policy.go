@@ -24,13 +24,14 @@ type Errors = strictyaml.Errors
 
 // Policy is a policy in force. It is immutable once loaded.
 type Policy struct {
-	Schema    string              `yaml:"schema"`
-	WarnAt    []int               `yaml:"warn_at"`
-	Isolation Isolation           `yaml:"isolation,omitempty"`
-	Classes   Classes             `yaml:"classes"`
-	Rules     map[string]Rule     `yaml:"rules"`
-	Lists     map[string][]string `yaml:"lists"`
-	Windows   map[string]Window   `yaml:"windows"`
+	Schema       string              `yaml:"schema"`
+	WarnAt       []int               `yaml:"warn_at"`
+	Isolation    Isolation           `yaml:"isolation,omitempty"`
+	SourceBuilds SourceBuilds        `yaml:"source_builds"`
+	Classes      Classes             `yaml:"classes"`
+	Rules        map[string]Rule     `yaml:"rules"`
+	Lists        map[string][]string `yaml:"lists"`
+	Windows      map[string]Window   `yaml:"windows"`
 
 	text   []byte
 	digest evidence.Digest
@@ -178,6 +179,9 @@ func (p *Policy) Class(name ClassName) Class {
 	}
 	return p.Classes.Regular
 }
+
+// BuildsSources says whether distributions without a wheel may be built in the dock, which runs their code.
+func (p *Policy) BuildsSources() bool { return p.SourceBuilds == AllowSources }
 
 // Rank orders classes by urgency, 0 being the most urgent; an unknown name ranks last.
 func Rank(name ClassName) int {

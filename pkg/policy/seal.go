@@ -65,7 +65,7 @@ func (p *Policy) writeApplications() ([]byte, error) {
 }
 
 func (p *Policy) block() block {
-	return block{WarnAt: p.WarnAt, Isolation: p.Isolation, Classes: p.Classes, Rules: p.Rules, Lists: p.Lists, Windows: p.Windows}
+	return block{WarnAt: p.WarnAt, Isolation: p.Isolation, SourceBuilds: p.SourceBuilds, Classes: p.Classes, Rules: p.Rules, Lists: p.Lists, Windows: p.Windows}
 }
 
 // difference is what `is` says and `was` does not: mappings entry by entry, everything else whole.

@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -16,6 +17,9 @@ func Tightens(parent, child *Policy) []Problem {
 	}
 	if !child.Isolation.AtLeast(parent.Isolation) {
 		t.add("isolation", "found %s, the parent has %s: it may only get stronger", orNone(string(child.Isolation)), parent.Isolation)
+	}
+	if child.BuildsSources() && !parent.BuildsSources() {
+		t.add("source_builds", "found %s, the parent has %s: it may only refuse what was allowed", child.SourceBuilds, cmp.Or(parent.SourceBuilds, RefuseSources))
 	}
 	for _, n := range parent.WarnAt {
 		if !slices.Contains(child.WarnAt, n) {

@@ -54,6 +54,16 @@ func strength(i Isolation) int {
 	return len(i.Allowed()) - at
 }
 
+// SourceBuilds says whether a distribution that has no wheel may be built in the dock: what builds it runs the
+// package's own code, and the result is part of the artifact.
+type SourceBuilds string
+
+// What there is, the stricter first; anything else builds nothing.
+const (
+	RefuseSources SourceBuilds = "refuse"
+	AllowSources  SourceBuilds = "allow"
+)
+
 // Every narrows a window to the first of its days in a period.
 type Every string
 
@@ -74,7 +84,8 @@ func (Day) Allowed() []string      { return []string{"mon", "tue", "wed", "thu",
 func (Isolation) Allowed() []string {
 	return []string{string(Bubblewrap), string(Namespaces), string(Landlock), string(NoIsolation)}
 }
-func (Every) Allowed() []string { return []string{"month", "quarter"} }
+func (SourceBuilds) Allowed() []string { return []string{string(RefuseSources), string(AllowSources)} }
+func (Every) Allowed() []string        { return []string{"month", "quarter"} }
 
 // Duration is a length of time in whole minutes, written 7d, 24h, 1d12h.
 type Duration time.Duration
