@@ -81,7 +81,7 @@ func (b Builder) install(ctx context.Context, mode, prefix string, want []wheelh
 	if err != nil {
 		return Built{Log: log}, err
 	}
-	all, notes, err := b.plan(r)
+	all, notes, err := b.plan(r, want)
 	if err != nil {
 		return Built{Log: log}, err
 	}
@@ -212,7 +212,7 @@ func readable(dir string) error {
 }
 
 // plan looks into every wheel and writes the requirements files that uv is given, in their order.
-func (b Builder) plan(r *room) (all []*contents, notes []string, err error) {
+func (b Builder) plan(r *room, want []wheelhouse.Wanted) (all []*contents, notes []string, err error) {
 	entries, err := os.ReadDir(r.wheels)
 	if err != nil {
 		return nil, nil, &Error{Kind: BadInput, Text: "look at the wheels", Cause: bare(err)}
@@ -231,16 +231,20 @@ func (b Builder) plan(r *room) (all []*contents, notes []string, err error) {
 			return nil, nil, &Error{Kind: Full, Package: c.name.Distribution, Text: fmt.Sprintf("unpacked it has more than the %d MB of its space in the dock (with %s): raise the space of the dock, or install less", b.space()>>20, e.Name())}
 		}
 	}
+	known := map[string]string{}
+	for _, w := range want {
+		known[w.File.Name] = "sha256:" + w.File.Hashes["sha256"]
+	}
 	rounds, notes := inOrder(all)
 	for i, round := range rounds {
 		text := ""
 		for _, c := range round {
-			sum, err := digestOf(filepath.Join(r.wheels, c.file))
-			if err != nil {
-				return nil, nil, &Error{Kind: BadInput, Text: "read a wheel", Cause: bare(err)}
+			if c.sum = known[c.file]; c.sum == "" { // it was built here
+				if c.sum, err = digestOf(filepath.Join(r.wheels, c.file)); err != nil {
+					return nil, nil, &Error{Kind: BadInput, Text: "read a wheel", Cause: err}
+				}
 			}
-			c.sum = sum
-			text += fmt.Sprintf("%s==%s --hash=%s\n", c.name.Distribution, c.name.Version, sum)
+			text += fmt.Sprintf("%s==%s --hash=%s\n", c.name.Distribution, c.name.Version, c.sum)
 		}
 		if text == "" {
 			continue

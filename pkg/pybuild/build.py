@@ -92,10 +92,15 @@ def compile_one(top, root):
             os.write(2, ("not compiled: %s: %s\n" % (p[len(root):], why)).encode())  # as with any installer
 
 
+def source(top):
+    return sum(os.path.getsize(p) for p in (walk(top) if os.path.isdir(top) else [top]) if p.endswith(".py"))
+
+
 def compile_all(site, root):
     """Each entry of site in a process of its own: what one package holds changes no byte of another."""
     tops = [site + "/" + n for n in sorted(os.listdir(site)) if site != root or n != "bin"]
     tops = [t for t in tops if t.endswith(".py") or os.path.isdir(t) and not t.endswith((".dist-info", "/__pycache__"))]
+    tops.sort(key=lambda t: -source(t))  # the largest first, so that no processor is left alone with it at the end
     running, most = {}, min(len(os.sched_getaffinity(0)), 8)
     for top in tops + [None] * most:
         while running and (top is None or len(running) >= most):

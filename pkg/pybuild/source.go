@@ -44,7 +44,7 @@ func (b Builder) buildSources(ctx context.Context, r *room, want []wheelhouse.Wa
 	if err := b.gather(ctx, b.BuildWith, tools.wheels); err != nil {
 		return nil, err
 	}
-	if _, _, err := b.plan(tools); err != nil {
+	if _, _, err := b.plan(tools, b.BuildWith); err != nil {
 		return nil, err
 	}
 	var log []byte

@@ -22,6 +22,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 
 	"github.com/drydock-dev/drydock/pkg/artifact"
@@ -33,7 +34,7 @@ import (
 
 func TestMain(m *testing.M) {
 	if len(os.Args) > 1 && os.Args[1] == dock.ChildArg {
-		os.Exit(dock.ChildMain())
+		syscall.Exit(dock.ChildMain()) // os.Exit under the race detector waits for a second
 	}
 	if ask := os.Getenv(childVariable); ask != "" {
 		os.Exit(runChild(ask))
