@@ -73,7 +73,10 @@ func changeHeadline(d *api.ChangeDetail, now time.Time) string {
 
 // sinceWords is a moment that is over, and how long ago.
 func sinceWords(t, now time.Time) string {
-	return strings.Join(strings.Fields(tellTime(t.UTC(), now)), " ") + " (" + span(max(now.Sub(t), 0)) + ")"
+	if t = t.UTC(); t.Year() != now.Year() {
+		return t.Format("2 Jan 2006 15:04Z") + " (" + span(max(now.Sub(t), 0)) + ")"
+	}
+	return strings.Join(strings.Fields(tellTime(t, now)), " ") + " (" + span(max(now.Sub(t), 0)) + ")"
 }
 
 // waits says what holds a change, and who can act.
