@@ -172,6 +172,9 @@ func (w *work) ownFile() (application.Repository, error) {
 	defer func() { _ = root.Close() }() // it is only read
 	info, err := root.Lstat(application.RepositoryFile)
 	if errors.Is(err, fs.ErrNotExist) {
+		if i := slices.IndexFunc(w.v.Left, func(r report.Remark) bool { return r.Path == name }); i >= 0 { // it is there, and not used
+			return application.Repository{}, parked(events.ParkedSetup, "make it a plain file", "%s is left out of the checkout: %s", name, w.v.Left[i].Why)
+		}
 		return application.Repository{}, nil
 	}
 	switch {
@@ -188,9 +191,18 @@ func (w *work) ownFile() (application.Repository, error) {
 	}
 	own, err := application.ParseRepository(name, data)
 	if err != nil {
-		return own, parked(events.ParkedSetup, "correct it on "+w.base.Branch+"; drydock app validate says the same", "%s", err)
+		return own, parked(events.ParkedSetup, "correct it on "+w.base.Branch+"; drydock app validate says the same", "%s", tellAll(err))
 	}
 	return own, nil
+}
+
+// tellAll is an error of a file in one line.
+func tellAll(err error) string {
+	var all *strictyaml.Errors
+	if errors.As(err, &all) {
+		return tellProblems(all.Problems)
+	}
+	return err.Error()
 }
 
 func tellProblems(problems []strictyaml.Problem) string {

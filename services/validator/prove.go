@@ -138,17 +138,17 @@ func (w *work) prove(ctx context.Context, st *report.Step, name string, c *appli
 		code := after.ExitCode
 		st.ExitCode = &code
 	}
-	if after.Status == check.NotFound {
-		h := parked(events.ParkedSetup, "correct checks."+name+" in "+application.RepositoryFile+", or add what it needs to the manifests of the tests", "%s: %s", name, after.Detail)
-		h.asks = true
-		return h
-	}
 	if !after.OK() && w.known[name] == nil {
 		if err := w.ask(ctx, name, *c); err != nil {
 			return err
 		}
 	}
 	before := w.known[name]
+	if after.Status == check.NotFound && (before == nil || before.Status == check.NotFound) { // else the change took it away
+		h := parked(events.ParkedSetup, "correct checks."+name+" in "+application.RepositoryFile+", or add what it needs to the manifests of the tests", "%s: %s", name, after.Detail)
+		h.asks = true
+		return h
+	}
 	v := check.Judge(before, after)
 	st.Tests = counts(after, v)
 	st.Detail = clean(v.Detail)

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/drydock-dev/drydock/pkg/application"
 	"github.com/drydock-dev/drydock/pkg/check"
 	"github.com/drydock-dev/drydock/pkg/events"
 	"github.com/drydock-dev/drydock/pkg/inventory"
@@ -130,6 +131,9 @@ func (w *work) choose(ctx context.Context, t *trial) error {
 	if err := w.unbuildable(t, problems); err != nil {
 		return err
 	}
+	if globs := w.eff.Own.Manifests; len(t.sets.Ship) == 0 && len(globs) > 0 {
+		return parked(events.ParkedSetup, "correct manifests: in "+application.RepositoryFile, "of the manifests that %s lets count (%s) none has anything that ships", application.RepositoryFile, joined(globs))
+	}
 	if len(t.sets.Ship) == 0 {
 		return parked(events.ParkedSetup, "name the manifests under manifests: in .drydock.yaml, or the application's path: in applications.yaml",
 			"nothing that the application installs stands in a manifest that ships")
@@ -143,12 +147,26 @@ func (w *work) choose(ctx context.Context, t *trial) error {
 		if err != nil {
 			return err
 		}
+		if gone := w.withdrawn(problems); len(gone) > 0 {
+			return parked(events.ParkedStale, "drydock update plans anew with what the index has now", "what was planned can't be had any more: %s", told(gone))
+		}
 		if err := w.unbuildable(t, problems); err != nil {
 			return err
 		}
 		*half.into = wanted
 	}
 	return nil
+}
+
+// withdrawn are the problems with releases that the change moves to: nobody but a new plan can mend them.
+func (w *work) withdrawn(problems []pybuild.Problem) []string {
+	var out []string
+	for _, p := range problems {
+		if (p.Kind == pybuild.Gone || p.Kind == pybuild.NoDistribution) && slices.ContainsFunc(w.updates, func(u report.Update) bool { return u.Package == p.Package }) {
+			out = append(out, p.Detail)
+		}
+	}
+	return out
 }
 
 // counted leaves out the sources that the repository's own file does not count.

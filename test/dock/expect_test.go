@@ -81,6 +81,21 @@ func (w *world) again(key string) events.Change {
 	return w.change(at, reports...)
 }
 
+// anew is again for manifests that changed: what counts is the change of the new plan. The one before it may have been
+// tried once more before that was known.
+func (w *world) anew(key string) events.Change {
+	w.t.Helper()
+	at := w.here()
+	w.update(key)
+	id := w.change(at, "change.opened").Change
+	var c events.Change
+	w.until("a report of "+id, func(s *events.State) bool {
+		c = s.Changes[id]
+		return c.Parked != nil || c.Rejected != nil || c.Proposed != nil
+	})
+	return c
+}
+
 // check holds a change to what is wanted of it.
 func (w *world) check(c events.Change, want want) {
 	w.t.Helper()

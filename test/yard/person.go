@@ -39,6 +39,16 @@ func (r *Repository) Merge(branch, how string) string {
 	return r.Git("rev-parse", "refs/heads/main")
 }
 
+// Link puts a symbolic link into the person's clone, in the place of whatever is there, for the next Push.
+func (r *Repository) Link(name, target string) {
+	r.t.Helper()
+	at := filepath.Join(r.work, filepath.FromSlash(name))
+	_ = os.Remove(at) // what is not there need not go
+	if err := os.Symlink(target, at); err != nil {
+		r.t.Fatal(err)
+	}
+}
+
 // Onto commits files onto a branch of somebody else's and pushes it; it returns the commit.
 func (r *Repository) Onto(branch, message string, files map[string]string) string {
 	r.t.Helper()
