@@ -57,6 +57,40 @@ func TestApplicationIsDeclaredOnceAndWhenItMoves(t *testing.T) {
 	}
 }
 
+// A folder whose git remote has the name of a declared application is kept apart from it: its scan must not end that
+// application's changes. Who asks by name means it.
+func TestFolderIsNotTheDeclaredApplication(t *testing.T) {
+	h := build(t, func(d *Deps) {
+		d.Repository = func(app string) (string, string, error) {
+			if app != "app" {
+				return "", "", errors.New("not declared")
+			}
+			return "https://git.example/app", "", nil
+		}
+		d.Identify = func(ctx context.Context, path string, environment bool, name string) (Identity, error) {
+			id, err := fakeIdentify(ctx, path, environment, name)
+			if path != "/path" {
+				id.Remote = "https://elsewhere.example/app"
+			}
+			return id, err
+		}
+	})
+	for _, c := range []struct {
+		q    api.ScanRequest
+		want string
+	}{
+		{api.ScanRequest{Path: "/downloaded"}, "app-copy-"},
+		{api.ScanRequest{Path: "/downloaded", Application: "app"}, "app"},
+		{api.ScanRequest{Path: "/live", Environment: true}, "app"},
+		{api.ScanRequest{Path: "/path"}, "app"}, // named by where it lies
+	} {
+		got, err := h.client.RequestScan(t.Context(), c.q)
+		if err != nil || got.Application != c.want && (!strings.HasSuffix(c.want, "-") || !strings.HasPrefix(got.Application, c.want)) {
+			t.Errorf("%+v: %+v, %v; want %s", c.q, got, err, c.want)
+		}
+	}
+}
+
 func TestSameRequestTwiceIsOneScan(t *testing.T) {
 	h := build(t)
 	q := api.ScanRequest{Path: "/srv/app", RequestID: "nightly-42"}

@@ -3,6 +3,8 @@ package gateway
 import (
 	"context"
 	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -28,6 +30,9 @@ func (s *Service) RequestScan(ctx context.Context, q api.ScanRequest) (_ *api.Sc
 	if err != nil {
 		return nil, problem("identify "+q.Path, err)
 	}
+	if id, err = s.apart(ctx, q, id); err != nil {
+		return nil, problem("identify "+q.Path, err)
+	}
 	ctx, end := telemetry.Start(ctx, "scan.request")
 	defer func() { end(failed) }()
 	m := events.Meta{App: id.Application, Lane: events.Lane(q.Lane), Cause: q.RequestID, Key: id.Target,
@@ -39,6 +44,22 @@ func (s *Service) RequestScan(ctx context.Context, q api.ScanRequest) (_ *api.Sc
 		Engine: q.Engine, CrossCheck: q.CrossCheck, Outdated: q.Outdated, IndexURL: q.IndexURL,
 		PlanOptions: events.PlanOptions{ExcludeNewer: q.Exclude, Python: q.Python, Full: q.Full, IndexURL: q.IndexURL}}
 	return s.ask(ctx, "request a scan of "+q.Path, id, m, request)
+}
+
+// apart gives a folder another name where its git remote, which whoever made the folder has written, names an
+// application that is declared with a repository. What a scan finds of such a one opens and ends changes, and so
+// pushes and deletes branches: that is asked for by its name, or read from its repository, and never by a folder.
+func (s *Service) apart(ctx context.Context, q api.ScanRequest, id Identity) (Identity, error) {
+	if q.Application != "" || q.Environment || id.Remote == "" {
+		return id, nil
+	}
+	if _, _, err := s.repository(id.Application); err != nil {
+		return id, nil // not declared
+	}
+	sum := sha256.Sum256([]byte(id.Target))
+	const suffix = "-copy-" // and six digits
+	name := strings.TrimRight(id.Application[:min(len(id.Application), 63-len(suffix)-6)], "-")
+	return s.deps.Identify(ctx, q.Path, q.Environment, name+suffix+hex.EncodeToString(sum[:3]))
 }
 
 // decideRequest is the pure part: which events a request makes. repeated means that it was made before.
