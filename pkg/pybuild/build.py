@@ -93,7 +93,7 @@ def compile_one(top, root):
 
 
 def source(top):
-    return sum(os.path.getsize(p) for p in (walk(top) if os.path.isdir(top) else [top]) if p.endswith(".py"))
+    return sum(os.lstat(p).st_size for p in (walk(top) if os.path.isdir(top) else [top]) if p.endswith(".py"))
 
 
 def compile_all(site, root):

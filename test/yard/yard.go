@@ -98,14 +98,27 @@ func wheelName(name, version string) string {
 // Wheel offers a release: a wheel for everybody with the files given, by path. requires are its Requires-Dist.
 func (x *Index) Wheel(name, version string, files map[string]string, requires ...string) {
 	x.t.Helper()
-	data := pack(x.t, name, version, files, requires)
+	x.File(name, wheelName(name, version), pack(x.t, name, version, files, requires))
+}
+
+// File offers a file as it is.
+func (x *Index) File(name, file string, data []byte) {
 	sum := sha256.Sum256(data)
-	file := wheelName(name, version)
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	x.files[file] = data
 	x.pages[name] = append(x.pages[name], map[string]any{"filename": file, "url": x.server.URL + "/files/" + file, "hashes": map[string]string{"sha256": hex.EncodeToString(sum[:])},
 		"size": len(data), "upload-time": "2023-05-01T00:00:00Z", "requires-python": ">=3.8"})
+}
+
+// Save writes all files into a folder.
+func (x *Index) Save(dir string) {
+	x.t.Helper()
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	for name, data := range x.files {
+		write(x.t, filepath.Join(dir, name), string(data))
+	}
 }
 
 // Library offers a release of a package that says its version and, where it is given, has more to say: the text of

@@ -47,11 +47,17 @@ func collectOne(t *tar.Writer, s *spec, i int, c Copy) error {
 	defer func() { _ = root.Close() }()
 	var bytes int64
 	files := 0
-	return fs.WalkDir(root.FS(), ".", func(p string, d fs.DirEntry, err error) error {
+	last := lastFolder{}
+	defer last.close()
+	return fs.WalkDir(root.FS(), ".", func(p string, _ fs.DirEntry, err error) error {
 		if err != nil || p == "." {
 			return err
 		}
-		info, err := d.Info()
+		in, base, err := last.of(root, p)
+		if err != nil {
+			return err
+		}
+		info, err := in.Lstat(base)
 		if err != nil {
 			return err
 		}
@@ -61,7 +67,7 @@ func collectOne(t *tar.Writer, s *spec, i int, c Copy) error {
 		if files++; files > c.Files {
 			return fmt.Errorf("it holds more than %d files; raise the limit or write less", c.Files)
 		}
-		return writeEntry(t, root, path.Join(strconv.Itoa(i), p), p, info)
+		return writeEntry(t, in, path.Join(strconv.Itoa(i), p), base, info)
 	})
 }
 

@@ -65,6 +65,7 @@ func (ts targets) extract(r io.Reader) error {
 type target struct {
 	Copy
 	root  *os.Root
+	last  lastFolder
 	made  bool
 	bytes int64
 	files int
@@ -93,16 +94,20 @@ func (t *target) put(name string, h *tar.Header, r io.Reader) error {
 	if t.bytes > t.Bytes || t.files > t.Files || h.Size < 0 {
 		return fmt.Errorf("more than %d bytes or %d files", t.Bytes, t.Files)
 	}
+	in, base, err := t.last.of(t.root, name)
+	if err != nil {
+		return err
+	}
 	switch h.Typeflag {
 	case tar.TypeDir:
-		return t.root.Mkdir(name, 0o755)
+		return in.Mkdir(base, 0o755)
 	case tar.TypeSymlink:
-		return t.root.Symlink(h.Linkname, name)
+		return in.Symlink(h.Linkname, base)
 	case tar.TypeReg:
 	default:
 		return fmt.Errorf("%s is of a kind that is not brought out", name)
 	}
-	f, err := t.root.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, os.FileMode(0o644|h.Mode&0o111))
+	f, err := in.OpenFile(base, os.O_WRONLY|os.O_CREATE|os.O_EXCL, os.FileMode(0o644|h.Mode&0o111))
 	if err != nil {
 		return err
 	}
@@ -110,11 +115,42 @@ func (t *target) put(name string, h *tar.Header, r io.Reader) error {
 	return errors.Join(err, f.Close())
 }
 
+// lastFolder keeps the folder open that was used last: what comes out comes folder by folder, and a root walks down
+// from its top for every name. Nothing but who holds the root moves anything beneath it meanwhile.
+type lastFolder struct {
+	dir string
+	in  *os.Root
+}
+
+// of is the folder of a name beneath a root, and its name in there.
+func (l *lastFolder) of(root *os.Root, name string) (in *os.Root, base string, err error) {
+	dir, base := path.Split(name)
+	if dir == "" {
+		return root, base, nil
+	}
+	if l.in == nil || l.dir != dir {
+		l.close()
+		if l.in, err = root.OpenRoot(path.Clean(dir)); err != nil {
+			return nil, "", err
+		}
+		l.dir = dir
+	}
+	return l.in, base, nil
+}
+
+func (l *lastFolder) close() {
+	if l.in != nil {
+		_ = l.in.Close() // only a way to what lies in it
+		l.in = nil
+	}
+}
+
 // close lets the folder go; after a failure nothing of the results stays.
 func (t *target) close(failed bool) {
 	if t.root == nil {
 		return
 	}
+	t.last.close()
 	_ = t.root.Close()
 	if !failed {
 		return
