@@ -34,6 +34,8 @@ func renderUpdated(p *page, u updated, now time.Time) {
 		return
 	case u.State == updateWaiting:
 		p.wrapped(yellow, "  ", "! %s: %s; the work goes on: drydock change list --app %s", u.Application, u.Detail, u.Application)
+	case len(u.Changes) == 0 && u.Complete != nil && !*u.Complete:
+		p.wrapped(strong, "  ", "? %s: no update, and not everything could be determined", u.Application)
 	case len(u.Changes) == 0:
 		p.wrapped(bold, "  ", "%s: nothing to do", u.Application)
 	default:
@@ -102,6 +104,22 @@ func renderLeft(p *page, u updated) {
 		p.wrapped(mark, "      ", "  %s %s %s %s: %s", o.Outcome, o.Package, o.Version, o.Vulnerability, o.Detail)
 	}
 	if u.Complete != nil && !*u.Complete {
-		p.wrapped(strong, "  ", "? not everything could be determined, so there may be more: drydock why %s", u.Application)
+		renderUndecided(p, u)
+	}
+}
+
+// renderUndecided says what could not be determined: where there is a gap, there may be more to update.
+func renderUndecided(p *page, u updated) {
+	p.gap()
+	p.line(strong, "not everything could be determined, so there may be more:")
+	for _, n := range u.Notes {
+		p.wrapped(yellow, "    ", "  ! %s", n)
+	}
+	for i, g := range u.Incomplete {
+		if i == maxGaps {
+			p.line(plain, "  and %d more, which drydock why %s tells of", len(u.Incomplete)-i, u.Application)
+			break
+		}
+		renderGap(p, g)
 	}
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/drydock-dev/drydock/pkg/bus"
 	"github.com/drydock-dev/drydock/pkg/events"
+	"github.com/drydock-dev/drydock/pkg/inventory"
 	"github.com/drydock-dev/drydock/pkg/report"
 	"github.com/drydock-dev/drydock/services/gateway/api"
 )
@@ -60,15 +61,17 @@ type updateDoc struct {
 
 // updated is what came of one application.
 type updated struct {
-	Application string           `json:"application"`
-	State       string           `json:"state"`              // requested | done | waiting | failed
-	Detail      string           `json:"detail,omitempty"`   // of failed and waiting: why, in one sentence
-	Scan        uint64           `json:"scan,omitempty"`     // sequence of its scan.requested
-	Plan        string           `json:"plan,omitempty"`     // sha256:… of the plan in force at the end
-	Complete    *bool            `json:"complete,omitempty"` // everything could be determined; absent before a plan
-	Outcomes    map[string]int   `json:"outcomes,omitempty"` // outcome → findings, of that plan
-	Left        []report.Outcome `json:"left"`               // findings that no update of it answers
-	Changes     []updatedChange  `json:"changes"`
+	Application string                 `json:"application"`
+	State       string                 `json:"state"`                // requested | done | waiting | failed
+	Detail      string                 `json:"detail,omitempty"`     // of failed and waiting: why, in one sentence
+	Scan        uint64                 `json:"scan,omitempty"`       // sequence of its scan.requested
+	Plan        string                 `json:"plan,omitempty"`       // sha256:… of the plan in force at the end
+	Complete    *bool                  `json:"complete,omitempty"`   // everything could be determined; absent before a plan
+	Incomplete  []inventory.Incomplete `json:"incomplete,omitempty"` // what could not be determined
+	Notes       []string               `json:"notes,omitempty"`      // of that plan: what a reader must know, as sentences
+	Outcomes    map[string]int         `json:"outcomes,omitempty"`   // outcome → findings, of that plan
+	Left        []report.Outcome       `json:"left"`                 // findings that no update of it answers
+	Changes     []updatedChange        `json:"changes"`
 }
 
 // updatedChange is a change that was followed.

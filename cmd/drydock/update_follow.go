@@ -188,7 +188,7 @@ func (f *follower) tell(d *api.ChangeDetail, settled bool) {
 // sum puts into u what came of the plan and its changes; complete says that the scan could determine everything.
 func (f *follower) sum(u *updated, complete bool) {
 	doc := &f.plan.Document
-	u.Plan, u.Outcomes = doc.Plan, map[string]int{}
+	u.Plan, u.Outcomes, u.Incomplete, u.Notes = doc.Plan, map[string]int{}, doc.Incomplete, doc.Notes
 	complete = complete && !doc.Undetermined
 	for _, o := range doc.Outcomes {
 		u.Outcomes[o.Outcome]++

@@ -10,6 +10,7 @@ import (
 
 	"github.com/drydock-dev/drydock/pkg/bus"
 	"github.com/drydock-dev/drydock/pkg/events"
+	"github.com/drydock-dev/drydock/pkg/inventory"
 	"github.com/drydock-dev/drydock/pkg/report"
 	"github.com/drydock-dev/drydock/services/gateway/api"
 )
@@ -175,6 +176,14 @@ func TestUpdateSaysWhatStaysOpen(t *testing.T) {
 	f.plan.Document = report.Plan{Undetermined: true}
 	if f.sum(&u, true); *u.Complete {
 		t.Error("what is undetermined is not complete")
+	}
+	u.Incomplete, u.Left, u.Notes = []inventory.Incomplete{{Reason: inventory.Unpinned, Source: "requirements.txt", Line: 7, Detail: "flask has no exact version"}}, nil, []string{"a note"}
+	p = &page{width: 80}
+	renderUpdate(p, &updateDoc{Applications: []updated{u}}, asked)
+	for _, want := range []string{"? payments: no update, and not everything could be determined\n", "? requirements.txt:7: flask has no exact version (unpinned)", "! a note"} {
+		if !strings.Contains(p.b.String(), want) || strings.Contains(p.b.String(), "nothing to do") {
+			t.Errorf("no %q in\n%s", want, p.b.String())
+		}
 	}
 }
 
