@@ -257,21 +257,17 @@ type said struct{ program, prefix, version string }
 func (f *finder) answer(ctx context.Context, path string) (said, error) {
 	ctx, cancel := context.WithTimeout(ctx, askTime)
 	defer cancel()
-	dir, err := os.MkdirTemp("", "drydock-python-")
-	if err != nil {
-		return said{}, fmt.Errorf("make a folder to ask it in: %w", err)
-	}
-	defer func() { _ = os.RemoveAll(dir) }() // it is empty
 	absolute := slices.DeleteFunc(slices.Clone(f.search.Path), func(d string) bool { return !filepath.IsAbs(d) })
 	cmd := exec.CommandContext(ctx, path, "-I", "-S", "-c", question)
-	cmd.Dir, cmd.Env = dir, []string{"PATH=" + strings.Join(absolute, string(os.PathListSeparator)), "HOME=" + dir, "LC_ALL=C.UTF-8"}
+	// Not where Drydock was started, nor a home: what lies there could choose the answer.
+	cmd.Dir, cmd.Env = "/", []string{"PATH=" + strings.Join(absolute, string(os.PathListSeparator)), "HOME=/nonexistent", "LC_ALL=C.UTF-8"}
 	if v := versionOfShim(path); v != "" {
 		cmd.Env = append(cmd.Env, "PYENV_VERSION="+v)
 	}
 	out, errs := &limited{}, &limited{}
 	cmd.Stdout, cmd.Stderr, cmd.WaitDelay = out, errs, askTime/10
 	own(cmd)
-	err = cmd.Run()
+	err := cmd.Run()
 	if ctx.Err() != nil {
 		return said{}, fmt.Errorf("asked what it is, it did not answer within %s", askTime)
 	}
