@@ -216,3 +216,22 @@ func TestWatchUntilProposed(t *testing.T) {
 		t.Errorf("rejected: exit %d", e.code)
 	}
 }
+
+// TestWatchFooter: what is being done stands in one line, which the next one covers.
+func TestWatchFooter(t *testing.T) {
+	s := &session{api: &stage{looked: map[string]int{}, stories: map[string][]api.ChangeDetail{"c-1": {step("install"), came("opened", api.WaitQueue), came("rejected", "")}}}}
+	var out bytes.Buffer
+	w := &watcher{c: &cli{Main: &Main{Stdout: &out}}, doing: func() string { return doing(t.Context(), s, "c-1") }}
+	for _, want := range []string{"install (7 of 15); 0 events, none yet; Ctrl-C ends", "waits for its turn; 0 events", "rejected; 0 events"} {
+		out.Reset()
+		w.draw()
+		if got := strings.TrimPrefix(out.String(), "\r\x1b[K"); !strings.HasPrefix(got, want) || len(got) > 80 {
+			t.Errorf("footer %q, want %q", got, want)
+		}
+	}
+	w.doing = func() string { return strings.Repeat("x\x1b", 90) }
+	out.Reset()
+	if w.draw(); strings.ContainsFunc(strings.TrimPrefix(out.String(), "\r\x1b[K"), unsafeRune) {
+		t.Errorf("footer %q", out.String())
+	}
+}
