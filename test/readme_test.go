@@ -18,16 +18,18 @@ import (
 
 // TestDocuments runs the commands of the documents' blocks that are marked <!-- run -->. A comment behind a
 // command says its exit code ("# exits 2: …"); without one it is 0. A block has app (the demo application),
-// advisories (the demo's, as a database) and $INDEX (its package index); the blocks of a document share them.
+// advisories (the demo's, as a database) and $INDEX (its package index, which is the configured one, too); the blocks
+// of a document share them. Those that are marked <!-- run: dock --> have $REPOSITORY, a git repository of the
+// application, and are run where this host has what the demo installs, and what installs it.
 func TestDocuments(t *testing.T) {
-	url, stop, err := frozen.Serve(filepath.Join(root(t), "deploy/demo/index"))
-	if err != nil {
-		t.Fatal(err)
+	resolver := uvTool(t)
+	url, lacks := demoIndex(t)
+	if lacks != "" {
+		t.Log("the blocks of the dock are left out: " + lacks)
 	}
-	t.Cleanup(stop) // the scripts run in parallel, after this function
 	scripts := t.TempDir()
 	for _, doc := range []string{"README.md"} {
-		script, err := commands(doc, read(t, doc))
+		script, err := commands(doc, read(t, doc), lacks == "")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -43,8 +45,19 @@ func TestDocuments(t *testing.T) {
 			env.Setenv("PATH", bin+string(os.PathListSeparator)+os.Getenv("PATH"))
 			env.Setenv("INDEX", url)
 			env.Setenv("HOME", env.WorkDir)
+			env.Setenv("DRYDOCK_UV", resolver)
+			if err := configure(env, url); err != nil {
+				return err
+			}
 			if err := os.CopyFS(filepath.Join(env.WorkDir, "app"), os.DirFS(filepath.Join(root(t), "deploy/demo"))); err != nil {
 				return err
+			}
+			if lacks == "" {
+				repository, err := demoRepository(env.WorkDir)
+				if err != nil {
+					return err
+				}
+				env.Setenv("REPOSITORY", repository)
 			}
 			return frozen.Pack(filepath.Join(root(t), "deploy/demo/advisories"), filepath.Join(env.WorkDir, "advisories", "PyPI", "all.zip"))
 		},
@@ -61,7 +74,10 @@ func exits(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(err)
 	path := filepath.Join(strings.Split(ts.Getenv("PATH"), string(os.PathListSeparator))[0], args[1])
 	cmd := exec.Command(path, args[2:]...)
-	cmd.Dir, cmd.Env = ts.MkAbs("."), []string{"HOME=" + ts.Getenv("HOME"), "PATH=" + ts.Getenv("PATH")}
+	cmd.Dir, cmd.Env = ts.MkAbs("."), nil
+	for _, name := range []string{"HOME", "PATH", "XDG_CONFIG_HOME", "DRYDOCK_UV"} {
+		cmd.Env = append(cmd.Env, name+"="+ts.Getenv(name))
+	}
 	out, err := cmd.CombinedOutput()
 	ts.Logf("%s", out)
 	if err != nil && cmd.ProcessState == nil {
@@ -73,16 +89,19 @@ func exits(ts *testscript.TestScript, neg bool, args []string) {
 }
 
 var (
-	block    = regexp.MustCompile("(?s)<!-- run -->\n```console\n(.*?)```")
+	block    = regexp.MustCompile("(?s)<!-- run(: dock)? -->\n```console\n(.*?)```")
 	exitCode = regexp.MustCompile(`\s+# exits (\d+)\b.*$`)
 	comment  = regexp.MustCompile(`\s+# .*$`)
 )
 
-// commands turns the marked blocks of a document into a script.
-func commands(name string, doc []byte) ([]byte, error) {
+// commands turns the marked blocks of a document into a script; those of the dock only where it is there.
+func commands(name string, doc []byte, dock bool) ([]byte, error) {
 	var b bytes.Buffer
 	for _, m := range block.FindAllSubmatch(doc, -1) {
-		for line := range strings.Lines(string(m[1])) {
+		if len(m[1]) > 0 && !dock {
+			continue
+		}
+		for line := range strings.Lines(string(m[2])) {
 			cmd, ok := strings.CutPrefix(strings.TrimSpace(line), "$ ")
 			if !ok {
 				continue
@@ -105,12 +124,14 @@ func commands(name string, doc []byte) ([]byte, error) {
 }
 
 func TestCommands(t *testing.T) {
-	got, err := commands("x.md", []byte("<!-- run -->\n```console\n$ drydock scan app   # exits 2: why\n$ drydock policy show  # shows it\noutput\n```\n\n```console\n$ rm -rf /\n```\n"))
-	if want := "exits 2 drydock scan app\nexits 0 drydock policy show\n"; err != nil || string(got) != want {
-		t.Errorf("%q, %v; want %q", got, err, want)
+	doc := []byte("<!-- run -->\n```console\n$ drydock scan app   # exits 2: why\n$ drydock policy show  # shows it\noutput\n```\n\n```console\n$ rm -rf /\n```\n\n<!-- run: dock -->\n```console\n$ drydock update\n```\n")
+	for dock, want := range map[bool]string{false: "exits 2 drydock scan app\nexits 0 drydock policy show\n", true: "exits 2 drydock scan app\nexits 0 drydock policy show\nexits 0 drydock update\n"} {
+		if got, err := commands("x.md", doc, dock); err != nil || string(got) != want {
+			t.Errorf("%q, %v; want %q", got, err, want)
+		}
 	}
 	for _, bad := range []string{"", "<!-- run -->\n```console\n$ make demo\n```\n"} {
-		if got, err := commands("x.md", []byte(bad)); err == nil {
+		if got, err := commands("x.md", []byte(bad), true); err == nil {
 			t.Errorf("%q gave %q, want an error", bad, got)
 		}
 	}
