@@ -1,5 +1,5 @@
-# Drydock. `make` alone lists the targets. Nothing here needs installing beyond Go 1.26 (and Python 3 for a
-# later part of the demo): the tools are pinned in tools/go.mod and built on first use.
+# Drydock. `make` alone lists the targets. Nothing here needs installing beyond Go 1.26 (and Python 3 and git
+# for the demo): the tools are pinned in tools/go.mod and built on first use.
 SHELL   := /bin/bash
 GO      ?= go
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
@@ -14,7 +14,7 @@ FUZZTIME ?= 20s
 help:
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-demo: build ## scan and plan the demo application (LIVE=1, KEEP=1, OUT=DIR; see deploy/demo/README.md)
+demo: build ## the demo application from an advisory to pushed branches (LIVE=1, KEEP=1, OUT=DIR; see deploy/demo/README.md)
 	@$(GO) build -o .cache/demo ./scripts/demo && exec .cache/demo
 
 build: ## bin/drydock for this machine
