@@ -78,12 +78,12 @@ func (c *choice) pick(project *index.Project) *index.File {
 	case source != nil && c.sources:
 		return c.taken(source, r)
 	case source != nil && len(usable) > 0:
-		c.problem(NoWheel, "the manifest has hashes only of the source distribution of "+what+", which has wheels", "write the hashes of all its distributions, or allow source distributions in the policy")
+		c.problem(NoWheel, "the manifest has hashes only of the source distribution of "+what+", which has wheels", "write the hashes of all its distributions, or have the policy allow that it is built in the dock (source_builds: allow)")
 	case len(usable) > 0 || source == nil && len(sdist) > 0 && c.sources:
 		c.refused(what, slices.Concat(usable, sdist))
 	case source != nil || len(sdist) > 0:
 		c.problem(NoWheel, fmt.Sprintf("%s has no wheel for Python %s on %s, only a source distribution%s", what, c.target.Python, cmp.Or(c.target.Machine, "this machine"), why),
-			"pin a version with a wheel, put a wheel of it on an index of yours, or allow source distributions in the policy")
+			"pin a version with a wheel, put a wheel of it on an index of yours, or have the policy allow that it is built in the dock (source_builds: allow)")
 	default:
 		c.problem(NoDistribution, fmt.Sprintf("%s has no distribution for Python %s on %s%s", what, c.target.Python, cmp.Or(c.target.Machine, "this machine"), why), "pin a version that has one, or set the application's python")
 	}
@@ -182,7 +182,11 @@ func (c *choice) refused(what string, files []index.File) {
 		c.problem(WrongHash, "the manifest has hashes of "+what+" that no installer takes any more", "write them again, as sha256")
 		return
 	}
-	c.problem(WrongHash, fmt.Sprintf("none of the %d hashes that the manifest has for %s is of a distribution that fits here (the index has %s)", len(c.pin.Hashes), what, describe(files)),
+	none := "the hash that the manifest has for %s is not"
+	if n := len(c.pin.Hashes); n > 1 {
+		none = fmt.Sprintf("none of the %d hashes that the manifest has for %%s is", n)
+	}
+	c.problem(WrongHash, fmt.Sprintf(none, what)+fmt.Sprintf(" of a distribution that fits here (the index has %s)", describe(files)),
 		"if the file on the index was changed, do not install it and ask its authors; else write the hashes of all distributions again")
 }
 

@@ -63,11 +63,12 @@ type Validation struct {
 	Path        string       `json:"path,omitempty"`
 	Isolation   string       `json:"isolation"` // bubblewrap | namespaces | landlock | none
 	Interpreter *Interpreter `json:"interpreter,omitempty"`
-	Updates     []Update     `json:"updates"`         // that were applied, those of earlier phases counted
-	Earlier     []string     `json:"earlier"`         // phases of the plan whose updates it stands on
-	Manifests   []Manifest   `json:"manifests"`       // that change, by path
-	Left        []Remark     `json:"left,omitempty"`  // of the checkout: what is not in it, and what a reader should know
-	Notes       []string     `json:"notes,omitempty"` // what a reader must know, as sentences
+	Updates     []Update     `json:"updates"`           // that were applied, those of earlier phases counted
+	Earlier     []string     `json:"earlier"`           // phases of the plan whose updates it stands on
+	Manifests   []Manifest   `json:"manifests"`         // that change, by path
+	Left        []Remark     `json:"left,omitempty"`    // of the checkout: what is not in it, and what a reader should know
+	Sources     []Source     `json:"sources,omitempty"` // source distributions that were picked, to be built in the dock
+	Notes       []string     `json:"notes,omitempty"`   // what a reader must know, as sentences
 
 	Steps    []Step    `json:"steps"`              // in the order in which they went
 	Artifact string    `json:"artifact,omitempty"` // sha256:… of what was sealed
@@ -98,6 +99,14 @@ type Manifest struct {
 	Path   string `json:"path"`             // from the root of the repository, with '/'
 	Before string `json:"before,omitempty"` // sha256:…
 	After  string `json:"after"`            // sha256:… evidence
+}
+
+// Source is a distribution without a wheel: what it holds is what its own code makes of it.
+type Source struct {
+	Package string   `json:"package"`
+	File    string   `json:"file"`
+	Digest  string   `json:"digest"`         // sha256:…
+	With    []string `json:"with,omitempty"` // "setuptools-75.3.0-py3-none-any.whl sha256:…" what was there to build it with
 }
 
 // Remark is a path with what is to be said of it.

@@ -101,7 +101,10 @@ func (w *work) unchanged(ctx context.Context) (*trial, error) {
 	if err != nil {
 		return nil, err
 	}
-	return t, w.choose(ctx, t)
+	if err := w.choose(ctx, t); err != nil {
+		return nil, err
+	}
+	return t, nil
 }
 
 // built installs a variant that is not installed yet.
@@ -116,7 +119,11 @@ func (w *work) built(ctx context.Context, t *trial) error {
 // baselineKey names what decides how a check of the unchanged application ends.
 func (w *work) baselineKey(name string, c application.Check) string {
 	var files []string
-	for _, x := range slices.Concat(w.plain.ship, w.plain.tests) {
+	all := slices.Concat(w.plain.ship, w.plain.tests)
+	if slices.ContainsFunc(all, isSource) {
+		all = append(all, w.tools...)
+	}
+	for _, x := range all {
 		files = append(files, x.File.Name+" "+x.File.Hashes["sha256"])
 	}
 	slices.Sort(files)

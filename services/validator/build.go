@@ -61,6 +61,10 @@ func (w *work) fetch(ctx context.Context, st *report.Step) error {
 	fetched, bytes := 0, int64(0)
 	var mu sync.Mutex
 	all := distinct(slices.Concat(w.main.ship, w.main.tests))
+	sources := w.picked(all)
+	if len(sources) > 0 {
+		all = distinct(slices.Concat(all, w.tools))
+	}
 	dir := filepath.Join(w.dir, "wheels")
 	err := w.s.wheels.Gather(ctx, w.s.deps.Index(), all, dir, func(_ string, size int64) {
 		mu.Lock()
@@ -77,6 +81,9 @@ func (w *work) fetch(ctx context.Context, st *report.Step) error {
 	st.Detail = fmt.Sprintf("%d distributions, all of them kept from before", len(all))
 	if fetched > 0 {
 		st.Detail = fmt.Sprintf("%d distributions, %d of them fetched (%.1f MB)", len(all), fetched, float64(bytes)/1e6)
+	}
+	if len(sources) > 0 {
+		st.Detail += fmt.Sprintf("; built from source: %s, with %s", joined(sources), joined(filesOf(w.tools)))
 	}
 	return nil
 }
@@ -99,9 +106,10 @@ func (w *work) install(ctx context.Context, st *report.Step) error {
 		return lerr
 	}
 	if err != nil {
-		return err
+		return w.blameless(ctx, err, w.built)
 	}
 	w.v.Notes = append(w.v.Notes, built.Notes...)
+	w.noteBuilt(w.main.ship, true)
 	if len(built.AtStart) > 0 {
 		w.v.Notes = append(w.v.Notes, fmt.Sprintf("runs whenever Python starts: %s", joined(built.AtStart)))
 	}
@@ -115,7 +123,8 @@ func (w *work) installed(ctx context.Context, t *trial) (pybuild.Built, error) {
 	if err != nil {
 		return pybuild.Built{}, err
 	}
-	return b.Build(ctx, t.ship, filepath.Join(t.dir, venvDir))
+	built, err := b.Build(ctx, t.ship, filepath.Join(t.dir, venvDir))
+	return built, hinted(err)
 }
 
 // seal names every file, and puts the artifact where it is kept.

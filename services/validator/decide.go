@@ -83,7 +83,9 @@ func judgeForge(e *forge.Error) *halt {
 	if forge.Judge(e) == forge.Transient {
 		return nil
 	}
-	h := &halt{result: report.Parked, kind: events.ParkedAccess, reason: e.Error(), do: e.Advice, cause: e}
+	bare := *e
+	bare.Advice = "" // it stands in what is to be done
+	h := &halt{result: report.Parked, kind: events.ParkedAccess, reason: bare.Error(), do: e.Advice, cause: e}
 	switch e.Kind {
 	case forge.ErrNoAccess, forge.ErrRefused, forge.ErrNotRepository:
 	case forge.ErrBaseMoved, forge.ErrOvertaken:

@@ -20,6 +20,7 @@ const (
 	maxManifest = 32 << 20 // bytes of one manifest, as the scanner's reader allows
 	maxOwnFile  = 32 << 10 // bytes of .drydock.yaml
 	bisectShare = 2        // bisecting may take the whole limit divided by this
+	maxBackends = 50       // pins of validator.build_with; there are not that many
 	maxFindings = 50       // listed in a rejection
 	maxChanges  = 10       // of files listed that are not as they were sealed
 )

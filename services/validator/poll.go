@@ -110,10 +110,11 @@ func (s *Service) lookAt(ctx context.Context, app string, a application.Applicat
 		seen := sight{base: base, target: s.deps.Remote(a)}
 		if c.Proposed != nil {
 			b := st.Branches[c.Branch]
-			if seen.found, err = repo.Find(ctx, c.Branch, forge.Lease{Commits: b.Commits, Seen: b.Seen}); err != nil {
-				errs = append(errs, err)
+			seen.found, err = repo.Find(ctx, c.Branch, forge.Lease{Commits: b.Commits, Seen: b.Seen})
+			errs = append(errs, err)
+			if err != nil && !errors.Is(err, forge.ErrContent) && !errors.Is(err, forge.ErrTooLarge) {
 				continue
-			}
+			} // else, what the base holds now can't be looked into; a validation of it says so where people see it
 		}
 		errs = append(errs, s.say(ctx, app, c.Change, seen))
 	}

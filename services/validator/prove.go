@@ -129,7 +129,7 @@ func (w *work) prove(ctx context.Context, st *report.Step, name string, c *appli
 	st.Command = c.Command.String()
 	after, err := w.check(ctx, w.main, name, *c)
 	if err != nil {
-		return err
+		return w.blameless(ctx, err, w.builtForTests)
 	}
 	if err := w.log(ctx, st, after.Log); err != nil {
 		return err

@@ -143,7 +143,7 @@ func (w *work) choose(ctx context.Context, t *trial) error {
 		pins []pybuild.Pin
 		into *[]wheelhouse.Wanted
 	}{{t.sets.Ship, &t.ship}, {t.sets.Tests, &t.tests}} {
-		wanted, problems, err := pybuild.Pick(ctx, ix, half.pins, w.target, false)
+		wanted, problems, err := pybuild.Pick(ctx, ix, half.pins, w.target, w.eff.Policy.BuildsSources())
 		if err != nil {
 			return err
 		}
@@ -155,7 +155,7 @@ func (w *work) choose(ctx context.Context, t *trial) error {
 		}
 		*half.into = wanted
 	}
-	return nil
+	return w.equip(ctx, t)
 }
 
 // withdrawn are the problems with releases that the change moves to: nobody but a new plan can mend them.
@@ -226,7 +226,7 @@ func (w *work) builder(ctx context.Context) (pybuild.Builder, error) {
 		return pybuild.Builder{}, err
 	}
 	return pybuild.Builder{Dock: w.dock, House: w.s.wheels, Index: w.s.deps.Index(), UV: tool.Path, Interpreter: w.python,
-		Limits: w.limits(), Space: w.s.cfg.Disk, Work: dir}, nil
+		Limits: w.limits(), Space: w.s.cfg.Disk, Work: dir, BuildWith: w.tools}, nil
 }
 
 func (w *work) limits() dock.Limits { return dock.Limits{Memory: w.s.cfg.Memory} }
@@ -242,9 +242,12 @@ func (w *work) addTests(ctx context.Context, t *trial, name string) error {
 	}
 	to := filepath.Join(w.dir, name)
 	if _, err := b.Overlay(ctx, filepath.Join(t.dir, venvDir), t.tests, to); err != nil {
-		return fmt.Errorf("install what the tests need: %w", err)
+		return fmt.Errorf("install what the tests need: %w", hinted(err))
 	}
 	t.overlay = to
+	if t == w.main {
+		w.noteBuilt(t.tests, false)
+	}
 	return nil
 }
 

@@ -53,6 +53,10 @@ type Config struct {
 	// Memory and Disk bound each run in the dock, in bytes; default 2 GiB and 4 GiB.
 	Memory int64 `yaml:"memory" json:"memory,omitempty"`
 	Disk   int64 `yaml:"disk" json:"disk,omitempty"`
+	// BuildWith are the build backends with which source distributions are built where the policy says source_builds:
+	// allow, each an exact pin such as setuptools==75.3.0; they are installed from wheels, and never ship. They run in
+	// the dock and decide what the artifact holds: whoever can publish them on the index does. Default none.
+	BuildWith []string `yaml:"build_with" json:"build_with,omitempty"`
 	// Rejection is for how long an update that failed is not offered again by itself; default 336h.
 	Rejection time.Duration `yaml:"rejection" json:"rejection,omitempty"`
 	// Author is whom commits name, with Email; default Drydock, drydock@localhost.
@@ -86,6 +90,9 @@ func (c Config) Validate() error {
 		if !filepath.IsAbs(path) {
 			errs = append(errs, fmt.Errorf("validator.pythons.%s: %q is not an absolute path", version, path))
 		}
+	}
+	if _, err := buildPins(c.BuildWith); err != nil {
+		errs = append(errs, err)
 	}
 	return errors.Join(errs...)
 }

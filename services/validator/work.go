@@ -21,6 +21,7 @@ import (
 	"github.com/drydock-dev/drydock/pkg/pep508"
 	"github.com/drydock-dev/drydock/pkg/preflight"
 	"github.com/drydock-dev/drydock/pkg/report"
+	"github.com/drydock-dev/drydock/pkg/wheelhouse"
 	"github.com/drydock-dev/drydock/pkg/worker"
 )
 
@@ -50,6 +51,7 @@ type work struct {
 	updates []report.Update                                       // all that were applied
 	plain   *trial                                                // the unchanged application, where it was built
 	known   map[string]*check.Result                              // of checks of the unchanged application, by name
+	tools   []wheelhouse.Wanted                                   // what source distributions are built with; none: nothing needs them
 	unmet   []quarrel                                             // requirements that are not met without the change
 	asked   bool                                                  // unmet is known
 	blamed  func(context.Context, *trial) (bisect.Outcome, error) // whether a variant fails as this change did
