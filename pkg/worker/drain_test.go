@@ -16,19 +16,21 @@ func TestDrain(t *testing.T) {
 		name     string
 		needs    time.Duration // of the handling
 		obeys    bool          // its context
+		long     bool          // its stage says that it outlasts any drain
 		finished bool          // before Run returned
 		within   time.Duration // Run must have returned
 	}{
-		{"finished within the limit", 5 * time.Second, true, true, 6 * time.Second},
-		{"handed back after the limit", time.Hour, true, false, 21 * time.Second},
-		{"handed back under its hands", time.Hour, false, false, 26 * time.Second},
+		{"finished within the limit", 5 * time.Second, true, false, true, 6 * time.Second},
+		{"handed back after the limit", time.Hour, true, false, false, 21 * time.Second},
+		{"long, handed back at once", time.Hour, true, true, false, time.Second},
+		{"handed back under its hands", time.Hour, false, false, false, 26 * time.Second},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			play(t, nil, func(r *rig) {
 				r.add(request("payments"))
 				hold := make(chan struct{})
-				stop := r.run(worker.Options{}, scans(func(ctx context.Context, e events.Event, f worker.Facts) ([]events.Event, error) {
+				stage := scans(func(ctx context.Context, e events.Event, f worker.Facts) ([]events.Event, error) {
 					over := ctx.Done()
 					if !tt.obeys {
 						over = nil
@@ -41,7 +43,9 @@ func TestDrain(t *testing.T) {
 					case <-hold:
 						return nil, nil
 					}
-				}))
+				})
+				stage.Long = tt.long
+				stop := r.run(worker.Options{}, stage)
 				r.settle(time.Second)
 				began := time.Now()
 				stop()

@@ -243,6 +243,12 @@ func (j *job) handBack(ctx context.Context) { j.again(ctx, 0) }
 func (j *job) call(ctx context.Context, c cause, f Facts) (evs []events.Event, err error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, j.st.Limit, fmt.Errorf("not answered within %s: %w", j.st.Limit, context.DeadlineExceeded))
 	defer cancel()
+	if j.st.Long {
+		end := context.CancelCauseFunc(nil)
+		ctx, end = context.WithCancelCause(ctx)
+		defer end(nil)
+		defer context.AfterFunc(j.ends, func() { end(errDraining) })()
+	}
 	defer func() {
 		if p := recover(); p != nil {
 			j.r.o.Log.DebugContext(ctx, "handler panicked", telemetry.KeyStage, j.st.Name, "stack", string(debug.Stack()))

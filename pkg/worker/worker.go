@@ -56,6 +56,7 @@ type Stage struct {
 	Timers   func(s *events.State) []bus.Timer                                     // the timers an application should have; nil: none. Set after each append and at start
 	Workers  int                                                                   // handled at once in each lane; 0 means 2
 	Limit    time.Duration                                                         // time limit of one handling; 0 means 5 min
+	Long     bool                                                                  // a handling outlasts any drain: it is cancelled and handed back as soon as the runner is told to end
 }
 
 // Permanent marks an error that no retry will mend: the message goes to the dead letters.

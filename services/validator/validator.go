@@ -198,7 +198,7 @@ func (s *Service) workDir() string { return filepath.Join(s.cfg.Dir, "work") }
 func (s *Service) Routes() []worker.Stage {
 	return []worker.Stage{
 		{Name: "dock", Service: events.Validator, Consumes: []string{"change.opened", "change.resumed", "artifact.voided"},
-			Handle: s.validate, Workers: s.cfg.Workers, Limit: s.cfg.Limit + time.Minute},
+			Handle: s.validate, Workers: s.cfg.Workers, Limit: s.cfg.Limit + time.Minute, Long: true},
 		{Name: "proposer", Service: events.Validator, Consumes: []string{"change.validated", "change.superseded", "change.rejected", "scan.completed", "effect.intended"},
 			Handle: s.attend, OnDue: s.onDue, Timers: timers, Limit: attendLimit},
 	}
