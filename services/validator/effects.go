@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/drydock-dev/drydock/pkg/application"
 	"github.com/drydock-dev/drydock/pkg/events"
@@ -131,11 +132,17 @@ func (s *Service) intendProposal(ctx context.Context, f worker.Facts, c events.C
 		return announce(f, c.Change, []said{s.park(f, c, parked(events.ParkedStale, "drydock update "+f.App.App+" scans and plans anew", "the base has the updates already"), "propose")})
 	}
 	id := events.EffectID(c.Change, events.EffectPropose, prepared.Commit)
-	if e := f.App.Effects[id]; e.Effect != "" && e.Outcome == "" && f.Now.Before(e.Time.Add(rewake)) {
-		return nil, nil // on its way
+	if onItsWay(f.App, id, f.Now) {
+		return nil, nil
 	}
 	return announce(f, c.Change, []said{{id, events.EffectIntended{Effect: id, Kind: events.EffectPropose, Change: c.Change, Target: s.deps.Remote(a), Branch: c.Branch,
 		Commit: prepared.Commit, Base: c.Validated.Base, Artifact: c.Validated.Artifact, Validation: c.Validated.Validation}}})
+}
+
+// onItsWay says whether an effect is intended, and neither done nor refused yet.
+func onItsWay(st *events.State, id string, now time.Time) bool {
+	e := st.Effects[id]
+	return e.Effect != "" && e.Outcome == "" && now.Before(e.Time.Add(rewake))
 }
 
 // park is a change.parked for something outside of a validation.
@@ -339,7 +346,17 @@ func (s *Service) propose(ctx context.Context, f worker.Facts, c events.Change, 
 }
 
 func (s *Service) fastForward(ctx context.Context, f worker.Facts, c events.Change, a application.Application, p events.EffectIntended, refuse refusal) ([]events.Event, error) {
+	if a.Merge != application.MergeAutomatic || c.Validated.Merge != string(application.MergeAutomatic) {
+		return announce(f, c.Change, []said{refuse("a person merges it now, says applications.yaml")})
+	}
 	repo, err := s.deps.Forge(ctx, a)
+	var base forge.Base
+	if err == nil {
+		base, err = repo.Base(ctx)
+	}
+	if err == nil && base.Branch != p.Base.Branch {
+		return announce(f, c.Change, []said{refuse("the base is %s now, and not %s", base.Branch, p.Base.Branch)})
+	}
 	var m forge.Merge
 	if err == nil {
 		m, err = repo.FastForward(ctx, p.Commit, p.Base.Commit)

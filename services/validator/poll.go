@@ -107,7 +107,7 @@ func (s *Service) lookAt(ctx context.Context, app string, a application.Applicat
 	}
 	var errs []error
 	for _, c := range open {
-		seen := sight{base: base, target: s.deps.Remote(a)}
+		seen := sight{base: base, target: s.deps.Remote(a), merges: a.Merge == application.MergeAutomatic}
 		if c.Proposed != nil {
 			b := st.Branches[c.Branch]
 			seen.found, err = repo.Find(ctx, c.Branch, forge.Lease{Commits: b.Commits, Seen: b.Seen})
@@ -127,17 +127,27 @@ func (s *Service) say(ctx context.Context, app, change string, seen sight) error
 		c := st.Changes[change]
 		now := s.now().UTC()
 		n := news(c, seen, now, s.cfg.Revalidate)
-		if n == nil {
+		if p, ok := payload[events.EffectIntended](n); n == nil || ok && onItsWay(st, p.Effect, now) {
 			return nil, nil
 		}
 		lane := events.Routine
 		if c.Class == "emergency" {
 			lane = events.Urgent
 		}
-		e, err := events.New(events.Meta{App: app, Lane: lane, Cause: "look:" + change + ":" + n.key, Key: n.key, Change: change, Time: now}, n.payload)
+		// The same can be seen again after something else was. Two that look at once don't say it twice: the second
+		// is told what the first said, and then it is no news.
+		cause := fmt.Sprintf("look:%s:%s:%d", change, n.key, st.Sequence)
+		e, err := events.New(events.Meta{App: app, Lane: lane, Cause: cause, Key: n.key, Change: change, Time: now}, n.payload)
 		return []events.Event{e}, err
 	})
 	return err
+}
+
+func payload[T any](n *said) (p T, ok bool) {
+	if n != nil {
+		p, ok = n.payload.(T)
+	}
+	return p, ok
 }
 
 // sight is what a look at a repository showed.
@@ -145,6 +155,7 @@ type sight struct {
 	base   forge.Base
 	found  forge.Found // of the branch; its State is empty where there is none to look for
 	target string
+	merges bool // the server says, now, that Drydock merges
 }
 
 // news is what a sight says that is not known yet; nil: nothing. It is pure.
@@ -152,8 +163,8 @@ func news(c events.Change, seen sight, now time.Time, grace time.Duration) *said
 	if c.Change == "" || c.Terminal != "" || c.Merged != nil {
 		return nil
 	}
-	moved := func(from events.Base) bool { return from.Commit != "" && from.Commit != seen.base.Commit }
 	base := events.Base{Branch: seen.base.Branch, Commit: seen.base.Commit}
+	moved := func(from events.Base) bool { return from.Commit != "" && from != base }
 	p := c.Proposed
 	switch seen.found.State {
 	case forge.Merged:
@@ -178,7 +189,7 @@ func news(c events.Change, seen sight, now time.Time, grace time.Duration) *said
 		return nil
 	case c.Validated != nil && moved(c.Validated.Base) && !now.Before(c.ValidatedAt.Add(grace)):
 		return &said{c.Validated.Artifact + " " + base.Commit, events.ArtifactVoided{Change: c.Change, Artifact: c.Validated.Artifact, Reason: base.Branch + " moved on", Base: base}}
-	case c.Stage() == events.StageProposed && seen.found.State == forge.Ours && c.Validated.Merge == string(application.MergeAutomatic) && !moved(c.Validated.Base):
+	case seen.merges && c.Stage() == events.StageProposed && seen.found.State == forge.Ours && c.Validated.Merge == string(application.MergeAutomatic) && !moved(c.Validated.Base):
 		id := events.EffectID(c.Change, events.EffectFastForward, p.Commit)
 		return &said{id, events.EffectIntended{Effect: id, Kind: events.EffectFastForward, Change: c.Change, Target: seen.target, Branch: base.Branch, Commit: p.Commit,
 			Base: c.Validated.Base, Artifact: p.Artifact, Validation: p.Validation}}
