@@ -3,6 +3,7 @@ package dock
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"math/rand/v2"
 	"os"
 	"os/exec"
@@ -24,9 +25,10 @@ import (
 
 // killed is one way to die.
 type killed struct {
-	at     string // the place, as child.at names it; or "inside STEP": at some moment while a box of it runs
+	at     string // the place, as child.at names it; "inside STEP": at some moment while a box of it runs; or anywhere
 	always bool   // not only where DRYDOCK_E2E is set
 	bad    bool   // one of two updates fails the tests: rejected, and the other one goes on
+	usual  bool   // with the times of a running server: 30 s of a lease, 10 s until a message comes again
 }
 
 // kills are all steps in their order, and the moments around what is written elsewhere.
@@ -58,7 +60,15 @@ var kills = []killed{
 	{at: "before propose", always: true},
 	{at: "after propose", always: true},
 	{at: "after append effect.done"},
+	{at: "step " + report.StepTests, usual: true},
+	{at: anywhere, always: true},
+	{at: anywhere},
+	{at: anywhere, bad: true},
+	{at: anywhere, bad: true},
 }
+
+// anywhere is some moment between the opening of a change and its proposal.
+const anywhere = "anywhere"
 
 // slow are tests that give a kill the time to hit them, with a process that its parent does not wait for.
 const slow = `import subprocess, time
@@ -78,13 +88,19 @@ func TestKillEverywhere(t *testing.T) {
 	if testing.Short() || runtime.GOOS != "linux" {
 		t.Skip("kills processes and looks at what is left of them in /proc")
 	}
-	for _, k := range kills {
+	for i, k := range kills {
 		if !k.always && os.Getenv("DRYDOCK_E2E") == "" {
 			continue
 		}
 		name := k.at
+		if name == anywhere {
+			name = fmt.Sprint(anywhere, i) // no two of one name: a folder's would get a #, which a file URL takes for another thing
+		}
 		if k.bad {
 			name += " of a rejection"
+		}
+		if k.usual {
+			name += " with the usual times"
 		}
 		t.Run(strings.ReplaceAll(name, " ", "-"), func(t *testing.T) {
 			t.Parallel()
@@ -119,6 +135,9 @@ func newKillYard(t *testing.T, k killed) *killYard {
 	}
 	dir := openTemp(t)
 	o := order{Dir: dir, Index: w.index.URL(), Repo: w.repo.Path, DB: w.db, Python: w.python, Ask: true, Lease: 6 * time.Second, AckWait: 3 * time.Second}
+	if k.usual {
+		o.Lease, o.AckWait = 0, 0
+	}
 	return &killYard{t: t, w: w, k: k, order: o}
 }
 
@@ -197,15 +216,20 @@ func (y *killYard) die(at string) {
 	y.t.Helper()
 	o := y.order
 	step, inside := strings.CutPrefix(at, "inside ")
-	if !inside {
+	if !inside && at != anywhere {
 		o.Die = at
 	}
 	p := y.start(o)
-	if inside {
+	switch {
+	case inside:
 		p.killInside(step)
+	case at == anywhere:
+		p.killLater()
 	}
 	p.over()
-	if status, ok := p.cmd.ProcessState.Sys().(syscall.WaitStatus); !ok || status.Signal() != syscall.SIGKILL {
+	if at == anywhere && p.err == nil {
+		y.t.Log("it was done before it was killed")
+	} else if status, ok := p.cmd.ProcessState.Sys().(syscall.WaitStatus); !ok || status.Signal() != syscall.SIGKILL {
 		y.t.Fatalf("it was not killed at %s (%v), and said:\n%s", at, p.err, p.said)
 	}
 	nothingRuns(y.t, p.kin, o.Dir)
@@ -223,6 +247,21 @@ func (p *process) killInside(step string) {
 		time.Sleep(time.Millisecond)
 	}
 	time.Sleep(time.Duration(rand.Int64N(int64(400 * time.Millisecond)))) // the moment
+	_ = p.cmd.Process.Kill()
+}
+
+// killLater kills it some time after a change was opened.
+func (p *process) killLater() {
+	p.t.Helper()
+	if !p.said.has("at after append change.opened", p.ended) {
+		p.t.Fatalf("it opened no change, and said:\n%s", p.said)
+	}
+	later := time.Duration(rand.Int64N(int64(5 * time.Second)))
+	p.t.Logf("killed after %s", later)
+	select {
+	case <-p.ended:
+	case <-time.After(later):
+	}
 	_ = p.cmd.Process.Kill()
 }
 
