@@ -87,12 +87,14 @@ type world struct {
 	crossed func(change, step string)
 	adjust  func(*validator.Deps) // before the validator is made; nil: nothing
 
-	mu     sync.Mutex    // of what tests change while it runs
-	absent bool          // it is not declared
-	ahead  time.Duration // of the clock
-	limits gitforge.Limits
-	sweep  time.Duration  // between two looks at all timers
-	plans  planner.Config // Python: w.python, where it says nothing
+	mu        sync.Mutex    // of what tests change while it runs
+	served    string        // address of the repository, if it is not its path
+	authority string        // file of the certificate it is served with
+	absent    bool          // it is not declared
+	ahead     time.Duration // of the clock
+	limits    gitforge.Limits
+	sweep     time.Duration  // between two looks at all timers
+	plans     planner.Config // Python: w.python, where it says nothing
 
 	b     bus.Bus
 	folds *worker.Folds
@@ -122,7 +124,7 @@ func newWorld(t testing.TB, files map[string]string) *world {
 func (w *world) set() *application.Set {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	text := fmt.Sprintf("applications:\n  %s:\n    repository: %s\n%s", app, w.repo.Path, w.decl)
+	text := fmt.Sprintf("applications:\n  %s:\n    repository: %s\n%s", app, cmp.Or(w.served, w.repo.Path), w.decl)
 	if w.absent {
 		text = "applications: {}\n"
 	}
@@ -159,10 +161,17 @@ func (w *world) forge(ctx context.Context, a application.Application) (forge.For
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, err
 	}
-	return gitforge.New(ctx, gitforge.Config{Remote: remote(a), Branch: a.Base, Dir: dir, Limits: w.limits})
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return gitforge.New(ctx, gitforge.Config{Remote: remote(a), Branch: a.Base, Dir: dir, Limits: w.limits, CAFile: w.authority})
 }
 
-func remote(a application.Application) string { return "file://" + a.Repository }
+func remote(a application.Application) string {
+	if filepath.IsAbs(a.Repository) {
+		return "file://" + a.Repository
+	}
+	return a.Repository
+}
 
 // checkout is what the scanner reads.
 func (w *world) checkout(ctx context.Context, name string) (string, string, func() error, error) {
@@ -216,16 +225,19 @@ func (w *world) stages(b bus.Bus, folds *worker.Folds) []worker.Stage {
 	return slices.Concat(scan.Routes(), plan.Routes(), w.svc.Routes())
 }
 
-func quiet() *slog.Logger { return slog.New(slog.DiscardHandler) }
+// quiet is where services write; DOCK_LOG has it shown.
+func quiet() *slog.Logger {
+	if os.Getenv("DOCK_LOG") != "" {
+		return slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
+	}
+	return slog.New(slog.DiscardHandler)
+}
 
 // start runs all workers on a bus until the test ends, or stop is called.
 func (w *world) start(b bus.Bus) {
 	w.t.Helper()
 	w.b, w.folds = b, worker.NewFolds(b)
 	log := quiet()
-	if testing.Verbose() && os.Getenv("DOCK_LOG") != "" {
-		log = slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
-	}
 	run := worker.New(b, w.stages(b, w.folds), worker.Options{Folds: w.folds, Log: log, Now: w.now, Sweep: w.sweep, Drain: time.Second, Backoff: func(int) time.Duration { return 50 * time.Millisecond }})
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
@@ -246,7 +258,7 @@ func (w *world) start(b bus.Bus) {
 // update asks for an update, as `drydock update` does.
 func (w *world) update(key string) {
 	w.t.Helper()
-	w.append(key, events.ScanRequested{Application: app, Target: "file://" + w.repo.Path, Repository: true, PlanOptions: events.PlanOptions{Again: true}})
+	w.append(key, events.ScanRequested{Application: app, Target: cmp.Or(w.served, "file://"+w.repo.Path), Repository: true, PlanOptions: events.PlanOptions{Again: true}})
 }
 
 func (w *world) append(key string, payload any) {

@@ -1,7 +1,12 @@
 package yard
 
 import (
+	"encoding/pem"
+	"io"
+	"net/http/cgi"
+	"net/http/httptest"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 )
@@ -67,6 +72,27 @@ func (r *Repository) Point(branch, commit string) {
 		return
 	}
 	r.Git("update-ref", "refs/heads/"+branch, commit)
+}
+
+// Serve serves the bare repository by HTTPS on loopback until the test ends, to be read by anybody; git lets nobody
+// write who did not say who he is. It returns the address, and the file of
+// its certificate.
+func (r *Repository) Serve() (address, authority string) {
+	r.t.Helper()
+	dir, err := exec.Command("git", "--exec-path").Output()
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	program := filepath.Join(strings.TrimSpace(string(dir)), "git-http-backend")
+	if _, err := os.Stat(program); err != nil {
+		r.t.Skip("no git-http-backend here")
+	}
+	server := httptest.NewTLSServer(&cgi.Handler{Path: program, Env: []string{"GIT_PROJECT_ROOT=" + filepath.Dir(r.Path), "GIT_HTTP_EXPORT_ALL=1", "GIT_CONFIG_NOSYSTEM=1", "HOME=" + r.t.TempDir(),
+		"GIT_CONFIG_COUNT=1", "GIT_CONFIG_KEY_0=safe.directory", "GIT_CONFIG_VALUE_0=*"}, Stderr: io.Discard})
+	r.t.Cleanup(server.Close)
+	authority = filepath.Join(r.t.TempDir(), "ca.pem")
+	write(r.t, authority, string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw})))
+	return server.URL + "/" + filepath.Base(r.Path), authority
 }
 
 // Hook has the bare repository run a shell script at a point of git's (githooks(5)); empty takes it away.

@@ -95,7 +95,11 @@ func (f *Forge) push(ctx context.Context, doing, repo, commit, ref, from string)
 	case now != from:
 		return &forge.Error{Kind: forge.ErrOvertaken, Doing: doing, Commit: now, Detail: fmt.Sprintf("%s was %s and is %s", ref, orNone(from), orNone(now)), Cause: failed.Cause}
 	case refused && failed.Kind != forge.ErrNoAccess && failed.Kind != forge.ErrDisk:
-		return &forge.Error{Kind: forge.ErrRefused, Doing: doing, Detail: clip(why + ": " + failed.Detail), Advice: "a rule or hook of the repository says no: allow Drydock's branches there", Cause: failed.Cause}
+		advice := "a rule or hook of the repository says no: allow Drydock's branches there"
+		if strings.Contains(failed.Detail, "' exists; cannot create '") { // git keeps a/b below a
+			advice = "a branch stands where git needs a folder for this one: rename or remove it"
+		}
+		return &forge.Error{Kind: forge.ErrRefused, Doing: doing, Detail: clip(why + ": " + failed.Detail), Advice: advice, Cause: failed.Cause}
 	}
 	return err
 }
