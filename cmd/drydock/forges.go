@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/drydock-dev/drydock/pkg/application"
+	"github.com/drydock-dev/drydock/pkg/artifact"
 	"github.com/drydock-dev/drydock/pkg/forge"
 	"github.com/drydock-dev/drydock/pkg/forge/gitforge"
 	"github.com/drydock-dev/drydock/pkg/telemetry"
@@ -131,15 +132,17 @@ func (p *parts) checkout(ctx context.Context, app string) (dir, revision string,
 	if err := os.MkdirAll(into, 0o700); err != nil {
 		return "", "", nil, err
 	}
-	top, err := os.MkdirTemp(into, app+"-")
+	if err := artifact.Sweep(into, "", time.Now()); err != nil { // what processes that were killed left
+		p.log.Warn("checkouts that nobody uses any more could not be removed", telemetry.KeyError, err)
+	}
+	top, err := artifact.Claim(into, app+"-")
 	if err != nil {
 		return "", "", nil, err
 	}
-	leave = func() error { return os.RemoveAll(top) }
-	if _, err := repo.Checkout(ctx, base.Commit, filepath.Join(top, "src")); err != nil {
-		return "", "", nil, errors.Join(err, leave())
+	if _, err := repo.Checkout(ctx, base.Commit, filepath.Join(top.Dir, "src")); err != nil {
+		return "", "", nil, errors.Join(err, top.Leave())
 	}
-	return filepath.Join(top, "src", filepath.FromSlash(a.Path)), base.Commit, leave, nil
+	return filepath.Join(top.Dir, "src", filepath.FromSlash(a.Path)), base.Commit, top.Leave, nil
 }
 
 // declared looks an application up; false: it is not declared with a repository.

@@ -1,0 +1,63 @@
+package main
+
+import (
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/drydock-dev/drydock/pkg/application"
+	"github.com/drydock-dev/drydock/test/yard"
+)
+
+// A checkout that a scan reads goes with it, and one whose process was killed goes with the next.
+func TestCheckoutLeavesNothing(t *testing.T) {
+	repo := yard.NewRepository(t, map[string]string{"requirements.txt": "lib==1.0\n"})
+	set, err := application.ParseSet("applications.yaml", fmt.Appendf(nil, "applications:\n  shop:\n    repository: %s\n", repo.Path))
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &parts{applications: func() *application.Set { return set }, forges: &forges{dir: t.TempDir()}, log: slog.New(slog.DiscardHandler)}
+	killed := filepath.Join(p.forges.dir, "scan", "shop-killed")
+	if err := os.MkdirAll(filepath.Join(killed, "src"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(killed+".lock", nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	lists := func() string {
+		entries, err := os.ReadDir(filepath.Join(p.forges.dir, "scan"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var names []string
+		for _, e := range entries {
+			names = append(names, e.Name())
+		}
+		return strings.Join(names, " ")
+	}
+	one, revision, leave, err := p.checkout(t.Context(), "shop")
+	if err != nil || revision != repo.Git("rev-parse", "main") {
+		t.Fatal(revision, err)
+	}
+	if got := lists(); strings.Contains(got, "killed") || len(strings.Fields(got)) != 2 {
+		t.Errorf("there lies %s", got)
+	}
+	_, _, other, err := p.checkout(t.Context(), "shop") // beside the first, which is still read
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(filepath.Join(one, "requirements.txt")); err != nil {
+		t.Error(err)
+	}
+	for _, leave := range []func() error{leave, other} {
+		if err := leave(); err != nil {
+			t.Error(err)
+		}
+	}
+	if got := lists(); got != "" {
+		t.Errorf("there is left %s", got)
+	}
+}
