@@ -14,6 +14,7 @@ import (
 	"github.com/drydock-dev/drydock/pkg/application"
 	"github.com/drydock-dev/drydock/pkg/check"
 	"github.com/drydock-dev/drydock/pkg/events"
+	"github.com/drydock-dev/drydock/pkg/forge"
 	"github.com/drydock-dev/drydock/pkg/isolation/dock"
 	"github.com/drydock-dev/drydock/pkg/manifest"
 	"github.com/drydock-dev/drydock/pkg/pep508"
@@ -110,7 +111,12 @@ func (w *work) checkout(ctx context.Context, st *report.Step) (err error) {
 	if w.tree, err = w.repo.Checkout(ctx, w.base.Commit, filepath.Join(w.room, srcDir)); err != nil {
 		return err
 	}
-	for _, r := range slices.Concat(w.tree.Left, w.tree.Kept) {
+	remarks := slices.Concat(w.tree.Left, w.tree.Kept)
+	for i, r := range remarks {
+		if i == maxNames {
+			w.v.Left = append(w.v.Left, report.Remark{Path: fmt.Sprintf("%d more", len(remarks)-i), Why: "not listed: a repository can have any number"})
+			break
+		}
 		w.v.Left = append(w.v.Left, report.Remark{Path: clean(r.Path), Why: clean(r.Why)})
 	}
 	st.Detail = fmt.Sprintf("%s at %s, %d files", w.base.Branch, short(w.base.Commit), w.tree.Files)
@@ -172,8 +178,8 @@ func (w *work) ownFile() (application.Repository, error) {
 	defer func() { _ = root.Close() }() // it is only read
 	info, err := root.Lstat(application.RepositoryFile)
 	if errors.Is(err, fs.ErrNotExist) {
-		if i := slices.IndexFunc(w.v.Left, func(r report.Remark) bool { return r.Path == name }); i >= 0 { // it is there, and not used
-			return application.Repository{}, parked(events.ParkedSetup, "make it a plain file", "%s is left out of the checkout: %s", name, w.v.Left[i].Why)
+		if i := slices.IndexFunc(w.tree.Left, func(r forge.Remark) bool { return r.Path == name }); i >= 0 { // it is there, and not used
+			return application.Repository{}, parked(events.ParkedSetup, "make it a plain file", "%s is left out of the checkout: %s", name, clean(w.tree.Left[i].Why))
 		}
 		return application.Repository{}, nil
 	}

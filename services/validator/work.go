@@ -158,7 +158,7 @@ func (w *work) take(ctx context.Context, i int) (*halt, error) {
 			st.Status = report.StepFailed
 		}
 	}
-	st.Detail = cmp.Or(st.Detail, h.reason)
+	st.Detail = cmp.Or(st.Detail, clean(h.reason))
 	w.v.Steps = append(w.v.Steps, st)
 	return h, nil
 }
