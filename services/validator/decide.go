@@ -58,7 +58,7 @@ func judge(err error) *halt {
 		return &halt{result: report.Parked, kind: events.ParkedRoom, reason: "no room is left on the disk: " + err.Error(), do: "make room where the dock works (validator.dir)", cause: err}
 	case errors.As(err, &level):
 		return &halt{result: report.Parked, kind: events.ParkedSetup, reason: level.Error(), asks: true, cause: err,
-			do: "give this host that isolation (drydock isolation says how), or have the policy ask for less"}
+			do: "give this host that isolation (drydock isolation says how), or ask for less (isolation: in applications.yaml, or of the policy)"}
 	case errors.As(err, &python):
 		return &halt{result: report.Parked, kind: events.ParkedSetup, reason: python.Error(), asks: true, cause: err,
 			do: "install that Python, or name one under validator.pythons"}
