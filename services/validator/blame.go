@@ -179,7 +179,8 @@ func (w *work) remember(key string, r check.Result) error {
 	return nil
 }
 
-// fails says whether a variant can't be installed, or does not go together.
+// fails says whether a variant can't be installed, or does not go together, as the change. What fails otherwise, such as
+// a package that the unchanged application can't install either, tells nothing.
 func (w *work) fails(ctx context.Context, t *trial) (bisect.Outcome, error) {
 	err := w.built(ctx, t)
 	if err == nil {
@@ -188,8 +189,10 @@ func (w *work) fails(ctx context.Context, t *trial) (bisect.Outcome, error) {
 	switch {
 	case err == nil:
 		return bisect.Passes, nil
-	case installFailed(err):
+	case alike(err, w.failed):
 		return bisect.Fails, nil
+	case installFailed(err):
+		return bisect.Unresolved, nil
 	}
 	return outcome(err)
 }

@@ -106,6 +106,7 @@ func (w *work) install(ctx context.Context, st *report.Step) error {
 		return lerr
 	}
 	if err != nil {
+		w.failed = err
 		return w.blameless(ctx, err, w.built)
 	}
 	w.v.Notes = append(w.v.Notes, built.Notes...)

@@ -147,8 +147,7 @@ func hinted(err error) error {
 // blameless turns an installation that failed into a parked change where the unchanged application fails in the same
 // way: nobody can tell then what the change does. again tries it.
 func (w *work) blameless(ctx context.Context, err error, again func(context.Context, *trial) error) error {
-	var now, before *pybuild.Error
-	if !installFailed(err) || !errors.As(err, &now) {
+	if !installFailed(err) {
 		return err
 	}
 	var berr error
@@ -163,12 +162,18 @@ func (w *work) blameless(ctx context.Context, err error, again func(context.Cont
 		return err
 	case judge(berr) == nil: // it may go away by itself
 		return berr
-	case !installFailed(berr), !errors.As(berr, &before), before.Kind != now.Kind, before.Package != now.Package:
+	case !alike(berr, err):
 		return err
 	}
 	h := parked(events.ParkedSetup, "mend that first: the change can't be proved before the application can be installed without it", "the unchanged application can't be installed either: %s", berr)
 	h.asks, h.cause = true, berr
 	return h
+}
+
+// alike says whether two installations failed in the same way, of the same package.
+func alike(a, b error) bool {
+	var x, y *pybuild.Error
+	return installFailed(a) && installFailed(b) && errors.As(a, &x) && errors.As(b, &y) && x.Kind == y.Kind && x.Package == y.Package
 }
 
 // builtForTests installs a variant and what its tests need.

@@ -25,6 +25,7 @@ func (w *work) pipCheck(ctx context.Context, st *report.Step) error {
 		st.Detail = "what is installed goes together"
 		return err
 	}
+	w.failed = err
 	fresh, old, err := w.quarrels(ctx, built.Log, err)
 	if err != nil {
 		return err

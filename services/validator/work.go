@@ -53,6 +53,7 @@ type work struct {
 	known   map[string]*check.Result                              // of checks of the unchanged application, by name
 	tools   []wheelhouse.Wanted                                   // what source distributions are built with; none: nothing needs them
 	unmet   []quarrel                                             // requirements that are not met without the change
+	failed  error                                                 // of the installer, about the change
 	asked   bool                                                  // unmet is known
 	blamed  func(context.Context, *trial) (bisect.Outcome, error) // whether a variant fails as this change did
 

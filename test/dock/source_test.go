@@ -173,6 +173,31 @@ func TestUpdateToBrokenSource(t *testing.T) {
 	w.settled()
 }
 
+// Where the unchanged application has a fault of its own, the change is not blamed on the innocent updates in it.
+func TestUpdateToBrokenSourceBesideAnother(t *testing.T) {
+	all := several("")
+	all["requirements.txt"] += "raw==1.0\n"
+	w := newWorld(t, all)
+	w.offer("a", "c", "d")
+	w.index.Backend()
+	w.index.Source("b", "1.0", map[string]string{"b.py": ""})
+	w.index.Source("b", "1.1", map[string]string{"b.py": "", "setup.py": "raise SystemExit('b is broken')\n"})
+	w.index.Source("raw", "1.0", map[string]string{"raw.py": "", "setup.py": "raise SystemExit('raw is broken')\n"})
+	w.advise("a", "1.1", "", "b", "1.1", "", "c", "1.1", "")
+	w.cfg.BuildWith = []string{"yardbuild==1.0"}
+	w.policy("source_builds: allow\n")
+	w.start(bus.NewMemory())
+	w.update("first")
+	c := w.change(0, "change.rejected")
+	w.check(c, want{stage: "rejected", kind: events.RejectedInstall, reason: []string{"b 1.1", "b is broken"}})
+	if failing(c) != "b" {
+		t.Errorf("blamed: %s", failing(c))
+	}
+	next := w.stage("parked")
+	w.check(next, want{stage: "parked", kind: events.ParkedSetup, step: report.StepInstall, reason: []string{"the unchanged application can't be installed either", "raw is broken"}})
+	w.settled()
+}
+
 // What a setup.py tries to reach is not there: neither the network nor the host's files nor its environment.
 func TestHostileSource(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
