@@ -7,9 +7,11 @@ import (
 	"context"
 	"crypto/rand"
 	"crypto/sha256"
+	"crypto/sha512"
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"hash"
 	"io"
 	"io/fs"
 	"maps"
@@ -68,7 +70,7 @@ var (
 )
 
 // Gather makes sure that all distributions are kept, a few at a time, and lays them out in a new folder under
-// their own names, for an installer that is given nothing else. say, where it is not nil, is told of each one
+// their own names, for an installer that is given nothing else, held to every strong hash that the index states. say, where it is not nil, is told of each one
 // that had to be fetched. On an error the folder is not there; what was fetched by then stays for the next try.
 func (h *House) Gather(ctx context.Context, from index.Fetcher, all []Wanted, into string, say func(name string, size int64)) (err error) {
 	names := map[string]string{}
@@ -98,6 +100,11 @@ func (h *House) Gather(ctx context.Context, from index.Fetcher, all []Wanted, in
 	for _, name := range slices.Sorted(maps.Keys(names)) {
 		if err := h.lay(names[name], filepath.Join(into, name)); err != nil {
 			return fmt.Errorf("lay out %s: %w", name, err)
+		}
+	}
+	for _, w := range all {
+		if err := asStated(filepath.Join(into, w.File.Name), w.File.Hashes); err != nil {
+			return fmt.Errorf("lay out %s: %w", w.File.Name, err)
 		}
 	}
 	return nil
@@ -233,6 +240,33 @@ func whole(path, sum string) error {
 	}
 	if got := hex.EncodeToString(d.Sum(nil)); got != sum {
 		return fmt.Errorf("its sha256 is %s, not %s", got, sum)
+	}
+	return nil
+}
+
+// others are what an index may state beside sha256. A manifest may pin a distribution by one of them alone, and then
+// that one is what it was picked by: whoever writes the page of an index can set any sha256 beside it.
+var others = map[string]func() hash.Hash{"sha384": sha512.New384, "sha512": sha512.New}
+
+// asStated holds a file to those; the error wraps index.ErrMismatch.
+func asStated(path string, hashes map[string]string) error {
+	for _, name := range slices.Sorted(maps.Keys(others)) {
+		want := hashes[name]
+		if want == "" {
+			continue
+		}
+		f, err := os.Open(path)
+		if err != nil {
+			return err
+		}
+		d := others[name]()
+		_, err = io.Copy(d, f)
+		if err = errors.Join(err, f.Close()); err != nil {
+			return err
+		}
+		if got := hex.EncodeToString(d.Sum(nil)); !strings.EqualFold(got, want) {
+			return fmt.Errorf("%w: its %s is %s, the index says %s", index.ErrMismatch, name, got, want)
+		}
 	}
 	return nil
 }

@@ -3,6 +3,7 @@ package wheelhouse
 import (
 	"context"
 	"crypto/sha256"
+	"crypto/sha512"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -159,6 +160,32 @@ func TestGatherRefuses(t *testing.T) {
 }
 
 // Each way a fetch can fail leaves nothing, and the next try is whole.
+// A manifest may pin by sha512 alone. An index that states that one, and the sha256 of something else, hands nothing
+// over: neither what it fetches, nor what is kept already under that sha256.
+func TestGatherHoldsToEveryHash(t *testing.T) {
+	for name, size := range map[string]func([]byte) string{
+		"sha384": func(b []byte) string { return fmt.Sprintf("%x", sha512.Sum384(b)) },
+		"sha512": func(b []byte) string { return fmt.Sprintf("%x", sha512.Sum512(b)) },
+	} {
+		h, into := house(t)
+		s := newShelf()
+		w := s.wanted(all[0])
+		w[0].File.Hashes[name] = size([]byte("what was pinned"))
+		for range 2 {
+			if err := h.Gather(t.Context(), s, w, into, nil); !errors.Is(err, index.ErrMismatch) || !strings.Contains(err.Error(), name) {
+				t.Errorf("another %s: %v", name, err)
+			}
+			if _, err := os.Stat(into); !errors.Is(err, os.ErrNotExist) {
+				t.Errorf("another %s: something is handed over: %v", name, err)
+			}
+		}
+		w[0].File.Hashes[name] = strings.ToUpper(size([]byte("flask")))
+		if err := h.Gather(t.Context(), s, w, into, nil); err != nil || s.fetched[all[0]] != 1 {
+			t.Errorf("its %s: %v, fetched %d times", name, err, s.fetched[all[0]])
+		}
+	}
+}
+
 func TestFetchFails(t *testing.T) {
 	for name, fail := range map[string]func(*shelf){
 		"not done":             func(s *shelf) { s.fail = index.ErrGone },
