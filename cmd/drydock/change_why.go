@@ -104,10 +104,14 @@ func (w *inquiry) standing(d *api.ChangeDetail) {
 		if r.Proved {
 			proof = "without any one of them nothing fails"
 		}
-		for _, u := range r.Failing {
-			w.a.say("fails with", "%s %s", u.Package, u.To)
+		says := "fails with"
+		if r.Kind == events.RejectedDeleted {
+			says = "turned down"
 		}
-		if len(r.Failing) > 0 {
+		for _, u := range r.Failing {
+			w.a.say(says, "%s %s", u.Package, u.To)
+		}
+		if len(r.Failing) > 0 && r.Kind != events.RejectedDeleted {
 			w.a.say("proved", "%s", proof)
 		}
 		if r.Log != "" {

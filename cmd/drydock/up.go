@@ -223,7 +223,8 @@ func (p *parts) started(ctx context.Context, run *worker.Runner, ended chan erro
 // lookAround is how often a server looks for a database that was imported behind its back.
 const lookAround = 5 * time.Second
 
-// announces records databases that another process put into the directory.
+// announces records databases that another process put into the directory, and has repositories read again in which
+// a change arrived.
 func (p *parts) announces(ctx context.Context) {
 	if p.gateway == nil {
 		return
@@ -239,6 +240,9 @@ func (p *parts) announces(ctx context.Context) {
 		p.notice()
 		if err := p.gateway.Announce(ctx, nil); err != nil && ctx.Err() == nil {
 			p.log.Warn("a change of the advisories could not be recorded; tried again soon", telemetry.KeyError, err)
+		}
+		if err := p.gateway.Follow(ctx); err != nil && ctx.Err() == nil {
+			p.log.Warn("a repository could not be asked to be read again; tried again soon", telemetry.KeyError, err)
 		}
 	}
 }

@@ -63,6 +63,9 @@ func (s *Service) resume(f worker.Facts) ([]events.Event, error) {
 	var out []events.Event
 	for _, c := range f.App.OpenChanges() {
 		stage := c.Stage()
+		if stage == events.StageOpened && f.Now.Sub(c.Time) < settled {
+			continue // its own event is on its way
+		}
 		if stage != events.StageOpened && stage != events.StageParked || c.Parked != nil && c.Parked.Kind == events.ParkedTouched {
 			continue
 		}

@@ -12,6 +12,7 @@ const (
 	retryFirst  = 10 * time.Minute // until a parked change is tried again by itself, doubling …
 	retryMost   = 24 * time.Hour   // … up to this
 	rewake      = time.Hour        // an unfinished change is looked at again at the latest then
+	settled     = 2 * time.Minute  // a change younger than this is on its way by itself
 	deletedFor  = 30 * 24 * time.Hour
 	unusedFor   = 30 * 24 * time.Hour // a distribution or baseline that nobody asked for goes then
 	progressTTL = 2 * time.Minute     // a hint of a worker that died goes away

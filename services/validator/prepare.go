@@ -15,6 +15,7 @@ import (
 	"github.com/drydock-dev/drydock/pkg/check"
 	"github.com/drydock-dev/drydock/pkg/events"
 	"github.com/drydock-dev/drydock/pkg/forge"
+	"github.com/drydock-dev/drydock/pkg/inventory"
 	"github.com/drydock-dev/drydock/pkg/isolation/dock"
 	"github.com/drydock-dev/drydock/pkg/manifest"
 	"github.com/drydock-dev/drydock/pkg/pep508"
@@ -252,23 +253,37 @@ func (w *work) surroundings(ctx context.Context) (err error) {
 	return nil
 }
 
-// manifests writes the updates of this phase, and of those it stands on, into the manifests of the base.
-func (w *work) manifests(ctx context.Context, st *report.Step) error {
+// missingIn are the updates that a base does not have yet: of the files that are there, without those whose release
+// somebody put in meanwhile, as the merge of an earlier phase does.
+func missingIn(base *inventory.Inventory, updates []report.Update) []report.Update {
 	sources := map[string]bool{}
-	for _, s := range w.before.Sources {
+	for _, s := range base.Sources {
 		sources[s.Path] = true
 	}
-	for _, u := range manifest.Composed(w.phases, w.before) {
-		if sources[u.Source] {
-			w.updates = append(w.updates, u)
+	var out []report.Update
+	for _, u := range updates {
+		from, to := false, false
+		for _, p := range base.Packages {
+			if p.Package == u.Package && p.Source == u.Source {
+				from, to = from || u.From != "" && sameVersion(p.Version, u.From), to || sameVersion(p.Version, u.To)
+			}
+		}
+		if sources[u.Source] && (from || !to) {
+			out = append(out, u)
 		}
 	}
+	return out
+}
+
+// manifests writes the updates of this phase, and of those it stands on, into the manifests of the base.
+func (w *work) manifests(ctx context.Context, st *report.Step) error {
+	w.updates = missingIn(w.before, manifest.Composed(w.phases, w.before))
 	w.v.Updates = append(w.v.Updates, w.updates...)
 	stale := func(format string, args ...any) *halt {
 		return parked(events.ParkedStale, "drydock update "+w.v.Application+" scans and plans anew", "%s is not what was planned for: %s", w.base.Branch, fmt.Sprintf(format, args...))
 	}
 	if len(w.updates) == 0 {
-		return stale("none of the files that the plan moves is there")
+		return stale("it has the updates already, or no longer the files that they are for")
 	}
 	changed, err := w.rewrite(ctx, w.main, w.updates)
 	var h *halt

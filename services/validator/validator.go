@@ -50,7 +50,7 @@ type Config struct {
 	Limit time.Duration `yaml:"limit" json:"limit,omitempty"`
 	// Workers is how many changes are validated at once in each lane, the urgent and the routine one; default 1.
 	Workers int `yaml:"workers" json:"workers,omitempty"`
-	// Memory and Disk bound each run in the dock, in bytes; default 2 GiB and 4 GiB.
+	// Memory bounds each run in the dock, Disk each installation there, in bytes; default 2 GiB and 4 GiB.
 	Memory int64 `yaml:"memory" json:"memory,omitempty"`
 	Disk   int64 `yaml:"disk" json:"disk,omitempty"`
 	// BuildWith are the build backends with which source distributions are built where the policy says source_builds:
