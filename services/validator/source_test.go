@@ -4,6 +4,12 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+
+	"github.com/drydock-dev/drydock/pkg/application"
+	"github.com/drydock-dev/drydock/pkg/index"
+	"github.com/drydock-dev/drydock/pkg/isolation/dock"
+	"github.com/drydock-dev/drydock/pkg/report"
+	"github.com/drydock-dev/drydock/pkg/wheelhouse"
 )
 
 func TestBuildWith(t *testing.T) {
@@ -45,5 +51,28 @@ func TestBuildWith(t *testing.T) {
 	}
 	if err := c.Validate(); err == nil || !strings.Contains(err.Error(), "51 pins; want at most 50") {
 		t.Error(err)
+	}
+}
+
+// confined is a dock of which only the level is asked.
+type confined struct{ dock.Dock }
+
+func (confined) Level() dock.Level { return dock.Landlock }
+
+// What the unchanged application was built with decides how its tests end, where it was built from source.
+func TestBaselineKeyNamesBackends(t *testing.T) {
+	file := func(name, sum string) []wheelhouse.Wanted {
+		return []wheelhouse.Wanted{{File: index.File{Name: name, Hashes: map[string]string{"sha256": sum}}}}
+	}
+	key := func(ship string, tools []wheelhouse.Wanted) string {
+		w := &work{s: &Service{cfg: Default()}, v: &report.Validation{}, dock: confined{}, plain: &trial{ship: file(ship, "1")}, tools: tools}
+		return w.baselineKey(report.StepTests, application.Check{})
+	}
+	old, fresh := file("setuptools-75.2.0-py3-none-any.whl", "2"), file("setuptools-75.3.0-py3-none-any.whl", "3")
+	if key("a-1.0.tar.gz", old) == key("a-1.0.tar.gz", fresh) || key("a-1.0.tar.gz", old) == "" {
+		t.Error("another backend is the same baseline")
+	}
+	if key("a-1.0-py3-none-any.whl", old) != key("a-1.0-py3-none-any.whl", nil) {
+		t.Error("a backend that nothing is built with makes another baseline")
 	}
 }
