@@ -83,7 +83,7 @@ func (w *work) fetch(ctx context.Context, st *report.Step) error {
 		st.Detail = fmt.Sprintf("%d distributions, %d of them fetched (%.1f MB)", len(all), fetched, float64(bytes)/1e6)
 	}
 	if len(sources) > 0 {
-		st.Detail += fmt.Sprintf("; built from source: %s, with %s", joined(sources), joined(filesOf(w.tools)))
+		st.Detail += fmt.Sprintf("; to be built from source: %s, with %s", joined(sources), joined(filesOf(w.tools)))
 	}
 	return nil
 }

@@ -101,7 +101,7 @@ func TestSourceIsBuilt(t *testing.T) {
 		if len(v.Sources) != 1 || v.Sources[0].File != "raw-1.0.tar.gz" || len(v.Sources[0].With) != 1 || !strings.HasPrefix(v.Sources[0].With[0], "yardbuild-1.0-py3-none-any.whl sha256:") {
 			t.Errorf("the sources: %+v", v.Sources)
 		}
-		if st := v.Step(report.StepFetch); !strings.Contains(st.Detail, "built from source: raw-1.0.tar.gz, with yardbuild-1.0-py3-none-any.whl") {
+		if st := v.Step(report.StepFetch); !strings.Contains(st.Detail, "to be built from source: raw-1.0.tar.gz, with yardbuild-1.0-py3-none-any.whl") {
 			t.Errorf("%+v", st)
 		}
 		if text := string(w.evidence(c.Proposed.Text)); !strings.Contains(text, "built from source, by its own code") {
