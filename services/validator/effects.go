@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/drydock-dev/drydock/pkg/application"
@@ -241,7 +242,7 @@ func (s *Service) act(ctx context.Context, f worker.Facts, p events.EffectIntend
 	}
 	// What took place stays so, whatever else came into the log before it could be said.
 	if done, ok := s.seen.get(p.Effect); ok {
-		return announce(f, p.Change, done)
+		return announce(f, p.Change, append(slices.Clip(done), goesAgain(f, f.App.Changes[p.Change], p)...))
 	}
 	refuse := func(format string, args ...any) said {
 		return said{p.Effect, events.EffectRefused{Effect: p.Effect, Kind: p.Kind, Change: p.Change, Reason: clean(fmt.Sprintf(format, args...))}}
@@ -287,12 +288,23 @@ func (s *Service) unheld(ctx context.Context, f worker.Facts, c events.Change, a
 		return announce(f, p.Change, []said{refused})
 	}
 	out := []said{{p.Effect, events.EffectDone{Effect: p.Effect, Kind: p.Kind, Change: p.Change, Result: "unchanged", Detail: "it had been done when its process ended"}}}
-	if next, ok := f.App.Changes[c.SupersededBy]; c.Terminal != "" && !(ok && next.Branch == c.Branch) {
-		id := events.EffectID(c.Change, events.EffectClose, p.Commit)
-		out = append(out, said{id, events.EffectIntended{Effect: id, Kind: events.EffectClose, Change: c.Change, Target: p.Target, Branch: p.Branch, Commit: p.Commit,
-			Reason: clean(fmt.Sprintf("change %s was %s: %s", c.Change, c.Terminal, c.Reason))}})
+	return announce(f, p.Change, append(out, goesAgain(f, c, p)...))
+}
+
+// goesAgain intends to take a branch away that was pushed for a change that had ended by the time this could be said:
+// whoever told of the end knew of no branch then (intendClosing).
+func goesAgain(f worker.Facts, c events.Change, p events.EffectIntended) []said {
+	if p.Kind != events.EffectPropose || c.Terminal == "" {
+		return nil
 	}
-	return announce(f, p.Change, out)
+	for _, other := range f.App.Changes {
+		if other.Branch == p.Branch && (other.Terminal == "" || other.Merged != nil) {
+			return nil
+		}
+	}
+	id := events.EffectID(c.Change, events.EffectClose, p.Commit)
+	return []said{{id, events.EffectIntended{Effect: id, Kind: events.EffectClose, Change: c.Change, Target: p.Target, Branch: p.Branch, Commit: p.Commit,
+		Reason: clean(fmt.Sprintf("change %s was %s: %s", c.Change, c.Terminal, c.Reason))}}}
 }
 
 // holds says why an intention no longer holds; empty: it does.
