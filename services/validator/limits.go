@@ -13,6 +13,7 @@ const (
 	retryMost   = 24 * time.Hour   // … up to this
 	rewake      = time.Hour        // an unfinished change is looked at again at the latest then
 	settled     = 2 * time.Minute  // a change younger than this is on its way by itself
+	looksAtOnce = 8                // applications whose repositories are asked at the same time; each is a git or two
 	deletedFor  = 30 * 24 * time.Hour
 	unusedFor   = 30 * 24 * time.Hour // a distribution or baseline that nobody asked for goes then
 	progressTTL = 2 * time.Minute     // a hint of a worker that died goes away

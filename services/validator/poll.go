@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/drydock-dev/drydock/pkg/application"
@@ -73,16 +74,24 @@ func (s *Service) Watch(ctx context.Context) error {
 	}
 }
 
-// Look looks once at the branches of all open changes.
+// Look looks once at the branches of all open changes, of some applications at once: a host that does not answer
+// keeps others waiting no longer than it must.
 func (s *Service) Look(ctx context.Context) {
+	var all sync.WaitGroup
+	defer all.Wait()
+	slots := make(chan struct{}, looksAtOnce)
 	for _, app := range s.deps.Folds.Apps() {
 		a, ok := s.application(app)
 		if !ok {
 			continue
 		}
-		if err := s.lookAt(ctx, app, a); err != nil && ctx.Err() == nil {
-			s.log.Warn("the branches of an application could not be looked at", telemetry.KeyApp, app, telemetry.KeyError, err)
-		}
+		slots <- struct{}{}
+		all.Go(func() {
+			defer func() { <-slots }()
+			if err := s.lookAt(ctx, app, a); err != nil && ctx.Err() == nil {
+				s.log.Warn("the branches of an application could not be looked at", telemetry.KeyApp, app, telemetry.KeyError, err)
+			}
+		})
 	}
 }
 
