@@ -117,7 +117,7 @@ func (s *Service) lookAt(ctx context.Context, app string, a application.Applicat
 	var errs []error
 	for _, c := range open {
 		seen := sight{base: base, target: s.deps.Remote(a), merges: a.Merge == application.MergeAutomatic}
-		if c.Proposed != nil {
+		if c.Proposed != nil || isTouched(c) {
 			b := st.Branches[c.Branch]
 			seen.found, err = repo.Find(ctx, c.Branch, forge.Lease{Commits: b.Commits, Seen: b.Seen})
 			errs = append(errs, err)
@@ -167,6 +167,10 @@ type sight struct {
 	merges bool // the server says, now, that Drydock merges
 }
 
+// isTouched says whether a change waits because its branch is somebody else's: one of ours that was pushed to, or one
+// that was there before.
+func isTouched(c events.Change) bool { return c.Parked != nil && c.Parked.Kind == events.ParkedTouched }
+
 // news is what a sight says that is not known yet; nil: nothing. It is pure.
 func news(c events.Change, seen sight, now time.Time, grace time.Duration) *said {
 	if c.Change == "" || c.Terminal != "" || c.Merged != nil {
@@ -175,7 +179,14 @@ func news(c events.Change, seen sight, now time.Time, grace time.Duration) *said
 	base := events.Base{Branch: seen.base.Branch, Commit: seen.base.Commit}
 	moved := func(from events.Base) bool { return from.Commit != "" && from != base }
 	p := c.Proposed
+	if p == nil && (seen.found.State == forge.Merged || seen.found.State == forge.Deleted) {
+		seen.found.State = forge.Missing // nothing of this change was ever there
+	}
 	switch seen.found.State {
+	case forge.Missing:
+		if isTouched(c) {
+			return &said{"missing " + c.Parked.Tip, events.ChangeResumed{Change: c.Change, Reason: "the branch that was in the way is gone"}}
+		}
 	case forge.Merged:
 		n := arrived(c, seen.found.Merge)
 		return &n
@@ -183,18 +194,18 @@ func news(c events.Change, seen sight, now time.Time, grace time.Duration) *said
 		return &said{p.Commit, events.ChangeRejected{Change: c.Change, Kind: events.RejectedDeleted, Failing: c.Updates, Validation: p.Validation, By: clean(seen.found.By.Name),
 			Until: now.Add(deletedFor).Truncate(time.Second), Reason: fmt.Sprintf("somebody took the branch %s away without merging it", c.Branch)}}
 	case forge.Touched:
-		if c.Parked != nil && c.Parked.Kind == events.ParkedTouched && c.Parked.Tip == seen.found.Tip {
+		if isTouched(c) && c.Parked.Tip == seen.found.Tip {
 			return nil
 		}
 		n := touched(c, seen.found.Tip, seen.found.By)
 		return &n
 	case forge.Ours:
-		if c.Parked != nil && c.Parked.Kind == events.ParkedTouched {
+		if isTouched(c) {
 			return &said{"ours " + c.Parked.Tip, events.ChangeResumed{Change: c.Change, Reason: "the branch shows Drydock's commit again"}}
 		}
 	}
 	switch {
-	case c.Parked != nil && c.Parked.Kind == events.ParkedTouched:
+	case isTouched(c):
 		return nil
 	case c.Validated != nil && moved(c.Validated.Base) && !now.Before(c.ValidatedAt.Add(grace)):
 		return &said{c.Validated.Artifact + " " + base.Commit, events.ArtifactVoided{Change: c.Change, Artifact: c.Validated.Artifact, Reason: base.Branch + " moved on", Base: base}}

@@ -89,6 +89,7 @@ func TestCulprit(t *testing.T) {
 
 // Two that fail only together are both named.
 func TestTwoCulprits(t *testing.T) {
+	rare(t)
 	w := newWorld(t, several("def test_c_and_d():\n    assert not c.__version__ == d.__version__ == '1.1', 'c and d quarrel'\n"))
 	w.offer("a", "b", "c", "d")
 	w.start(bus.NewMemory())
@@ -125,6 +126,7 @@ func TestPipCheckBefore(t *testing.T) {
 // What does not go together with the change is: the index said of a release that it needs nothing, and its wheel knows
 // better.
 func TestPipCheck(t *testing.T) {
+	rare(t)
 	w := newWorld(t, several(""))
 	w.offer("a", "c", "d")
 	w.index.Library("b", "1.0", "")

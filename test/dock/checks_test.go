@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/drydock-dev/drydock/pkg/bus"
 	"github.com/drydock-dev/drydock/pkg/events"
@@ -51,14 +52,18 @@ func TestHostileChecks(t *testing.T) {
 		name, does string
 		want       want
 		log, told  string // of the step; of what it says of it
+		slow       bool
 	}{
-		{"killed by a signal", "print('so far', flush=True)\nos.kill(os.getpid(), signal.SIGSEGV)\n", rejected, "so far", "ended by signal 11 (segmentation fault)"},
-		{"says no", "sys.exit('no: ' + lib.__version__)\n", rejected, "no: 1.1", "exit code 1; it passed without the change"},
-		{"more memory than there is", "x = [b'x' * (1 << 20) for _ in range(4096)]\n", rejected, "", "met the limit of memory (2 GiB)"},
-		{"is not there", "os.execvp('sh', ['sh', '-c', 'lib-tool --run'])\n", rejected, "lib-tool", "lib-tool"},
-		{"leaves children", "subprocess.Popen(['sleep', '4711'], start_new_session=True)\nif os.fork() == 0:\n    os.setsid()\n    time.sleep(4711)\n", proposed, "", "2 processes were left running, and were stopped"},
-		{"changes what was sealed", hostile, proposed, "", "passed"},
+		{"killed by a signal", "print('so far', flush=True)\nos.kill(os.getpid(), signal.SIGSEGV)\n", rejected, "so far", "ended by signal 11 (segmentation fault)", false},
+		{"says no", "sys.exit('no: ' + lib.__version__)\n", rejected, "no: 1.1", "exit code 1; it passed without the change", true},
+		{"more memory than there is", "x = [b'x' * (1 << 20) for _ in range(4096)]\n", rejected, "", "met the limit of memory (2 GiB)", true},
+		{"is not there", "os.execvp('sh', ['sh', '-c', 'lib-tool --run'])\n", rejected, "lib-tool", "lib-tool", true},
+		{"leaves children", "subprocess.Popen(['sleep', '4711'], start_new_session=True)\nif os.fork() == 0:\n    os.setsid()\n    time.sleep(4711)\n", proposed, "", "2 processes were left running, and were stopped", false},
+		{"changes what was sealed", hostile, proposed, "", "passed", false},
 	} {
+		if c.slow && os.Getenv("DRYDOCK_E2E") == "" {
+			continue
+		}
 		w.repo.Push("main", c.name, with(c.does))
 		at := w.here()
 		if i == 0 || before.stage == "rejected" {
@@ -89,6 +94,7 @@ func TestHostileChecks(t *testing.T) {
 
 // A gigabyte of output is read to its end and not kept.
 func TestChecksThatPrint(t *testing.T) {
+	rare(t)
 	w := newWorld(t, plain())
 	w.repo.Push("main", "prints", with("line = ('x' * 1023 + '\\n').encode()\nprint('first line', flush=True)\nfor _ in range(1 << 20):\n    os.write(1, line)\nprint('last line')\n"))
 	w.start(bus.NewMemory())
@@ -160,5 +166,17 @@ func TestCheckTakenAway(t *testing.T) {
 	w.update("first")
 	c := w.change(0, reports...)
 	w.check(c, want{stage: "rejected", kind: events.RejectedTests, reason: []string{"tool 1.1", "tool.cli", "it passed without the change"}, log: "No module named tool.cli"})
+	w.settled()
+}
+
+// A check that hangs is stopped at its timeout, of which a minute is the least.
+func TestCheckHangs(t *testing.T) {
+	rare(t)
+	w := newWorld(t, plain())
+	w.repo.Push("main", "hangs", with("print('waiting for the queue', flush=True)\nsubprocess.Popen(['sleep', '4711'])\ntime.sleep(1000)\n"))
+	w.start(bus.NewMemory())
+	w.update("first")
+	c := w.waitFor(3*time.Minute, 0, reports...)
+	w.check(c, want{stage: "rejected", kind: events.RejectedTests, reason: []string{"lib 1.1: smoke: not done after 1m0s", "it passed without the change"}, log: "waiting for the queue"})
 	w.settled()
 }

@@ -60,8 +60,13 @@ func (w *world) here() uint64 {
 // change waits for an event of one of some kinds after a place in the log, and returns its change as it is then.
 func (w *world) change(after uint64, kinds ...string) events.Change {
 	w.t.Helper()
+	return w.waitFor(patience, after, kinds...)
+}
+
+func (w *world) waitFor(patience time.Duration, after uint64, kinds ...string) events.Change {
+	w.t.Helper()
 	var id string
-	s := w.until(strings.Join(kinds, " or "), func(*events.State) bool {
+	s := w.untilIn(patience, strings.Join(kinds, " or "), func(*events.State) bool {
 		for _, r := range w.records(after) {
 			if slices.Contains(kinds, kind(r)) {
 				id = events.Ext(r.Event, events.ExtChange)

@@ -65,8 +65,9 @@ func TestHostLacks(t *testing.T) {
 			w.repo.Push("main", "hangs", with("print('waiting for the queue', flush=True)\ntime.sleep(1000)\n"))
 		}, want{kind: events.ParkedFailed, step: report.StepSmoke, reason: []string{"smoke was not done when validator.limit (6s) was over"}, do: "raise validator.limit"}},
 		{"room in the dock", func(w *world) {
+			rare(w.t)
 			w.cfg.Disk = 64 << 20
-			w.index.Wheel("large", "1.0", map[string]string{"large/data.bin": strings.Repeat("0123456789abcdef", 6<<20)})
+			w.index.Wheel("large", "1.0", map[string]string{"large/data.bin": strings.Repeat("0123456789abcdef", 9<<19)})
 			w.repo.Push("main", "large", map[string]string{"requirements.txt": "lib==1.0\nlarge==1.0\n"})
 		}, want{kind: events.ParkedRoom, step: report.StepInstall, reason: []string{"64 MB"}, do: "raise validator.disk"}},
 	} {

@@ -4,6 +4,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"testing"
 
 	"github.com/drydock-dev/drydock/pkg/events"
 	"github.com/drydock-dev/drydock/test/yard"
@@ -11,6 +12,14 @@ import (
 
 // low is the vector of a vulnerability that is in no hurry.
 const low = "CVSS:3.1/AV:L/AC:H/PR:H/UI:R/S:U/C:L/I:N/A:N"
+
+// rare leaves a test to who asks for all of them: it takes long, and others show most of it.
+func rare(t testing.TB) {
+	t.Helper()
+	if os.Getenv("DRYDOCK_E2E") == "" {
+		t.Skip("set DRYDOCK_E2E=1 for it")
+	}
+}
 
 // advise puts other advisories in the place of the usual one: package, fixed in, severity, and so on.
 func (w *world) advise(all ...string) {

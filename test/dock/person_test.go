@@ -114,3 +114,25 @@ func TestDeclaredLaterByItself(t *testing.T) {
 	w.stage(events.StageProposed)
 	w.settled()
 }
+
+// A branch of that name that is not ours is left alone from the beginning.
+func TestBranchIsThere(t *testing.T) {
+	w := newWorld(t, plain())
+	w.start(bus.NewMemory())
+	branch := "emergency/security-fix-" + w.now().UTC().Format("20060102") + "-payments"
+	tip := w.repo.Push(branch, "mine", map[string]string{"mine.py": "1\n"})
+	w.repo.Sync()
+	w.update("first")
+	c := w.change(0, "change.parked")
+	w.check(c, want{stage: events.StageParked, kind: events.ParkedTouched, step: "propose", reason: []string{branch, tip[:12], "not Drydock's"}, do: "merge the branch", pushed: true})
+	for range 2 {
+		w.svc.Look(t.Context())
+	}
+	if n := count(w.kinds(0), "change.parked"); n != 1 || w.repo.Git("rev-parse", branch) != tip {
+		t.Errorf("told %d times; the branch shows %s", n, w.repo.Git("rev-parse", branch))
+	}
+	w.repo.Point(branch, "")
+	w.svc.Look(t.Context())
+	w.stage(events.StageProposed)
+	w.settled()
+}

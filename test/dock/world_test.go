@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -85,7 +86,8 @@ type world struct {
 	python string // version of this host's
 
 	crossed func(change, step string)
-	adjust  func(*validator.Deps) // before the validator is made; nil: nothing
+	matcher atomic.Pointer[advisory.DB] // in use; those of db from the start
+	adjust  func(*validator.Deps)       // before the validator is made; nil: nothing
 
 	mu        sync.Mutex    // of what tests change while it runs
 	served    string        // address of the repository, if it is not its path
@@ -198,7 +200,8 @@ func (w *world) stages(b bus.Bus, folds *worker.Folds) []worker.Stage {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	matcher := func() advisory.Matcher { return db }
+	w.matcher.Store(db)
+	matcher := func() advisory.Matcher { return w.matcher.Load() }
 	tool := report.Tool{Name: "drydock", Version: "v0.1.0"}
 	pages := index.NewClient(index.Config{URL: w.index.URL(), Netrc: "-", Tries: 1, MaxAge: -1})
 	scan, err := scanner.New(scanner.Default(), scanner.Deps{Matcher: matcher, Index: func(string) index.Index { return pages }, Checkout: w.checkout, Tool: tool})
@@ -277,6 +280,11 @@ const patience = time.Minute
 
 // until waits for a state of the application.
 func (w *world) until(what string, ok func(*events.State) bool) *events.State {
+	w.t.Helper()
+	return w.untilIn(patience, what, ok)
+}
+
+func (w *world) untilIn(patience time.Duration, what string, ok func(*events.State) bool) *events.State {
 	w.t.Helper()
 	deadline := time.Now().Add(patience)
 	for {
