@@ -95,8 +95,9 @@ type world struct {
 	absent    bool          // it is not declared
 	ahead     time.Duration // of the clock
 	limits    gitforge.Limits
-	sweep     time.Duration  // between two looks at all timers
-	plans     planner.Config // Python: w.python, where it says nothing
+	sweep     time.Duration     // between two looks at all timers
+	formats   []manifest.Format // beside requirements files
+	plans     planner.Config    // Python: w.python, where it says nothing
 
 	b     bus.Bus
 	folds *worker.Folds
@@ -216,7 +217,7 @@ func (w *world) stages(b bus.Bus, folds *worker.Folds) []worker.Stage {
 		w.t.Fatal(err)
 	}
 	deps := validator.Deps{Bus: b, Folds: folds, Applications: w.set, Matcher: matcher, Forge: w.forge, Remote: remote,
-		Scan: scan.Once, Formats: func(*report.Plan) []manifest.Format { return nil }, Index: func() index.Fetcher { return pages },
+		Scan: scan.Once, Formats: func(*report.Plan) []manifest.Format { return w.formats }, Index: func() index.Fetcher { return pages },
 		UV: func(context.Context) (*uv.Tool, error) { return w.tool, nil }, Path: filepath.SplitList(os.Getenv("PATH")), Tool: tool, Log: quiet(), Now: w.now, Crossed: w.crossed}
 	if w.adjust != nil {
 		w.adjust(&deps)
