@@ -83,6 +83,13 @@ func TestWhatARejectionReaches(t *testing.T) {
 			outcomes: map[string]string{"CVE-1": "no-fix-published: lib 1.1, the only release above, is hit by it"}},
 		{name: "an update that fixes nothing is not offered", full: true, pins: "lib==1.0", releases: map[string][]string{"lib": {"1.1", "1.2", "2.0"}}, prepare: refused("lib 1.0>2.0"),
 			moves: "regular lib 1.0>1.2"},
+		{name: "nor one that is much like it, of its major release", full: true, pins: "lib==1.0", releases: map[string][]string{"lib": {"1.2", "2.0", "2.1", "2.2"}}, prepare: refused("lib 1.0>2.2"),
+			moves: "regular lib 1.0>1.2"},
+		{name: "of its minor release", full: true, pins: "lib==1.0", releases: map[string][]string{"lib": {"1.1", "1.2.1", "1.2.2"}}, prepare: refused("lib 1.0>1.2.2"),
+			moves: "regular lib 1.0>1.1"},
+		{name: "or any", full: true, pins: "lib==1.0", releases: map[string][]string{"lib": {"1.0.1", "1.0.2"}}, prepare: refused("lib 1.0>1.0.2")},
+		{name: "but as a fix it is", full: true, pins: "lib==1.0", db: advisories{"lib": {"CVE-1 <2.1 low"}}, releases: map[string][]string{"lib": {"2.1", "2.2"}}, prepare: refused("lib 1.0>2.2"),
+			moves: "regular lib 1.0>2.1", outcomes: map[string]string{"CVE-1": "planned: 2.1"}},
 		{name: "it is over", pins: "lib==1.0", db: low, releases: map[string][]string{"lib": {"1.1"}}, now: "2026-12-06", moves: "regular lib 1.0>1.1", outcomes: map[string]string{"CVE-1": "planned: 1.1"},
 			prepare: func(w *world) {
 				r := failed("c-1")

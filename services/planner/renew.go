@@ -87,7 +87,7 @@ func (s *solver) newest(ctx context.Context, v *view, p taskPin, try int, st ste
 		return ""
 	}
 	for i := len(fine) - 1; i >= 0; i-- {
-		if !permitted(p.Allowed, fine[i].version) || s.task.Updates[p.Package][pep440.Step(from, fine[i].version)] != st.Class {
+		if !permitted(p.Allowed, fine[i].version) || alike(s.task.Holds, p.Package, from, fine[i].version) || s.task.Updates[p.Package][pep440.Step(from, fine[i].version)] != st.Class {
 			continue
 		}
 		if try == 0 {
@@ -96,6 +96,26 @@ func (s *solver) newest(ctx context.Context, v *view, p taskPin, try int, st ste
 		try--
 	}
 	return ""
+}
+
+// alike reports whether a release is too much like a rejected one to be tried for an update that fixes nothing known:
+// of the same major release where the rejected one was a major step, of the same minor where it was a minor one, and any
+// where it was less. Each try costs all tests and a new plan of the whole application; release by release there would be
+// dozens of them, and most fail the same way.
+func alike(holds []hold, pkg string, from, v pep440.Version) bool {
+	return slices.ContainsFunc(holds, func(h hold) bool {
+		rejected, err := pep440.Parse(h.From)
+		if h.Package != pkg || err != nil {
+			return false
+		}
+		switch pep440.Step(from, rejected) {
+		case pep440.Major:
+			return pep440.Step(v, rejected) != pep440.Major
+		case pep440.Minor:
+			return pep440.Step(v, rejected) == pep440.Patch
+		}
+		return true
+	})
 }
 
 // open notes what could not be found out of updates that no finding asks for, once.
