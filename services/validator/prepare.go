@@ -310,7 +310,7 @@ func (w *work) manifests(ctx context.Context, st *report.Step) error {
 	if err := w.write(w.main, changed); err != nil {
 		return err
 	}
-	st.Detail = fmt.Sprintf("%d updates in %d files", len(w.updates), len(changed))
+	st.Detail = fmt.Sprintf("%d %s in %d %s", len(w.updates), plural(len(w.updates), "update"), len(changed), plural(len(changed), "file"))
 	return w.scan(ctx, w.main)
 }
 

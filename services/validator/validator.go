@@ -48,7 +48,8 @@ type Config struct {
 	Revalidate time.Duration `yaml:"revalidate" json:"revalidate,omitempty"`
 	// Limit bounds one validation, bisecting included; default 2h.
 	Limit time.Duration `yaml:"limit" json:"limit,omitempty"`
-	// Workers is how many changes are validated at once in each lane, the urgent and the routine one; default 1.
+	// Workers is how many changes are validated at once in each lane, the urgent and the routine one; default 2, so
+	// that one that hangs does not hold up all others.
 	Workers int `yaml:"workers" json:"workers,omitempty"`
 	// Memory bounds each run in the dock, Disk each installation there, in bytes; default 2 GiB and 4 GiB.
 	Memory int64 `yaml:"memory" json:"memory,omitempty"`
@@ -66,7 +67,7 @@ type Config struct {
 
 // Default is the configuration used where nothing is written.
 func Default() Config {
-	return Config{Poll: time.Minute, Revalidate: 10 * time.Minute, Limit: 2 * time.Hour, Workers: 1, Memory: 2 << 30, Disk: 4 << 30,
+	return Config{Poll: time.Minute, Revalidate: 10 * time.Minute, Limit: 2 * time.Hour, Workers: 2, Memory: 2 << 30, Disk: 4 << 30,
 		Rejection: 14 * 24 * time.Hour, Author: "Drydock", Email: "drydock@localhost"}
 }
 

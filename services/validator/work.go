@@ -146,6 +146,7 @@ func (w *work) take(ctx context.Context, i int) (*halt, error) {
 	case h != nil:
 	case errors.Is(context.Cause(ctx), errLimit):
 		h = parked(events.ParkedFailed, "raise validator.limit, or make the checks faster", "%s was not done when validator.limit (%s) was over", st.Name, w.s.cfg.Limit)
+		h.asks = true // others wait for their turn
 	case ctx.Err() != nil:
 		return nil, fmt.Errorf("validate change %s: %s: %w", w.v.Change, st.Name, context.Cause(ctx))
 	case w.facts.Attempt < giveUp:
@@ -193,6 +194,7 @@ func (w *work) conclude(ctx context.Context, end *halt) ([]said, error) {
 		if err := w.attest(ctx); err != nil {
 			return nil, err
 		}
+		w.merger()
 	}
 	v.Seconds = seconds(w.s.now().Sub(v.Started))
 	digest, err := keep(ctx, w.facts.Evidence, v)
@@ -201,6 +203,26 @@ func (w *work) conclude(ctx context.Context, end *halt) ([]said, error) {
 	}
 	w.crossed("concluded")
 	return w.tell(digest, end), nil
+}
+
+// merger leaves to a person what nobody could prove: with merge: automatic nobody reads the change.
+func (w *work) merger() {
+	if w.v.Merge != string(application.MergeAutomatic) {
+		return
+	}
+	why := ""
+	for _, st := range w.v.Steps {
+		if st.Status == report.StepWarned {
+			why = st.Name + " is warned of"
+		}
+	}
+	if w.v.Tested == "" {
+		why = "nothing was tested"
+	}
+	if why != "" {
+		w.v.Merge = string(application.MergePerson)
+		w.v.Notes = append(w.v.Notes, "merge: automatic does not count for it, a person merges: "+why)
+	}
 }
 
 // tell is what the validation says to the log.
@@ -215,7 +237,7 @@ func (w *work) tell(validation string, end *halt) []said {
 	case report.Validated:
 		p := events.ChangeValidated{Change: v.Change, Plan: v.Plan, Artifact: v.Artifact, Base: base, Validation: validation, Tests: v.Tested, Isolation: v.Isolation, Merge: v.Merge}
 		for _, st := range v.Steps {
-			if st.Status == report.StepWarned {
+			if st.Status == report.StepWarned && st.Name != report.StepBaseline { // what it fails with, the tests say
 				p.Warned = append(p.Warned, st.Name+": "+st.Detail)
 			}
 		}
