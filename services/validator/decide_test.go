@@ -146,3 +146,22 @@ func TestRetryAt(t *testing.T) {
 		t.Errorf("what asks for a person is tried again at %s", got)
 	}
 }
+
+// TestMerger: with merge: automatic nobody reads a change, so what nobody proved is left to a person.
+func TestMerger(t *testing.T) {
+	for what, try := range map[string]struct {
+		merge, tested, status, want string
+	}{
+		"tested":               {"automatic", "sha256:9", report.StepPassed, "automatic"},
+		"never tested":         {"automatic", "", report.StepSkipped, "person"},
+		"failed before, too":   {"automatic", "sha256:9", report.StepWarned, "person"},
+		"a person anyway":      {"person", "", report.StepSkipped, "person"},
+		"skipped, but another": {"automatic", "sha256:9", report.StepSkipped, "automatic"},
+	} {
+		w := &work{v: &report.Validation{Merge: try.merge, Tested: try.tested, Steps: []report.Step{{Name: report.StepTests, Status: try.status}}}}
+		w.merger()
+		if w.v.Merge != try.want || (len(w.v.Notes) > 0) != (try.merge != try.want) {
+			t.Errorf("%s: %s %v, want %s", what, w.v.Merge, w.v.Notes, try.want)
+		}
+	}
+}

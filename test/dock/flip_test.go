@@ -43,7 +43,7 @@ func TestSeenAgain(t *testing.T) {
 // A merge that the repository refused is tried again with the change; and not at all once the server says that a
 // person merges, whatever it said when the change was validated.
 func TestMergeAutomaticRefused(t *testing.T) {
-	w := newWorld(t, plain())
+	w := newWorld(t, files())
 	w.declare("    merge: automatic\n", false)
 	w.repo.Hook("pre-receive", `while read old new ref; do test $ref != refs/heads/main || exit 1; done`)
 	w.start(bus.NewMemory())
@@ -78,7 +78,7 @@ func TestMergeAutomaticRefused(t *testing.T) {
 
 // What the server says between the intention and the deed counts.
 func TestMergeAutomaticTakenBack(t *testing.T) {
-	w := newWorld(t, plain())
+	w := newWorld(t, files())
 	w.declare("    merge: automatic\n", false)
 	w.start(bus.NewMemory())
 	before := w.repo.Git("rev-parse", "main")

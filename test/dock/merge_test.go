@@ -57,7 +57,7 @@ func TestMergedByPerson(t *testing.T) {
 
 // Where the server says so, Drydock merges: exactly the commit that was validated, by fast-forward.
 func TestMergeAutomatic(t *testing.T) {
-	w := newWorld(t, plain())
+	w := newWorld(t, files())
 	w.decl = "    merge: automatic\n"
 	w.start(bus.NewMemory())
 	before := w.repo.Git("rev-parse", "main")
