@@ -132,7 +132,7 @@ func renderValidation(p *page, v *report.Validation) {
 		}
 	}
 	if v.Artifact != "" {
-		p.wrapped(plain, "        ", "sealed  artifact %s, %s, %d kB", short(v.Artifact), count(v.Files, "file"), v.Bytes/1024)
+		p.wrapped(plain, "        ", "sealed  artifact %s, %s, %.1f MB", short(v.Artifact), count(v.Files, "file"), float64(v.Bytes)/1e6)
 	}
 	if v.Bill != "" {
 		p.wrapped(plain, "        ", "bill    CycloneDX: drydock evidence get %s", short(v.Bill))

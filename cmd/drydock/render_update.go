@@ -22,6 +22,7 @@ func renderUpdate(p *page, doc *updateDoc, now time.Time) {
 }
 
 func renderUpdated(p *page, u updated, now time.Time) {
+	u.Changes = last(u.Changes)
 	switch {
 	case u.State == updateRequested:
 		p.wrapped(plain, "  ", "%s: asked for; drydock change list --app %s shows what comes of it", u.Application, u.Application)
@@ -46,6 +47,21 @@ func renderUpdated(p *page, u updated, now time.Time) {
 		renderStopped(p, ch, now)
 	}
 	renderLeft(p, u)
+}
+
+// last leaves out what a later change of the list carries on: a rejection has the whole plan made again.
+func last(list []updatedChange) []updatedChange {
+	there := map[string]bool{}
+	for _, ch := range list {
+		there[ch.Change.Change] = true
+	}
+	var out []updatedChange
+	for _, ch := range list {
+		if !there[ch.SupersededBy] {
+			out = append(out, ch)
+		}
+	}
+	return out
 }
 
 func renderUpdatedChanges(p *page, list []updatedChange) {
@@ -83,6 +99,21 @@ func renderStopped(p *page, ch updatedChange, now time.Time) {
 				p.wrapped(plain, "        ", "do      %s", w.Do)
 			}
 		}
+	default:
+		renderProof(p, ch)
+	}
+}
+
+// renderProof says what of a change that is proposed was not proved: whoever reads no more than this must know.
+func renderProof(p *page, ch updatedChange) {
+	switch {
+	case ch.Stage != events.StageProposed && ch.Stage != events.StageMerged:
+	case !ch.Tested:
+		p.wrapped(yellow, "    ", "! %s: nothing was tested", ch.Change.Change)
+	default:
+		for _, x := range ch.Warned {
+			p.wrapped(yellow, "    ", "! %s: %s", ch.Change.Change, x)
+		}
 	}
 }
 
@@ -111,6 +142,10 @@ func renderLeft(p *page, u updated) {
 // renderUndecided says what could not be determined: where there is a gap, there may be more to update.
 func renderUndecided(p *page, u updated) {
 	p.gap()
+	if len(u.Notes)+len(u.Incomplete) == 0 {
+		p.line(strong, "not everything could be determined, so there may be more; drydock why %s tells of it", u.Application)
+		return
+	}
 	p.line(strong, "not everything could be determined, so there may be more:")
 	for _, n := range u.Notes {
 		p.wrapped(yellow, "    ", "  ! %s", n)

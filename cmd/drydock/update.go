@@ -77,7 +77,9 @@ type updated struct {
 // updatedChange is a change that was followed.
 type updatedChange struct {
 	api.Change
-	Waits []api.Wait `json:"waits,omitempty"` // of one that is not done: what it waits for
+	Waits  []api.Wait `json:"waits,omitempty"`  // of one that is not done: what it waits for
+	Warned []string   `json:"warned,omitempty"` // of one that is validated: what fails without the change, too
+	Tested bool       `json:"tested,omitempty"` // of one that is validated: some check said something of it
 }
 
 // States of an application that was updated.

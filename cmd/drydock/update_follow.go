@@ -93,6 +93,9 @@ func (f *follower) look(ctx context.Context) (open int, err error) {
 			return 0, err
 		}
 		ch := updatedChange{Change: d.Change}
+		if v := d.Validated; v != nil {
+			ch.Warned, ch.Tested = v.Warned, v.Tests != ""
+		}
 		if !lasting(d.Stage) {
 			ch.Waits = d.Waits
 		}

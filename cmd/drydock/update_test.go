@@ -187,6 +187,26 @@ func TestUpdateSaysWhatStaysOpen(t *testing.T) {
 	}
 }
 
+// TestUpdateTellsWhatWasNotProved: a reader of the summary alone must not take a branch for tested.
+func TestUpdateTellsWhatWasNotProved(t *testing.T) {
+	change := func(id, stage string) updatedChange {
+		return updatedChange{Change: api.Change{Change: id, Stage: stage}, Tested: true}
+	}
+	gone, warned, bare := change("c-1", "superseded"), change("c-2", "proposed"), change("c-3", "proposed")
+	gone.SupersededBy, warned.Warned, bare.Tested = "c-2", []string{"tests: one test fails, and failed before the change too"}, false
+	p := &page{width: 80}
+	renderUpdate(p, &updateDoc{Applications: []updated{{Application: "payments", State: updateDone, Changes: []updatedChange{gone, warned, bare, change("c-4", "proposed")}}}}, asked)
+	got := p.b.String()
+	for _, want := range []string{"payments: 3 changes\n", "! c-2: tests: one test fails, and failed before the change too\n", "! c-3: nothing was tested\n"} {
+		if !strings.Contains(got, want) {
+			t.Errorf("no %q in\n%s", want, got)
+		}
+	}
+	if strings.Contains(got, "c-1") || strings.Contains(got, "! c-4") {
+		t.Errorf("says too much:\n%s", got)
+	}
+}
+
 // TestWatchUntilProposed: history is no answer, and what is there already is not waited for.
 func TestWatchUntilProposed(t *testing.T) {
 	for stage, want := range map[string][2]int{"opened": {0, 0}, "validated": {0, 0}, "proposed": {1, 0}, "merged": {1, 0}, "parked": {1, 2}, "rejected": {1, 1}, "superseded": {1, 1}} {

@@ -57,8 +57,10 @@ func whyCommand(c *cli) *cobra.Command {
 			}
 			return nil
 		},
-		ValidArgsFunction: c.offers(c.changeIDs),
-		RunE:              func(cmd *cobra.Command, args []string) error { return c.why(cmd.Context(), args) }}
+		ValidArgsFunction: c.offers(func(ctx context.Context, s *session) []string {
+			return append(c.knownApps(ctx, s), c.changeIDs(ctx, s)...)
+		}),
+		RunE: func(cmd *cobra.Command, args []string) error { return c.why(cmd.Context(), args) }}
 }
 
 func (c *cli) why(ctx context.Context, args []string) error {

@@ -100,6 +100,9 @@ var pythonVersion = regexp.MustCompile(`^3\.(?:[6-9]|[1-9][0-9])(?:\.[0-9]{1,3})
 
 // target are the arguments that name the target. uv names machines as Rust does.
 func target(env pep508.Environment) ([]string, error) {
+	if env.Python == "" {
+		return nil, fmt.Errorf("the target Python is not known: put a python3 on PATH, or name the version (planner.python, requires-python, --python): %w", ErrInput)
+	}
 	if !pythonVersion.MatchString(env.Python) {
 		return nil, fmt.Errorf("target Python %q, want 3.6 or newer as in 3.11 or 3.11.7: %w", clip(plain(env.Python)), ErrInput)
 	}

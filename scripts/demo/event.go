@@ -44,7 +44,7 @@ func (e event) about() string {
 		summary, _ := e.data["summary"].(map[string]any)
 		return fmt.Sprintf("%v packages, %v findings, complete: %v", e.data["packages"], summary["findings"], e.data["complete"])
 	case "change.opened":
-		return fmt.Sprintf("%s %s: %d updates, due %s", e.text("change"), e.text("class"), len(e.list("updates")), day(e.text("deadline")))
+		return fmt.Sprintf("%s %s: %s, due %s", e.text("change"), e.text("class"), updates(len(e.list("updates"))), day(e.text("deadline")))
 	case "plan.generated":
 		return fmt.Sprintf("%.19s, %d phases, %s", e.text("plan"), len(e.list("phases")), e.text("resolution"))
 	case "artifact.sealed":
@@ -92,4 +92,11 @@ func day(s string) string {
 		return s
 	}
 	return t.Format("2 Jan 2006 15:04Z")
+}
+
+func updates(n int) string {
+	if n == 1 {
+		return "1 update"
+	}
+	return fmt.Sprintf("%d updates", n)
 }

@@ -310,8 +310,15 @@ func (w *work) manifests(ctx context.Context, st *report.Step) error {
 	if err := w.write(w.main, changed); err != nil {
 		return err
 	}
-	st.Detail = fmt.Sprintf("%d %s in %d %s", len(w.updates), plural(len(w.updates), "update"), len(changed), plural(len(changed), "file"))
+	st.Detail = numbered(len(w.updates), "update") + " in " + numbered(len(changed), "file")
 	return w.scan(ctx, w.main)
+}
+
+func numbered(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
 }
 
 func short(commit string) string { return commit[:min(12, len(commit))] }

@@ -124,7 +124,7 @@ func TestBranchIsThere(t *testing.T) {
 	w.repo.Sync()
 	w.update("first")
 	c := w.change(0, "change.parked")
-	w.check(c, want{stage: events.StageParked, kind: events.ParkedTouched, step: "propose", reason: []string{branch, tip[:12], "not Drydock's"}, do: "merge the branch", pushed: true})
+	w.check(c, want{stage: events.StageParked, kind: events.ParkedTouched, step: "propose", reason: []string{branch, tip[:12], "this Drydock did not push"}, do: "merge the branch", pushed: true})
 	for range 2 {
 		w.svc.Look(t.Context())
 	}

@@ -230,5 +230,5 @@ func (c *Client) unreachable(err error) error {
 	if errors.As(err, &u) {
 		err = u.Err
 	}
-	return api.NewProblem(api.Unavailable, "start one with `drydock up`, or leave --server out", "reach Drydock at %s: %v", c.name, err)
+	return api.NewProblem(api.Unavailable, "start it with `drydock up`, which goes on with what was begun; or leave --server out, where it was given", "reach Drydock at %s: %v", c.name, err)
 }
