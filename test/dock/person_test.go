@@ -87,6 +87,7 @@ func TestDeleted(t *testing.T) {
 func TestDeclaredLater(t *testing.T) {
 	w := newWorld(t, plain())
 	w.declare("", true)
+	w.clock(-10 * time.Minute) // what was opened just now is not taken up twice
 	w.start(bus.NewMemory())
 	w.append("first", events.ScanRequested{Application: app, Target: w.checkedOut(), PlanOptions: events.PlanOptions{}})
 	c := w.change(0, "change.opened")
@@ -95,6 +96,7 @@ func TestDeclaredLater(t *testing.T) {
 		t.Errorf("not declared: %s, %v", c.Stage(), w.repo.Branches())
 	}
 	w.declare("", false)
+	w.clock(0)
 	w.update("declared now")
 	w.stage(events.StageProposed)
 	w.settled()
