@@ -39,6 +39,17 @@ type GitConfig struct {
 	// CAFile has certificate authorities besides the system's; Proxy is http(s)://host:port without credentials.
 	CAFile string `yaml:"ca_file"`
 	Proxy  string `yaml:"proxy"`
+	// Limits bound what a repository may cost; 0 is the default of each.
+	Limits GitLimits `yaml:"limits"`
+}
+
+// GitLimits are those of one repository.
+type GitLimits struct {
+	Fetch    int64         `yaml:"fetch"`    // bytes that one fetch may bring, compressed
+	Files    int           `yaml:"files"`    // in one checkout
+	Bytes    int64         `yaml:"bytes"`    // of one checkout
+	File     int64         `yaml:"file"`     // bytes of one file
+	Transfer time.Duration `yaml:"transfer"` // of one fetch or push
 }
 
 var variableName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
@@ -61,6 +72,12 @@ func (c GitConfig) Validate() error {
 	}
 	if strings.Contains(c.Proxy, "@") {
 		errs = append(errs, errors.New("git.proxy: it holds credentials; want http://host:port"))
+	}
+	l := c.Limits
+	for key, n := range map[string]int64{"fetch": l.Fetch, "files": int64(l.Files), "bytes": l.Bytes, "file": l.File, "transfer": int64(l.Transfer)} {
+		if n < 0 {
+			errs = append(errs, fmt.Errorf("git.limits.%s: it is negative", key))
+		}
 	}
 	return errors.Join(errs...)
 }
@@ -92,6 +109,8 @@ func (f *forges) of(ctx context.Context, a application.Application) (forge.Forge
 	}
 	cfg := gitforge.Config{Remote: gitAddress(a.Repository), Branch: a.Base, Dir: dir, Git: f.cfg.Path, SSHKey: f.cfg.SSHKey, KnownHosts: f.cfg.KnownHosts, CAFile: f.cfg.CAFile, Proxy: f.cfg.Proxy,
 		Credentials: gitforge.Environment{User: f.cfg.User, Password: gitPassword}}
+	l := f.cfg.Limits
+	cfg.Limits = gitforge.Limits{Fetch: l.Fetch, Files: l.Files, Bytes: l.Bytes, File: l.File, Transfer: l.Transfer}
 	if len(f.cfg.Helper) > 0 {
 		cfg.Credentials = gitforge.Helper{Command: f.cfg.Helper, Env: f.cfg.HelperEnv}
 	}

@@ -199,7 +199,7 @@ func touched(c events.Change, tip string, by forge.Person) said {
 	}
 	p := events.ChangeParked{Change: c.Change, Kind: events.ParkedTouched, Step: "propose", Tip: tip, By: clean(who),
 		Reason: clean(fmt.Sprintf("%s shows %s, which this Drydock did not push (its author is %s); the branch is left alone", c.Branch, short(tip), who)),
-		Do:     "merge the branch if it is good; or delete it, and run drydock update for a new one"}
+		Do:     "merge the branch if it is good; or take what was pushed off it again; or delete it, and run drydock update for a new one"}
 	if c.Validated != nil {
 		p.Validation = c.Validated.Validation
 	}

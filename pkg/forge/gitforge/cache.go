@@ -161,7 +161,7 @@ func (c *cache) fetchBy(ctx context.Context, doing, repo, commit string, how ...
 	_, err := c.f.call(ctx, call{doing: doing, repo: repo, net: true, limit: c.f.cfg.Limits.Transfer,
 		args: append(args, "--", c.f.remote.url, commit+":refs/drydock/"+commit)})
 	if err != nil && c.cutOff() {
-		return &forge.Error{Kind: forge.ErrTooLarge, Doing: doing, Detail: fmt.Sprintf("more than %d bytes, compressed", c.f.cfg.Limits.Fetch), Advice: "raise the limit of one fetch", Cause: errKilled}
+		return &forge.Error{Kind: forge.ErrTooLarge, Doing: doing, Detail: fmt.Sprintf("more than %d bytes, compressed", c.f.cfg.Limits.Fetch), Advice: "raise git.limits.fetch", Cause: errKilled}
 	}
 	return err
 }

@@ -75,7 +75,7 @@ func (f *Forge) list(ctx context.Context, doing, repo, commit string) ([]item, e
 		s.Split(upToZero)
 		for s.Scan() {
 			if len(items) == f.cfg.Limits.Files {
-				return &forge.Error{Kind: forge.ErrTooLarge, Doing: doing, Detail: fmt.Sprintf("more than %d files", f.cfg.Limits.Files), Advice: "raise the limit of files"}
+				return &forge.Error{Kind: forge.ErrTooLarge, Doing: doing, Detail: fmt.Sprintf("more than %d files", f.cfg.Limits.Files), Advice: "raise git.limits.files"}
 			}
 			what, name, ok := strings.Cut(s.Text(), "\t")
 			parts := strings.Fields(what)
@@ -144,13 +144,13 @@ func (f *Forge) measure(ctx context.Context, doing, repo string, items []item) e
 		it := &items[of[i]]
 		switch {
 		case kind == "missing", size > f.cfg.Limits.File: // the filter of the fetch left it out
-			return &forge.Error{Kind: forge.ErrTooLarge, Doing: doing, Detail: fmt.Sprintf("%q has more than %d bytes", clip(it.path), f.cfg.Limits.File), Advice: "raise the limit of one file"}
+			return &forge.Error{Kind: forge.ErrTooLarge, Doing: doing, Detail: fmt.Sprintf("%q has more than %d bytes", clip(it.path), f.cfg.Limits.File), Advice: "raise git.limits.file"}
 		case kind != "blob":
 			return &forge.Error{Kind: forge.ErrContent, Doing: doing, Detail: fmt.Sprintf("%q is a %s", clip(it.path), kind)}
 		}
 		it.size = size
 		if sum += size; sum > f.cfg.Limits.Bytes {
-			return &forge.Error{Kind: forge.ErrTooLarge, Doing: doing, Detail: fmt.Sprintf("more than %d bytes of files", f.cfg.Limits.Bytes), Advice: "raise the limit of bytes"}
+			return &forge.Error{Kind: forge.ErrTooLarge, Doing: doing, Detail: fmt.Sprintf("more than %d bytes of files", f.cfg.Limits.Bytes), Advice: "raise git.limits.bytes"}
 		}
 		return nil
 	})
