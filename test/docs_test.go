@@ -110,7 +110,7 @@ func hasAnchor(doc []byte, anchor string) bool {
 func TestConfiguration(t *testing.T) {
 	sections := map[string]string{ // type of a section → where it is declared
 		"Config": "cmd/drydock/config.go", "NATSConfig": "cmd/drydock/config.go", "AdvisoryConfig": "cmd/drydock/config.go", "IndexConfig": "cmd/drydock/config.go", "UVConfig": "cmd/drydock/config.go",
-		"GitConfig":      "cmd/drydock/forges.go",
+		"GitConfig": "cmd/drydock/forges.go", "GitLimits": "cmd/drydock/forges.go",
 		"gateway.Config": "services/gateway/gateway.go", "scanner.Config": "services/scanner/scanner.go", "planner.Config": "services/planner/planner.go",
 		"validator.Config": "services/validator/validator.go",
 		"telemetry.Config": "pkg/telemetry/telemetry.go",
