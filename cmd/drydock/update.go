@@ -18,10 +18,10 @@ import (
 
 // updateOptions are those of update.
 type updateOptions struct {
-	securityOnly, full, noWait bool
-	timeout                    time.Duration
-	uv                         string
-	changed                    func(name string) bool
+	securityOnly, full, noWait, again bool
+	timeout                           time.Duration
+	uv                                string
+	changed                           func(name string) bool
 }
 
 func updateCommand(c *cli) *cobra.Command {
@@ -43,6 +43,7 @@ or something could not be determined or was not waited for.`,
 		}}
 	cmd.ValidArgsFunction = c.offers(c.declaredApps)
 	f := cmd.Flags()
+	f.BoolVar(&o.again, "again", true, "try again what was rejected, turned down or is parked; --again=false, for a timer, leaves each to its own time")
 	f.BoolVar(&o.securityOnly, "security-only", true, "plan only the updates that fix findings")
 	f.BoolVar(&o.full, "full", false, "plan the updates that fix nothing known, too, in the phases of their classes")
 	f.BoolVar(&o.noWait, "no-wait", false, "ask a running Drydock for the updates, and do not wait for what comes of them")
@@ -215,7 +216,7 @@ func (c *cli) leftWork(s *session, app string, err error) error {
 // updateOne updates one application. What it returns says how far it came, with an error too.
 func (c *cli) updateOne(ctx context.Context, s *session, o *updateOptions, app string) (updated, error) {
 	u := updated{Application: app, State: updateDone, Left: []report.Outcome{}, Changes: []updatedChange{}}
-	asked, err := s.api.RequestUpdate(ctx, app, api.UpdateRequest{Full: o.full || !o.securityOnly, Lane: string(events.Urgent)})
+	asked, err := s.api.RequestUpdate(ctx, app, api.UpdateRequest{Full: o.full || !o.securityOnly, Again: &o.again, Lane: string(events.Urgent)})
 	if err != nil {
 		return u, err
 	}
