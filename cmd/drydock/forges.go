@@ -161,7 +161,12 @@ func (p *parts) checkout(ctx context.Context, app string) (dir, revision string,
 	if _, err := repo.Checkout(ctx, base.Commit, filepath.Join(top.Dir, "src")); err != nil {
 		return "", "", nil, errors.Join(err, top.Leave())
 	}
-	return filepath.Join(top.Dir, "src", filepath.FromSlash(a.Path)), base.Commit, top.Leave, nil
+	dir = filepath.Join(top.Dir, "src", filepath.FromSlash(a.Path))
+	if _, err := os.Lstat(dir); errors.Is(err, fs.ErrNotExist) {
+		err = fmt.Errorf("the repository has no folder %s at %.12s of %s; correct path: of %s in applications.yaml", a.Path, base.Commit, base.Branch, app)
+		return "", "", nil, errors.Join(err, top.Leave())
+	}
+	return dir, base.Commit, top.Leave, nil
 }
 
 // declared looks an application up; false: it is not declared with a repository.

@@ -15,7 +15,7 @@ import (
 // A checkout that a scan reads goes with it, and one whose process was killed goes with the next.
 func TestCheckoutLeavesNothing(t *testing.T) {
 	repo := yard.NewRepository(t, map[string]string{"requirements.txt": "lib==1.0\n"})
-	set, err := application.ParseSet("applications.yaml", fmt.Appendf(nil, "applications:\n  shop:\n    repository: %s\n", repo.Path))
+	set, err := application.ParseSet("applications.yaml", fmt.Appendf(nil, "applications:\n  shop:\n    repository: %s\n  lost:\n    repository: %s\n    path: services/lost\n", repo.Path, repo.Path))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -51,6 +51,9 @@ func TestCheckoutLeavesNothing(t *testing.T) {
 	}
 	if _, err := os.Stat(filepath.Join(one, "requirements.txt")); err != nil {
 		t.Error(err)
+	}
+	if _, _, _, err := p.checkout(t.Context(), "lost"); err == nil || !strings.Contains(err.Error(), "the repository has no folder services/lost at "+revision[:12]+" of main; correct path: of lost") {
+		t.Errorf("a path that is not there: %v", err)
 	}
 	for _, leave := range []func() error{leave, other} {
 		if err := leave(); err != nil {
