@@ -9,6 +9,7 @@ race=()
 read -r cc _ <<<"$($GO env CC)"
 if command -v "$cc" >/dev/null; then
 	race=(-race)
+	export GORACE=${GORACE:-atexit_sleep_ms=0} # else each of thousands of processes waits a second at its end
 	export CGO_ENABLED=1
 else
 	echo "no C compiler ($cc): the race detector is off" >&2

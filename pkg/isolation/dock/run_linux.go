@@ -133,7 +133,7 @@ func (r *run) contained(ctx context.Context, ts targets) (Result, error) {
 	defer p.close()
 	cmd := r.command()
 	cmd.Dir = "/"
-	cmd.Env = []string{}
+	cmd.Env = ownEnv
 	cmd.Stdout, cmd.Stderr = p.child[4], p.child[5]
 	cmd.ExtraFiles = append(slices.Clone(p.child[:4]), r.mounts...)
 	ended, err := start(cmd)

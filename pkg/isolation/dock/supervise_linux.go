@@ -153,7 +153,7 @@ func (s *supervisor) begin() *childError {
 	if err != nil {
 		return fail(err)
 	}
-	attr := &syscall.ProcAttr{Dir: "/", Env: []string{}, Files: []uintptr{null.Fd(), 1, 2, specR.Fd(), sayW.Fd()},
+	attr := &syscall.ProcAttr{Dir: "/", Env: ownEnv, Files: []uintptr{null.Fd(), 1, 2, specR.Fd(), sayW.Fd()},
 		Sys: &syscall.SysProcAttr{Setsid: true, Pdeathsig: syscall.SIGKILL}}
 	s.pid, err = syscall.ForkExec("/proc/self/exe", []string{"drydock", ChildArg, "become"}, attr)
 	if err != nil {
