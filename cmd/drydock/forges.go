@@ -143,6 +143,9 @@ func (p *parts) checkout(ctx context.Context, app string) (dir, revision string,
 	if err != nil {
 		return "", "", nil, err
 	}
+	if p.dock != nil {
+		p.dock.LookAt(ctx, app) // what was merged since is known before it is planned without
+	}
 	base, err := repo.Base(ctx)
 	if err != nil {
 		return "", "", nil, err

@@ -81,17 +81,26 @@ func (s *Service) Look(ctx context.Context) {
 	defer all.Wait()
 	slots := make(chan struct{}, looksAtOnce)
 	for _, app := range s.deps.Folds.Apps() {
-		a, ok := s.application(app)
-		if !ok {
+		if _, ok := s.application(app); !ok {
 			continue
 		}
 		slots <- struct{}{}
 		all.Go(func() {
 			defer func() { <-slots }()
-			if err := s.lookAt(ctx, app, a); err != nil && ctx.Err() == nil {
-				s.log.Warn("the branches of an application could not be looked at", telemetry.KeyApp, app, telemetry.KeyError, err)
-			}
+			s.LookAt(ctx, app)
 		})
+	}
+}
+
+// LookAt looks once at the branches of one application: before its repository is read anew, so that what was merged
+// or turned down counts in the plan that follows. What could not be found out is told, and looked at again later.
+func (s *Service) LookAt(ctx context.Context, app string) {
+	a, ok := s.application(app)
+	if !ok {
+		return
+	}
+	if err := s.lookAt(ctx, app, a); err != nil && ctx.Err() == nil {
+		s.log.Warn("the branches of an application could not be looked at", telemetry.KeyApp, app, telemetry.KeyError, err)
 	}
 }
 

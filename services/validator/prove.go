@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/drydock-dev/drydock/pkg/application"
 	"github.com/drydock-dev/drydock/pkg/attest"
@@ -156,6 +157,12 @@ func (w *work) prove(ctx context.Context, st *report.Step, name string, c *appli
 	case check.VerdictPassed:
 		return nil
 	case check.VerdictWarned:
+		if before != nil && mute(*c, *before, after) {
+			h := parked(events.ParkedSetup, "pin what the tests need, with all that it requires, in the manifests of the tests; or correct checks."+name+" in "+application.RepositoryFile,
+				"%s: pytest comes to no test, with and without the change, so it tells nothing: %s", name, lastLine(after.Log))
+			h.asks = true
+			return h
+		}
 		st.Status = report.StepWarned
 		return nil
 	case check.VerdictUnknown:
@@ -171,6 +178,17 @@ func (w *work) prove(ctx context.Context, st *report.Step, name string, c *appli
 	h := rejected(events.RejectedTests, "%s: %s", name, v.Detail)
 	h.log = after.Log
 	return h
+}
+
+// mute reports whether pytest never came to a test, in both runs: it lacks something it requires, or can't start.
+func mute(c application.Check, before, after check.Result) bool {
+	return strings.Contains(c.Command.String(), "pytest") && !before.OK() && !after.OK() && len(before.Tests) == 0 && len(after.Tests) == 0
+}
+
+// lastLine is what a program said last.
+func lastLine(log []byte) string {
+	lines := strings.Split(strings.TrimSpace(string(log)), "\n")
+	return clean(lines[len(lines)-1])
 }
 
 // skips says why a check is not run; empty: it is.

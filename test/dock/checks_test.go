@@ -180,3 +180,32 @@ func TestCheckHangs(t *testing.T) {
 	w.check(c, want{stage: "rejected", kind: events.RejectedTests, reason: []string{"lib 1.1: smoke: not done after 1m0s", "it passed without the change"}, log: "waiting for the queue"})
 	w.settled()
 }
+
+// A pytest that can't start, because what it requires is not pinned, tells nothing: that is no test that passed, nor
+// one that failed before.
+func TestPytestCannotStart(t *testing.T) {
+	all := files()
+	all["requirements-dev.txt"] = "pytest==8.0.1\n"
+	w := newWorld(t, all)
+	w.index.Wheel("pytest", "8.0.1", map[string]string{"pytest/__init__.py": "", "pytest/__main__.py": "import pluggy\n",
+		"pytest-8.0.1.dist-info/entry_points.txt": "[console_scripts]\npytest = pytest.__main__:console\n"}, "pluggy")
+	w.start(bus.NewMemory())
+	w.update("first")
+	w.check(w.stage(events.StageParked), want{stage: events.StageParked, kind: events.ParkedSetup, step: report.StepTests, do: "pin what the tests need", reason: []string{"pytest comes to no test", "pluggy"}})
+	w.settled()
+}
+
+// What was merged just before an update is known before the plan is made: the change is merged, not superseded.
+func TestMergedJustBefore(t *testing.T) {
+	w := newWorld(t, plain())
+	w.start(bus.NewMemory())
+	w.update("first")
+	p := w.stage(events.StageProposed)
+	w.repo.Push("main", "squashed", map[string]string{"requirements.txt": w.repo.Git("show", p.Proposed.Commit+":requirements.txt") + "\n"})
+	w.update("again")
+	c := w.stage(events.StageMerged)
+	if c.Change != p.Change || c.Merged.How != "content" {
+		t.Errorf("%s: %+v", c.Change, c.Merged)
+	}
+	w.settled()
+}

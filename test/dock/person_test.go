@@ -35,7 +35,7 @@ func TestTouched(t *testing.T) {
 	w.repo.Point(p.Branch, p.Proposed.Commit)
 	at = w.here()
 	w.svc.Look(t.Context())
-	c = w.change(at, "change.resumed")
+	w.change(at, "change.resumed")
 	w.svc.Look(t.Context())
 	c = w.change(at, "change.proposed") // on the base as it is now
 	w.standsOn(c.Branch, w.repo.Git("rev-parse", "main"), "lib==1.1\nother==1.0")

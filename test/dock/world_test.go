@@ -183,6 +183,9 @@ func (w *world) checkout(ctx context.Context, name string) (string, string, func
 	if err != nil {
 		return "", "", nil, err
 	}
+	if w.svc != nil {
+		w.svc.LookAt(ctx, name)
+	}
 	base, err := repo.Base(ctx)
 	if err != nil {
 		return "", "", nil, err
