@@ -87,24 +87,27 @@ func (s *Service) Look(ctx context.Context) {
 		slots <- struct{}{}
 		all.Go(func() {
 			defer func() { <-slots }()
-			s.LookAt(ctx, app)
+			s.look(ctx, app, s.cfg.Revalidate)
 		})
 	}
 }
 
 // LookAt looks once at the branches of one application: before its repository is read anew, so that what was merged
-// or turned down counts in the plan that follows. What could not be found out is told, and looked at again later.
-func (s *Service) LookAt(ctx context.Context, app string) {
+// or turned down counts in the plan that follows, and what stands on a base that moved is validated anew at once. What
+// could not be found out is told, and looked at again later.
+func (s *Service) LookAt(ctx context.Context, app string) { s.look(ctx, app, 0) }
+
+func (s *Service) look(ctx context.Context, app string, grace time.Duration) {
 	a, ok := s.application(app)
 	if !ok {
 		return
 	}
-	if err := s.lookAt(ctx, app, a); err != nil && ctx.Err() == nil {
+	if err := s.lookAt(ctx, app, a, grace); err != nil && ctx.Err() == nil {
 		s.log.Warn("the branches of an application could not be looked at", telemetry.KeyApp, app, telemetry.KeyError, err)
 	}
 }
 
-func (s *Service) lookAt(ctx context.Context, app string, a application.Application) error {
+func (s *Service) lookAt(ctx context.Context, app string, a application.Application, grace time.Duration) error {
 	st, err := s.deps.Folds.App(ctx, app, 0)
 	if err != nil {
 		return err
@@ -134,17 +137,17 @@ func (s *Service) lookAt(ctx context.Context, app string, a application.Applicat
 				continue
 			} // else, what the base holds now can't be looked into; a validation of it says so where people see it
 		}
-		errs = append(errs, s.say(ctx, app, c.Change, seen))
+		errs = append(errs, s.say(ctx, app, c.Change, seen, grace))
 	}
 	return errors.Join(errs...)
 }
 
 // say appends what a look means by the facts as they are then.
-func (s *Service) say(ctx context.Context, app, change string, seen sight) error {
+func (s *Service) say(ctx context.Context, app, change string, seen sight, grace time.Duration) error {
 	_, err := worker.Decide(ctx, s.deps.Bus, s.deps.Folds, app, func(st *events.State, _ *events.OrgState) ([]events.Event, error) {
 		c := st.Changes[change]
 		now := s.now().UTC()
-		n := news(c, seen, now, s.cfg.Revalidate)
+		n := news(c, seen, now, grace)
 		if p, ok := payload[events.EffectIntended](n); n == nil || ok && onItsWay(st, p.Effect, now) {
 			return nil, nil
 		}
