@@ -170,7 +170,7 @@ func (w *world) settled() {
 // its report.
 func (w *world) nothingLeft() {
 	w.t.Helper()
-	deadline := time.Now().Add(10 * time.Second)
+	deadline := time.Now().Add(30 * time.Second)
 	for {
 		left := w.left()
 		if len(left) == 0 {

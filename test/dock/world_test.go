@@ -280,7 +280,7 @@ func (w *world) append(key string, payload any) {
 }
 
 // patience bounds every wait; nothing is asserted about how long things take.
-const patience = time.Minute
+const patience = 3 * time.Minute
 
 // until waits for a state of the application.
 func (w *world) until(what string, ok func(*events.State) bool) *events.State {
