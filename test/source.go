@@ -81,7 +81,7 @@ var layers = []struct {
 }{
 	{"nouns", []string{"pkg/evidence", "pkg/inventory", "pkg/report", "pkg/pep440", "pkg/pep508", "pkg/coremeta", "pkg/wheel", "pkg/advisory/...", "pkg/index/...", "pkg/telemetry/...", "pkg/version", "pkg/isolation/...", "pkg/uv/...", "pkg/uvlock", "pkg/pyproject", "pkg/strictyaml", "pkg/artifact", "pkg/attest", "pkg/bisect", "pkg/wheelhouse", "pkg/pybuild", "pkg/manifest/...", "pkg/vex", "pkg/forge/..."}},
 	{"events", []string{"pkg/events/..."}},
-	{"policy", []string{"pkg/policy/...", "pkg/application/...", "pkg/check", "pkg/preflight", "pkg/waiver", "pkg/freeze"}},
+	{"policy", []string{"pkg/policy/...", "pkg/application/...", "pkg/check/...", "pkg/preflight", "pkg/waiver", "pkg/freeze"}},
 	{"bus", []string{"pkg/bus/..."}},
 	{"worker", []string{"pkg/worker/..."}},
 	{"services", []string{"services/..."}},

@@ -11,6 +11,7 @@ import (
 
 	"github.com/drydock-dev/drydock/pkg/application"
 	"github.com/drydock-dev/drydock/pkg/artifact"
+	"github.com/drydock-dev/drydock/pkg/check/checktest"
 	"github.com/drydock-dev/drydock/pkg/isolation/dock"
 	"github.com/drydock-dev/drydock/pkg/policy"
 )
@@ -110,12 +111,8 @@ func sealed(t testing.TB, python string, source map[string]string) string {
 // overlay has a pytest of our own.
 func overlay(t testing.TB) string {
 	t.Helper()
-	fake, err := os.ReadFile("testdata/fake_pytest.py")
-	if err != nil {
-		t.Fatal(err)
-	}
 	dir := openDir(t)
-	write(t, dir, map[string]string{"pytest/__init__.py": "", "pytest/__main__.py": string(fake), "bin/pytest": "#!/build/venv/bin/python\nimport sys\nfrom pytest.__main__ import main\nsys.exit(main(sys.argv[1:]))\n"})
+	write(t, dir, map[string]string{"pytest/__init__.py": "", "pytest/__main__.py": checktest.Pytest, "bin/pytest": "#!/build/venv/bin/python\nimport sys\nfrom pytest.__main__ import main\nsys.exit(main(sys.argv[1:]))\n"})
 	return dir
 }
 

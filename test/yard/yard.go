@@ -6,7 +6,6 @@ import (
 	"archive/zip"
 	"bytes"
 	"crypto/sha256"
-	_ "embed"
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
@@ -23,6 +22,7 @@ import (
 	"testing"
 
 	"github.com/drydock-dev/drydock/deploy/demo/frozen"
+	"github.com/drydock-dev/drydock/pkg/check/checktest"
 )
 
 // Index is a package index on loopback.
@@ -128,12 +128,9 @@ func (x *Index) Library(name, version, more string, requires ...string) {
 	x.Wheel(name, version, map[string]string{module + "/__init__.py": fmt.Sprintf("__version__ = %q\n%s\n", version, more)}, requires...)
 }
 
-//go:embed pytest.py
-var pytest string
-
 // Pytest offers a pytest that collects and runs as little as these tests need, and reports as the real one does.
 func (x *Index) Pytest() {
-	x.Wheel("pytest", "8.0.0", map[string]string{"pytest/__init__.py": "", "pytest/__main__.py": pytest,
+	x.Wheel("pytest", "8.0.0", map[string]string{"pytest/__init__.py": "", "pytest/__main__.py": checktest.Pytest,
 		"pytest-8.0.0.dist-info/entry_points.txt": "[console_scripts]\npytest = pytest.__main__:console\n"})
 }
 
