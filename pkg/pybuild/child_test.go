@@ -9,7 +9,6 @@ import (
 	"github.com/drydock-dev/drydock/pkg/artifact"
 	"github.com/drydock-dev/drydock/pkg/index"
 	"github.com/drydock-dev/drydock/pkg/isolation/dock"
-	"github.com/drydock-dev/drydock/pkg/uv/uvtest"
 	"github.com/drydock-dev/drydock/pkg/wheelhouse"
 )
 
@@ -17,9 +16,9 @@ const childVariable = "DRYDOCK_TEST_PYBUILD"
 
 // child is what a process that is to be killed builds.
 type child struct {
-	Level                        dock.Level
-	Work, House, To, Mark, Index string
-	Python                       artifact.Interpreter
+	Level                            dock.Level
+	Work, House, To, Mark, Index, UV string
+	Python                           artifact.Interpreter
 }
 
 // marking puts a mark into the environment of a box, and says that it builds.
@@ -50,7 +49,7 @@ func (c child) build() error {
 	if err != nil {
 		return err
 	}
-	b := Builder{Dock: marking{d, c.Mark}, House: house, Index: ix, UV: uvtest.Find(), Interpreter: c.Python, Work: c.Work}
+	b := Builder{Dock: marking{d, c.Mark}, House: house, Index: ix, UV: c.UV, Interpreter: c.Python, Work: c.Work}
 	_, err = b.Build(ctx, []wheelhouse.Wanted{{Project: p, File: p.Releases[0].Files[0]}}, c.To)
 	return err
 }

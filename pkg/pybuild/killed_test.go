@@ -20,7 +20,7 @@ func TestKilledWhileItBuilds(t *testing.T) {
 	for _, d := range docks(t) {
 		b := builder(t, s, d)
 		mark := filepath.Join(b.Work, "mark-"+string(d.Level()))
-		ask, err := json.Marshal(child{Level: d.Level(), Work: b.Work, House: filepath.Join(openDir(t), "house"), To: filepath.Join(openDir(t), "venv"), Mark: mark, Index: s.server.URL + "/simple/", Python: b.Interpreter})
+		ask, err := json.Marshal(child{Level: d.Level(), Work: b.Work, UV: b.UV, House: filepath.Join(openDir(t), "house"), To: filepath.Join(openDir(t), "venv"), Mark: mark, Index: s.server.URL + "/simple/", Python: b.Interpreter})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -239,7 +239,7 @@ func builder(t testing.TB, s *shop, d dock.Dock) Builder {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return Builder{Dock: d, House: house, Index: s.index(), UV: uvtest.Path(t), Interpreter: python(t), Work: openDir(t)}
+	return Builder{Dock: d, House: house, Index: s.index(), UV: reachableUV(t), Interpreter: python(t), Work: openDir(t)}
 }
 
 // digest is that of the artifact that a folder becomes.
@@ -282,4 +282,21 @@ type nobody struct{ index.Fetcher }
 
 func (nobody) Fetch(context.Context, *index.Project, index.File, io.Writer) error {
 	return errors.New("fetched again")
+}
+
+// reachableUV is uv in a folder that is open to the user inside: the tree of these tests may lie in a private one.
+func reachableUV(t testing.TB) string {
+	t.Helper()
+	at, from := filepath.Join(openDir(t), "uv"), uvtest.Path(t)
+	if os.Link(from, at) == nil {
+		return at
+	}
+	data, err := os.ReadFile(from)
+	if err == nil {
+		err = os.WriteFile(at, data, 0o755)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return at
 }
