@@ -35,18 +35,24 @@ func (l Locator) check(path string) (check, error) {
 	if old, ok := l.recall(path); ok && old.Path == now.Path && old.Size == now.Size && old.Changed.Equal(now.Changed) {
 		return old, nil
 	}
+	if now.SHA256, err = digest(path); err != nil {
+		return check{}, fmt.Errorf("read it: %w", err)
+	}
+	l.remember(now)
+	return now, nil
+}
+
+func digest(path string) (string, error) {
 	f, err := os.Open(path)
 	if err != nil {
-		return check{}, fmt.Errorf("read it: %w", bare(err))
+		return "", bare(err)
 	}
 	defer f.Close()
 	h := sha256.New()
 	if _, err := io.Copy(h, f); err != nil {
-		return check{}, fmt.Errorf("read it: %w", bare(err))
+		return "", bare(err)
 	}
-	now.SHA256 = hex.EncodeToString(h.Sum(nil))
-	l.remember(now)
-	return now, nil
+	return hex.EncodeToString(h.Sum(nil)), nil
 }
 
 func (l Locator) record(path string) string {
@@ -112,14 +118,20 @@ func (c check) tool() *Tool {
 	return &Tool{Path: c.Path, Version: Version, Digest: "sha256:" + c.SHA256, seen: c}
 }
 
-// same says that the program is still the one that Find looked at: a server may hold a Tool for days.
+// same says that the program is still the one that Find looked at. A time of change alone says little: a hard link
+// made by a backup changes it, too, so the bytes decide.
 func (t *Tool) same() error {
 	if t.seen.Path == "" {
 		return nil
 	}
 	info, err := os.Stat(t.Path)
-	if err == nil && info.Size() == t.seen.Size && changed(info).Equal(t.seen.Changed) {
-		return nil
+	if err == nil && info.Size() == t.seen.Size {
+		if changed(info).Equal(t.seen.Changed) {
+			return nil
+		}
+		if sum, err := digest(t.Path); err == nil && sum == t.seen.SHA256 {
+			return nil
+		}
 	}
 	return fmt.Errorf("%w: %s is not the program that was found there: find it again", ErrVersion, t.Path)
 }

@@ -233,6 +233,15 @@ func TestChangedProgram(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if err := os.Link(tool.Path, filepath.Join(tools, "backup")); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := tool.Compile(t.Context(), Problem{}); errors.Is(err, ErrVersion) {
+		t.Errorf("a hard link alone made it another program: %v", err)
+	}
+	if err := os.Remove(filepath.Join(tools, "backup")); err != nil {
+		t.Fatal(err)
+	}
 	evil := bytes.Replace([]byte("#!/bin/sh\n"+rightVersion+"\n"), []byte("echo"), []byte("eval"), 1) // the same size
 	if err := os.WriteFile(tool.Path, evil, 0o755); err != nil {
 		t.Fatal(err)
