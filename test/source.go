@@ -79,7 +79,7 @@ var layers = []struct {
 	name     string
 	packages []string // below the module path; "x/..." means everything beneath too
 }{
-	{"nouns", []string{"pkg/evidence", "pkg/inventory", "pkg/report", "pkg/pep440", "pkg/pep508", "pkg/coremeta", "pkg/wheel", "pkg/advisory/...", "pkg/index/...", "pkg/telemetry/...", "pkg/version", "pkg/isolation/...", "pkg/uv/...", "pkg/uvlock", "pkg/pyproject", "pkg/strictyaml", "pkg/artifact", "pkg/attest", "pkg/bisect", "pkg/wheelhouse", "pkg/pybuild", "pkg/manifest/...", "pkg/vex", "pkg/forge/..."}},
+	{"nouns", []string{"pkg/evidence", "pkg/inventory", "pkg/report", "pkg/pep440", "pkg/pep508", "pkg/coremeta", "pkg/wheel/...", "pkg/advisory/...", "pkg/index/...", "pkg/telemetry/...", "pkg/version", "pkg/isolation/...", "pkg/uv/...", "pkg/uvlock", "pkg/pyproject", "pkg/strictyaml/...", "pkg/artifact", "pkg/attest", "pkg/bisect", "pkg/wheelhouse", "pkg/pybuild", "pkg/manifest/...", "pkg/vex", "pkg/forge/..."}},
 	{"events", []string{"pkg/events/..."}},
 	{"policy", []string{"pkg/policy/...", "pkg/application/...", "pkg/check/...", "pkg/preflight", "pkg/waiver", "pkg/freeze"}},
 	{"bus", []string{"pkg/bus/..."}},

@@ -1,14 +1,13 @@
 package freeze
 
 import (
-	"os"
-	"path/filepath"
-	"strings"
 	"testing"
+
+	"github.com/drydock-dev/drydock/pkg/strictyaml/docexample"
 )
 
 func TestDocumentedExample(t *testing.T) {
-	l, err := Parse("docs/waivers.md", example(t, "freezes"))
+	l, err := Parse("docs/waivers.md", docexample.Block(t, "waivers.md", "freezes"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -21,26 +20,6 @@ func TestDocumentedExample(t *testing.T) {
 	} {
 		if f, _ := l.At(tc.app, tc.class, at(tc.at)); f.Name != tc.want {
 			t.Errorf("%s, %s at %s: %q, want %q", tc.app, tc.class, tc.at, f.Name, tc.want)
-		}
-	}
-}
-
-// example is the block of docs/waivers.md below the mark.
-func example(t *testing.T, mark string) []byte {
-	t.Helper()
-	for dir := ".."; ; dir += "/.." {
-		data, err := os.ReadFile(filepath.Join(dir, "docs", "waivers.md"))
-		if err == nil {
-			_, after, _ := strings.Cut(string(data), "<!-- "+mark+" -->\n```")
-			_, after, _ = strings.Cut(after, "\n")
-			block, _, found := strings.Cut(after, "\n```\n")
-			if !found {
-				t.Fatalf("docs/waivers.md has no example below %q", mark)
-			}
-			return []byte(block + "\n")
-		}
-		if here, err := filepath.Abs(dir); err != nil || here == filepath.Dir(here) {
-			t.Skip("docs/waivers.md is not above the test: run it in the checkout")
 		}
 	}
 }

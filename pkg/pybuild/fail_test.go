@@ -12,6 +12,7 @@ import (
 	"github.com/drydock-dev/drydock/pkg/artifact"
 	"github.com/drydock-dev/drydock/pkg/index"
 	"github.com/drydock-dev/drydock/pkg/isolation/dock"
+	"github.com/drydock-dev/drydock/pkg/wheel/wheeltest"
 	"github.com/drydock-dev/drydock/pkg/wheelhouse"
 )
 
@@ -30,11 +31,11 @@ func TestNotBuilt(t *testing.T) {
 	s.wheel("python-too", "1.0", map[string]string{"+entry_points.txt": "[console_scripts]\npython3 = a:b\n"})
 	s.wheel("pretends", "1.0", map[string]string{"fine-2.0.dist-info/METADATA": "Name: fine\nVersion: 2.0\n"})
 	s.offer("zip", "zip-1.0-py3-none-any.whl", []byte("no zip file"))
-	s.offer("renamed", "renamed-2.0-py3-none-any.whl", packed(t, "renamed-1.0", "renamed", "1.0", nil))
-	s.offer("inside", "inside-1.0-py3-none-any.whl", packed(t, "inside-1.0", "another", "1.0", map[string]string{"inside.py": ""}))
+	s.offer("renamed", "renamed-2.0-py3-none-any.whl", wheeltest.Wheel{Name: "renamed", Version: "1.0"}.Pack(t))
+	s.offer("inside", "inside-1.0-py3-none-any.whl", wheeltest.Wheel{Stem: "inside-1.0", Name: "another", Version: "1.0", Files: map[string]string{"inside.py": ""}}.Pack(t))
 	s.offer("other", "other-1.0-cp27-cp27m-manylinux1_x86_64.whl", []byte("x"))
 	s.wheel("large", "1.0", map[string]string{"large.txt": strings.Repeat("large ", 4<<20)})
-	s.offer("newer", "newer-1.0-py3-none-any.whl", packed(t, "newer-1.0", "newer", "1.0", nil), "requires-python", ">=3.99")
+	s.offer("newer", "newer-1.0-py3-none-any.whl", wheeltest.Wheel{Name: "newer", Version: "1.0"}.Pack(t), "requires-python", ">=3.99")
 	changed := s.want("fine")
 	changed[0].File.Hashes = map[string]string{"sha256": strings.Repeat("0", 64)}
 	both := append(s.want("fine"), s.want("fine")...)

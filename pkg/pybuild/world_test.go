@@ -2,12 +2,10 @@ package pybuild
 
 import (
 	"archive/tar"
-	"archive/zip"
 	"bytes"
 	"compress/gzip"
 	"context"
 	"crypto/sha256"
-	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
@@ -29,6 +27,7 @@ import (
 	"github.com/drydock-dev/drydock/pkg/index"
 	"github.com/drydock-dev/drydock/pkg/isolation/dock"
 	"github.com/drydock-dev/drydock/pkg/uv/uvtest"
+	"github.com/drydock-dev/drydock/pkg/wheel/wheeltest"
 	"github.com/drydock-dev/drydock/pkg/wheelhouse"
 )
 
@@ -96,46 +95,8 @@ func (s *shop) offer(name, file string, data []byte, more ...any) {
 // front of a name.
 func (s *shop) wheel(name, version string, files map[string]string, requires ...string) {
 	s.t.Helper()
-	file := strings.ReplaceAll(name, "-", "_") + "-" + version
-	s.offer(name, file+"-py3-none-any.whl", packed(s.t, file, name, version, files, requires...))
-}
-
-func packed(t testing.TB, file, name, version string, files map[string]string, requires ...string) []byte {
-	t.Helper()
-	info := file + ".dist-info/"
-	all := map[string]string{info + "WHEEL": "Wheel-Version: 1.0\nGenerator: drydock\nRoot-Is-Purelib: true\nTag: py3-none-any\n"}
-	all[info+"METADATA"] = fmt.Sprintf("Metadata-Version: 2.1\nName: %s\nVersion: %s\n", name, version)
-	for _, r := range requires {
-		all[info+"METADATA"] += "Requires-Dist: " + r + "\n"
-	}
-	for p, text := range files {
-		if own, ok := strings.CutPrefix(p, "+"); ok {
-			p = info + own
-		}
-		all[p] = text
-	}
-	var b bytes.Buffer
-	z := zip.NewWriter(&b)
-	record := ""
-	write := func(p, text string) {
-		w, err := z.CreateHeader(&zip.FileHeader{Name: p, Method: zip.Deflate, ExternalAttrs: 0o100644 << 16})
-		if err == nil {
-			_, err = w.Write([]byte(text))
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
-	for _, p := range slices.Sorted(maps.Keys(all)) {
-		write(p, all[p])
-		sum := sha256.Sum256([]byte(all[p]))
-		record += fmt.Sprintf("%s,sha256=%s,%d\n", p, base64.RawURLEncoding.EncodeToString(sum[:]), len(all[p]))
-	}
-	write(info+"RECORD", record+info+"RECORD,,\n")
-	if err := z.Close(); err != nil {
-		t.Fatal(err)
-	}
-	return b.Bytes()
+	w := wheeltest.Wheel{Name: name, Version: version, Files: files, Requires: requires}
+	s.offer(name, w.File(), w.Pack(s.t))
 }
 
 // source makes a source distribution.

@@ -3,9 +3,10 @@ package yard
 import (
 	"crypto/sha256"
 	"encoding/hex"
-	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/drydock-dev/drydock/pkg/wheel/wheeltest"
 )
 
 // Withdraw takes a release off the index.
@@ -20,14 +21,11 @@ func (x *Index) Withdraw(name, version string) {
 // Says has the index state metadata of a release (PEP 658) that need not be what its wheel says.
 func (x *Index) Says(name, version string, requires ...string) {
 	x.t.Helper()
-	text := fmt.Sprintf("Metadata-Version: 2.1\nName: %s\nVersion: %s\n", name, version)
-	for _, r := range requires {
-		text += "Requires-Dist: " + r + "\n"
-	}
+	w := wheeltest.Wheel{Name: name, Version: version, Requires: requires}
+	text, file := w.Metadata(), w.File()
 	sum := sha256.Sum256([]byte(text))
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	file := wheelName(name, version)
 	x.files[file+".metadata"] = []byte(text)
 	for _, f := range x.pages[name] {
 		if f["filename"] == file {

@@ -3,26 +3,22 @@
 package yard
 
 import (
-	"archive/zip"
-	"bytes"
 	"crypto/sha256"
-	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
-	"maps"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
 
 	"github.com/drydock-dev/drydock/deploy/demo/frozen"
 	"github.com/drydock-dev/drydock/pkg/check/checktest"
+	"github.com/drydock-dev/drydock/pkg/wheel/wheeltest"
 )
 
 // Index is a package index on loopback.
@@ -80,25 +76,22 @@ func (x *Index) serve(w http.ResponseWriter, r *http.Request) {
 func (x *Index) Break(name, version, how string) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	x.broken[wheelName(name, version)] = how
+	x.broken[wheeltest.Wheel{Name: name, Version: version}.File()] = how
 }
 
 // Hash is the sha256 of a release's wheel.
 func (x *Index) Hash(name, version string) string {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	sum := sha256.Sum256(x.files[wheelName(name, version)])
+	sum := sha256.Sum256(x.files[wheeltest.Wheel{Name: name, Version: version}.File()])
 	return hex.EncodeToString(sum[:])
-}
-
-func wheelName(name, version string) string {
-	return strings.ReplaceAll(name, "-", "_") + "-" + version + "-py3-none-any.whl"
 }
 
 // Wheel offers a release: a wheel for everybody with the files given, by path. requires are its Requires-Dist.
 func (x *Index) Wheel(name, version string, files map[string]string, requires ...string) {
 	x.t.Helper()
-	x.File(name, wheelName(name, version), pack(x.t, name, version, files, requires))
+	w := wheeltest.Wheel{Name: name, Version: version, Files: files, Requires: requires}
+	x.File(name, w.File(), w.Pack(x.t))
 }
 
 // File offers a file as it is.
@@ -132,39 +125,6 @@ func (x *Index) Library(name, version, more string, requires ...string) {
 func (x *Index) Pytest() {
 	x.Wheel("pytest", "8.0.0", map[string]string{"pytest/__init__.py": "", "pytest/__main__.py": checktest.Pytest,
 		"pytest-8.0.0.dist-info/entry_points.txt": "[console_scripts]\npytest = pytest.__main__:console\n"})
-}
-
-func pack(t testing.TB, name, version string, files map[string]string, requires []string) []byte {
-	t.Helper()
-	info := strings.ReplaceAll(name, "-", "_") + "-" + version + ".dist-info/"
-	all := maps.Clone(files)
-	all[info+"WHEEL"] = "Wheel-Version: 1.0\nGenerator: yard\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
-	all[info+"METADATA"] = fmt.Sprintf("Metadata-Version: 2.1\nName: %s\nVersion: %s\n", name, version)
-	for _, r := range requires {
-		all[info+"METADATA"] += "Requires-Dist: " + r + "\n"
-	}
-	var b bytes.Buffer
-	z := zip.NewWriter(&b)
-	record := ""
-	write := func(p, text string) {
-		w, err := z.CreateHeader(&zip.FileHeader{Name: p, Method: zip.Deflate, ExternalAttrs: 0o100644 << 16})
-		if err == nil {
-			_, err = w.Write([]byte(text))
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
-	for _, p := range slices.Sorted(maps.Keys(all)) {
-		write(p, all[p])
-		sum := sha256.Sum256([]byte(all[p]))
-		record += fmt.Sprintf("%s,sha256=%s,%d\n", p, base64.RawURLEncoding.EncodeToString(sum[:]), len(all[p]))
-	}
-	write(info+"RECORD", record+info+"RECORD,,\n")
-	if err := z.Close(); err != nil {
-		t.Fatal(err)
-	}
-	return b.Bytes()
 }
 
 // Advisory is one record of the database.

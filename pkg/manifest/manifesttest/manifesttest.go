@@ -4,7 +4,6 @@ package manifesttest
 
 import (
 	"archive/tar"
-	"archive/zip"
 	"bytes"
 	"compress/gzip"
 	"context"
@@ -20,6 +19,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/drydock-dev/drydock/pkg/wheel/wheeltest"
 )
 
 // pipTime bounds one run of pip, which starts an interpreter and reads a few small files.
@@ -54,14 +55,11 @@ func New(t testing.TB) *House {
 // Add makes a release: a wheel and a source distribution that nothing can build. requires are its Requires-Dist.
 func (h *House) Add(name, version string, requires ...string) {
 	h.t.Helper()
-	file := strings.ReplaceAll(name, "-", "_")
-	metadata := fmt.Sprintf("Metadata-Version: 2.1\nName: %s\nVersion: %s\n", name, version)
-	for _, r := range requires {
-		metadata += "Requires-Dist: " + r + "\n"
-	}
+	w := wheeltest.Wheel{Name: name, Version: version, Requires: requires}
+	stem := strings.ReplaceAll(name, "-", "_") + "-" + version
 	for base, data := range map[string][]byte{
-		fmt.Sprintf("%s-%s-py3-none-any.whl", file, version): h.wheel(file+"-"+version+".dist-info/", metadata),
-		fmt.Sprintf("%s-%s.tar.gz", file, version):           h.sdist(file+"-"+version+"/", metadata),
+		w.File():         w.Pack(h.t),
+		stem + ".tar.gz": h.sdist(stem+"/", w.Metadata()),
 	} {
 		h.files[base] = data
 		h.names[name] = append(h.names[name], base)
@@ -72,21 +70,6 @@ func (h *House) Add(name, version string, requires ...string) {
 		h.hashes[name][version] = append(h.hashes[name][version], "sha256:"+hex.EncodeToString(sum[:]))
 		slices.Sort(h.hashes[name][version])
 	}
-}
-
-func (h *House) wheel(info, metadata string) []byte {
-	var b bytes.Buffer
-	z := zip.NewWriter(&b)
-	record := ""
-	for name, text := range map[string]string{"METADATA": metadata, "WHEEL": "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n"} {
-		h.write(z.Create(info + name))(text)
-		record += info + name + ",,\n"
-	}
-	h.write(z.Create(info + "RECORD"))(record + info + "RECORD,,\n")
-	if err := z.Close(); err != nil {
-		h.t.Fatal(err)
-	}
-	return b.Bytes()
 }
 
 func (h *House) write(w interface{ Write([]byte) (int, error) }, err error) func(string) {
