@@ -70,7 +70,7 @@ func (p *Policy) lay(name string, data []byte, tighten bool) (*Policy, error) {
 	if found != nil {
 		problems = found.Problems
 	}
-	problems = append(problems, lines.Place(child.Validate())...)
+	problems = append(problems, lines.Place(append(child.Validate(), child.zeros(lines, "")...))...)
 	if tighten && len(problems) == 0 {
 		problems = lines.Place(Tightens(p, child))
 	}
@@ -143,7 +143,7 @@ func (b block) tighten(p *Policy, raw strictyaml.Raw) (*Policy, []Problem) {
 	next := &Policy{Schema: p.Schema, WarnAt: b.WarnAt, Isolation: b.Isolation, SourceBuilds: b.SourceBuilds, Classes: b.Classes, Rules: b.Rules, Lists: together(p.Lists, b.Lists), Windows: b.Windows}
 	next.index()
 	if len(found) == 0 {
-		found = raw.Lines().Place(under(raw.Path(), next.Validate()))
+		found = raw.Lines().Place(append(under(raw.Path(), next.Validate()), next.zeros(raw.Lines(), raw.Path()+".")...))
 	}
 	if len(found) == 0 {
 		found = raw.Lines().Place(under(raw.Path(), Tightens(p, next)))

@@ -231,6 +231,17 @@ func TestLoadTellsWhatIsWrong(t *testing.T) {
 		{"a key twice", "warn_at: [1]\nwarn_at: [2]\n", `p.yaml:2: not YAML`},
 		{"a name no package has", "lists: {framework: ['a b']}", `lists.framework[0]: "a b" can't be the name of a package`},
 		{"two documents", "warn_at: [1]\n---\nwarn_at: [2]\n", `the file is one YAML document`},
+		{"a document behind an empty one", "---\n# ours\n---\nwarn_at: [2]\n", `p.yaml:4: the file is one YAML document`},
+		{"a limit of nothing", "classes:\n  high: {deadline: {fix_published: 0h}}\n", `p.yaml:2: classes.high.deadline.fix_published: 0 would be no limit at all`},
+		{"a rule's limit of nothing", "rules: {mine: {class: high, deadline: {detected: 0d}}}", `p.yaml:1: rules.mine.deadline.detected: 0 would be no limit at all`},
+		{"a backup of no age", "classes: {high: {backup: {max_age: 0h}}}", `p.yaml:1: classes.high.backup.max_age: 0 would be no limit at all`},
+		{"a limit of nothing for one", "applications:\n  payments:\n    rules: {mine: {class: emergency, kind: malicious, deadline: {fix_published: 0h}}}\n", `p.yaml:3: applications.payments.rules.mine.deadline.fix_published: 0 would be no limit at all`},
+		{"a rule of two lines", "rules: {\"mine\\n# ours\": {class: high}}", `want a name of letters, digits, '.', '_' and '-'`},
+		{"a rule without a name", "rules: {\"\": {class: high}}", `p.yaml:1: rules.: "": want a name`},
+		{"a list with an escape", "lists: {\"\\e[31m\": [flask]}", `p.yaml:1: lists.`},
+		{"a window with a space", "windows: {sunday night: {zone: UTC}}", `p.yaml:1: windows.sunday night: "sunday night": want a name`},
+		{"a group without a name", "classes: {emergency: {approvals: {from: [\"\"]}}}", `p.yaml:1: classes.emergency.approvals.from[0]: "": want a group of people`},
+		{"a group twice", "classes: {emergency: {approvals: {from: [security, security]}}}", `p.yaml:1: classes.emergency.approvals.from[1]: "security" is from[0] already`},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			path := filepath.Join(dir, "p.yaml")

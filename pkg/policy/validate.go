@@ -3,14 +3,19 @@ package policy
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
+
+	"github.com/drydock-dev/drydock/pkg/strictyaml"
 )
 
 var (
 	clockForm  = regexp.MustCompile(`^([01][0-9]|2[0-3]):[0-5][0-9]$`)
 	methodForm = regexp.MustCompile(`^[a-z][a-z0-9_]{0,62}$`)
 	branchForm = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._/-]*$`)
+	wordForm   = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$`)          // plans and branches tell it: no line breaks, no escapes
+	groupForm  = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._@+-]{0,252}$`)       // as the owners of an application
 	nameForm   = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?$`) // PEP 508
 )
 
@@ -27,6 +32,7 @@ func (p *Policy) Validate() []Problem {
 	}
 	p.checkRules(c)
 	for _, list := range sortedKeys(p.Lists) {
+		c.word("lists."+list, list)
 		for i, name := range p.Lists[list] {
 			if !nameForm.MatchString(name) {
 				c.add(fmt.Sprintf("lists.%s[%d]", list, i), nil, "%q can't be the name of a package", name)
@@ -34,6 +40,7 @@ func (p *Policy) Validate() []Problem {
 		}
 	}
 	for _, name := range sortedKeys(p.Windows) {
+		c.word("windows."+name, name)
 		checkWindow(c, "windows."+name, p.Windows[name])
 	}
 	return c.found
@@ -43,6 +50,13 @@ type checker struct{ found []Problem }
 
 func (c *checker) add(path string, allowed []string, format string, args ...any) {
 	c.found = append(c.found, Problem{Path: path, Message: fmt.Sprintf(format, args...), Allowed: allowed})
+}
+
+// word holds what is named by whoever writes the file.
+func (c *checker) word(path, name string) {
+	if !wordForm.MatchString(name) {
+		c.add(path, nil, "%q: want a name of letters, digits, '.', '_' and '-', at most 63, which begins with a letter or digit", name)
+	}
 }
 
 func (c *checker) warnings(at []int) {
@@ -74,6 +88,15 @@ func (p *Policy) checkClass(c *checker, path string, k Class) {
 	if len(k.Approvals.From) > k.Approvals.Count {
 		c.add(path+".approvals.from", nil, "%d groups need at least as many approvals, count is %d", len(k.Approvals.From), k.Approvals.Count)
 	}
+	for i, group := range k.Approvals.From {
+		at := fmt.Sprintf("%s.approvals.from[%d]", path, i)
+		switch first := slices.Index(k.Approvals.From, group); {
+		case !groupForm.MatchString(group):
+			c.add(at, nil, "%q: want a group of people, such as security", group)
+		case first < i:
+			c.add(at, nil, "%q is from[%d] already: one person of each group is asked for, once", group, first)
+		}
+	}
 	k.Backup.check(c, path+".backup")
 	if _, ok := p.Windows[k.Window]; !ok {
 		c.add(path+".window", sortedKeys(p.Windows), "%q is not under windows", k.Window)
@@ -97,6 +120,7 @@ func (p *Policy) checkRules(c *checker) {
 	catchAll := false
 	for _, name := range sortedKeys(p.Rules) {
 		r, path := p.Rules[name], "rules."+name
+		c.word(path, name)
 		if r.Class == "" && r.Cooldown == nil && r.Deadline == (Limits{}) {
 			c.add(path+".class", r.Class.Allowed(), "a rule needs a class, or a deadline or cooldown that counts in every class")
 		}
@@ -137,4 +161,24 @@ func checkWindow(c *checker, path string, w Window) {
 	if w.From != "" && w.From == w.To {
 		c.add(path+".to", nil, "the window is empty: it ends when it begins")
 	}
+}
+
+// zeros are limits that the document gives as 0: whoever writes that means "at once", and none would count.
+// at stands before every path.
+func (p *Policy) zeros(lines *strictyaml.Lines, at string) []Problem {
+	c := &checker{}
+	check := func(path string, d Duration) {
+		if _, said := lines.At(at + path); said && d == 0 {
+			c.add(at+path, nil, "0 would be no limit at all: leave it out for none, or give a time above zero")
+		}
+	}
+	for _, n := range Names {
+		check("classes."+string(n)+".deadline.fix_published", p.Class(n).Deadline.FixPublished)
+		check("classes."+string(n)+".backup.max_age", p.Class(n).Backup.MaxAge)
+	}
+	for _, name := range sortedKeys(p.Rules) {
+		check("rules."+name+".deadline.detected", p.Rules[name].Deadline.Detected)
+		check("rules."+name+".deadline.fix_published", p.Rules[name].Deadline.FixPublished)
+	}
+	return c.found
 }

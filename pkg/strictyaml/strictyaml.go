@@ -89,9 +89,12 @@ func Locate(name string, data []byte, into any) (*Lines, error) {
 	if len(data) > maxSize {
 		return nil, &Errors{Problems: []Problem{{File: name, Message: fmt.Sprintf("%d bytes are more than such a file may have (%d)", len(data), maxSize)}}}
 	}
-	tokens := lexer.Tokenize(string(data))
+	tokens := lexer.Tokenize(strings.TrimPrefix(string(data), "\ufeff")) // YAML 1.2, 5.2: a mark, and no content
 	if line := tooDeep(tokens); line > 0 {
 		return nil, &Errors{Problems: []Problem{{File: name, Line: line, Message: fmt.Sprintf("nested deeper than %d levels", maxDepth)}}}
+	}
+	if line := second(tokens); line > 0 {
+		return nil, &Errors{Problems: []Problem{{File: name, Line: line, Message: "the file is one YAML document, this is another: leave out the --- before it"}}}
 	}
 	file, err := parser.Parse(tokens, 0)
 	if err != nil {
@@ -99,7 +102,7 @@ func Locate(name string, data []byte, into any) (*Lines, error) {
 	}
 	for i, doc := range file.Docs {
 		if i > 0 && doc.Body != nil {
-			d.fail(doc.Body, "", "the file is one YAML document, this is another", nil)
+			d.fail(doc.Body, "", "the file is one YAML document, this is another: leave out what divides them", nil)
 			break
 		}
 		if doc.Body != nil {
@@ -206,6 +209,25 @@ func (l *Lines) Place(problems []Problem) []Problem {
 		problems[i].File, problems[i].Line = l.File, l.Of(problems[i].Path)
 	}
 	return problems
+}
+
+// second is the line at which a second document begins; 0 for none. It is asked of the tokens, since the parser
+// leaves out in silence what follows two `---` with nothing between them.
+func second(tokens token.Tokens) int {
+	begun, again := false, false
+	for _, t := range tokens {
+		switch t.Type {
+		case token.CommentType, token.DocumentEndType:
+		case token.DocumentHeaderType:
+			again, begun = begun, true
+		default:
+			if again && t.Position != nil {
+				return t.Position.Line
+			}
+			begun = true
+		}
+	}
+	return 0
 }
 
 // tooDeep is the line at which nesting goes beyond maxDepth; 0 where it never does. Nesting comes from

@@ -112,6 +112,9 @@ func TestDecodeTellsWhatIsWrong(t *testing.T) {
 		{"key twice", "name: a\nname: b", `s.yaml:2: not YAML`},
 		{"list at the top", "- a", `s.yaml:1: want a mapping (key: value), found a list`},
 		{"two documents", "name: a\n---\nname: b\n", `s.yaml:3: the file is one YAML document, this is another`},
+		{"two, and an empty one between", "name: a\n---\n---\nname: b\n", `s.yaml:4: the file is one YAML document, this is another`},
+		{"one behind an empty one", "---\n# ours\n---\nname: b\n", `s.yaml:4: the file is one YAML document, this is another`},
+		{"two, divided by an end", "name: a\n...\nname: b\n", `s.yaml:3: the file is one YAML document, this is another`},
 		{"not YAML", "boats: [", `s.yaml:1: not YAML`},
 		{"what only a check finds", "afloat: true\nname: Titanic\n", `s.yaml:2: name: not again`},
 		{"deep brackets", strings.Repeat("[", 1e5), `s.yaml:1: nested deeper than 64 levels`},
@@ -209,4 +212,14 @@ func FuzzDecode(f *testing.F) {
 			}
 		}
 	})
+}
+
+// TestDecodeEdges: what stands around a document changes nothing of it.
+func TestDecodeEdges(t *testing.T) {
+	for _, text := range []string{"\ufeffname: Fram\n", "---\nname: Fram\n", "# ours\n---\nname: Fram", "name: Fram\r\n", "name: Fram\n---\n", "---\nname: Fram\n...\n# end\n", "\ufeff# ours\nname: Fram\n"} {
+		s := ship{}
+		if err := Decode("s.yaml", []byte(text), &s); err != nil || s.Name != "Fram" {
+			t.Errorf("%q: %q, %v", text, s.Name, err)
+		}
+	}
 }
