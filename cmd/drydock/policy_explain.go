@@ -94,7 +94,7 @@ beside (--severity, --kev, --epss, --kind) then stands in place of what is known
 	f.StringVar(&q.kind, "kind", "vulnerability", "`KIND` of the finding: vulnerability or malicious")
 	f.BoolVar(&q.kev, "kev", false, "it is known to be exploited; left out: not known")
 	f.Float64Var(&q.epss, "epss", 0, "`PROBABILITY` of exploitation, 0 to 1; left out: not known")
-	f.StringVar(&q.step, "step", "", "`STEP` of the update: patch, minor or major")
+	f.StringVar(&q.step, "step", "", "`STEP` of an --update: patch, minor or major")
 	f.BoolVar(&q.update, "update", false, "an update that fixes nothing, rather than a finding")
 	f.StringVar(&q.detected, "detected", "", "`TIME` of first detection; default now")
 	f.StringVar(&q.fixed, "fix-published", "", "`TIME` the fix was published; left out: not known")
@@ -121,6 +121,8 @@ func (q *question) check() error {
 		return usage("policy explain %s --vulnerability %s: which version? give %s@VERSION", q.name, q.id, q.name)
 	case q.id == "" && q.version != "":
 		return usage("policy explain %s@%s: which finding? give --vulnerability ID; `drydock scan` lists them", q.name, q.version)
+	case q.step != "" && !q.update:
+		return usage("--step %s goes with --update: the class of a finding is known before its fix is, so the step of a fix decides nothing", q.step)
 	case q.id != "" && q.update:
 		return usage("--vulnerability and --update exclude one another: what fixes a vulnerability is a finding")
 	}

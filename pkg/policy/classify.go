@@ -83,7 +83,7 @@ func (p *Policy) applies(r Rule, f Facts) (ok bool, why string) {
 		{r.KEV != nil, r.KEV != nil && f.KEV != nil && *f.KEV == *r.KEV, KEVText(f.KEV), KEVText(f.KEV)},
 		{r.EPSSAtLeast != nil, r.EPSSAtLeast != nil && f.EPSS != nil && *f.EPSS >= *r.EPSSAtLeast, EPSSText(f.EPSS), EPSSText(f.EPSS)},
 		{r.List != "", p.OnList(r.List, f.Package), "on the list " + r.List, "not on the list " + r.List},
-		{len(r.Step) > 0, slices.Contains(r.Step, Step(f.Step)), f.Step + " update", "not such a step"},
+		{len(r.Step) > 0, !f.Finding && slices.Contains(r.Step, Step(f.Step)), f.Step + " update", stepText(f)},
 	} {
 		switch {
 		case !c.asked:
@@ -103,6 +103,15 @@ func (p *Policy) applies(r Rule, f Facts) (ok bool, why string) {
 func (p *Policy) OnList(list, pkg string) bool { return p.member[list][normalize(pkg)] }
 
 func normalize(name string) string { return pep440.Normalize(name) }
+
+// stepText says why a step is not the one asked for. The class of a finding is known before its fix is, so no
+// step of a fix decides anything.
+func stepText(f Facts) string {
+	if f.Finding {
+		return "a finding, whatever step fixes it"
+	}
+	return "not such a step"
+}
 
 func kindOfThing(finding bool) string {
 	if finding {

@@ -45,6 +45,7 @@ func TestClassOfDesign(t *testing.T) {
 		{"other, low", vuln("x", "low", nil), Regular, "other-finding"},
 		{"major update", Facts{Package: "x", Step: "major"}, Feature, "major-update"},
 		{"minor update", Facts{Package: "x", Step: "minor"}, Regular, "routine-update"},
+		{"finding with a major fix", Facts{Package: "x", Finding: true, Severity: "low", Step: "major"}, Regular, "other-finding"},
 		{"patch update of a framework", Facts{Package: "flask", Step: "patch"}, Regular, "routine-update"},
 		{"update of a domain package", Facts{Package: "stripe", Step: "major"}, Domain, "domain-update"},
 	} {
@@ -232,6 +233,7 @@ func TestLoadTellsWhatIsWrong(t *testing.T) {
 		{"a name no package has", "lists: {framework: ['a b']}", `lists.framework[0]: "a b" can't be the name of a package`},
 		{"two documents", "warn_at: [1]\n---\nwarn_at: [2]\n", `the file is one YAML document`},
 		{"a document behind an empty one", "---\n# ours\n---\nwarn_at: [2]\n", `p.yaml:4: the file is one YAML document`},
+		{"a step of findings", "rules: {mine: {class: high, finding: true, step: [major]}}", `p.yaml:1: rules.mine.step: the class of a finding is known before its fix is`},
 		{"a limit of nothing", "classes:\n  high: {deadline: {fix_published: 0h}}\n", `p.yaml:2: classes.high.deadline.fix_published: 0 would be no limit at all`},
 		{"a rule's limit of nothing", "rules: {mine: {class: high, deadline: {detected: 0d}}}", `p.yaml:1: rules.mine.deadline.detected: 0 would be no limit at all`},
 		{"a backup of no age", "classes: {high: {backup: {max_age: 0h}}}", `p.yaml:1: classes.high.backup.max_age: 0 would be no limit at all`},

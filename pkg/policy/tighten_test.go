@@ -168,10 +168,14 @@ func drawPolicy(t *rapid.T, who string, others int) string {
 		if strings.Contains(b.String(), "  "+name+":") {
 			continue
 		}
-		fmt.Fprintf(&b, "  %s: {finding: %s", name, pick("finding", "true", "true", "false"))
+		finding := pick("finding", "true", "true", "false")
+		fmt.Fprintf(&b, "  %s: {finding: %s", name, finding)
 		for _, condition := range [][]string{{"class", "emergency", "framework", "high", "domain", "regular"}, {"cooldown", "0h", "24h", "7d", "14d"}, {"severity", "low", "medium", "high", "critical"},
 			{"kev", "true"}, {"epss_at_least", "0.1", "0.5"}, {"list", "framework", "domain", "extra"}, {"step", "[patch]", "[patch, minor]", "[major]"}, {"deadline", "{detected: 1h}", "{detected: 40d}"}} {
 			key, values := condition[0], condition[1:]
+			if key == "step" && finding == "true" {
+				continue // which no policy may ask for
+			}
 			if rapid.IntRange(0, 2).Draw(t, who+" "+key) == 0 || key == "class" && rapid.IntRange(0, 3).Draw(t, who+" class") > 0 {
 				fmt.Fprintf(&b, ", %s: %s", key, pick(key, values...))
 			}

@@ -19,6 +19,9 @@ type conditions struct {
 
 func (p *Policy) conditions(r Rule) conditions {
 	c := conditions{finding: r.Finding, kind: r.Kind, severity: r.Severity, kev: r.KEV != nil, epss: r.EPSSAtLeast, steps: r.Step}
+	if no := false; c.finding == nil && len(r.Step) > 0 {
+		c.finding = &no // only updates that fix nothing have a step
+	}
 	if r.List != "" {
 		if c.packages = p.member[r.List]; c.packages == nil {
 			c.packages = map[string]bool{}

@@ -132,6 +132,9 @@ func (p *Policy) checkRules(c *checker) {
 		if r.KEV != nil && !*r.KEV {
 			c.add(path+".kev", []string{"true"}, "a rule can ask for known exploitation, not for its absence: knowing more must never loosen a deadline")
 		}
+		if r.Finding != nil && *r.Finding && len(r.Step) > 0 {
+			c.add(path+".step", nil, "the class of a finding is known before its fix is, so no rule of findings can ask for the step: leave it out, or say finding: false")
+		}
 		if e := r.EPSSAtLeast; e != nil && !(*e >= 0 && *e <= 1) {
 			c.add(path+".epss_at_least", nil, "%v: want a probability from 0 to 1", *e)
 		}

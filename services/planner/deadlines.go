@@ -28,11 +28,12 @@ func (s *Service) timers(st *events.State) []bus.Timer {
 		return nil
 	}
 	var out []bus.Timer
+	warnAt := s.warnAt(st.App)
 	add := func(key string, at time.Time) {
 		out = append(out, bus.Timer{Service: string(events.Planner), App: st.App, Key: key, At: at})
 	}
 	for _, id := range slices.Sorted(maps.Keys(st.Changes)) {
-		if percent, ok := nextDue(st.Changes[id], s.policy().WarnAt); ok {
+		if percent, ok := nextDue(st.Changes[id], warnAt); ok {
 			add(id, wholeSecond(dueAt(st.Changes[id], percent)))
 		}
 	}
@@ -44,6 +45,9 @@ func (s *Service) timers(st *events.State) []bus.Timer {
 	}
 	return out
 }
+
+// warnAt are the shares of its time at which a change of an application is warned of.
+func (s *Service) warnAt(app string) []int { return s.policy().For(app).WarnAt }
 
 // nextDue is the next share of the time to be told of a change: a warning, or the breach.
 func nextDue(c events.Change, warnAt []int) (percent int, ok bool) {
@@ -99,9 +103,10 @@ func (s *Service) onDue(ctx context.Context, d bus.Due, f worker.Facts) ([]event
 	if !ok {
 		return nil, nil
 	}
-	percent, ok := lastDue(c, s.policy().WarnAt, f.Now)
+	warnAt := s.warnAt(d.App)
+	percent, ok := lastDue(c, warnAt, f.Now)
 	if !ok {
-		if next, open := nextDue(c, s.policy().WarnAt); open {
+		if next, open := nextDue(c, warnAt); open {
 			return nil, early(d, dueAt(c, next), f.Now)
 		}
 		return nil, nil

@@ -71,7 +71,7 @@ func (in *situation) wants(env int) []want {
 		if in.envOf(f) != env || in.settled(f).Outcome != "" {
 			continue
 		}
-		facts := f.facts("")
+		facts := f.facts()
 		class := in.Policy.Classify(facts).Class
 		cooldown, rule := in.Policy.CooldownFor(facts)
 		w, ok := found[f.Package]
@@ -204,7 +204,7 @@ func unique(vs []verdict) []verdict {
 // judged as it was then: news of the index alone never loosens one.
 func (in *situation) urgency(v *verdict) {
 	f := v.finding
-	v.deadline = in.Policy.Deadline(f.facts(v.moved.Step), policy.Clocks{Detected: f.Detected, FixPublished: v.moved.Released})
+	v.deadline = in.Policy.Deadline(f.facts(), policy.Clocks{Detected: f.Detected, FixPublished: v.moved.Released})
 	if old, ok := in.Told[keyOf(v.Outcome)]; ok && sameRule(old.DeadlineRule, v.deadline.Rule) {
 		v.deadline = policy.Tighten(policy.Deadline{At: *old.Deadline, Rule: old.DeadlineRule}, v.deadline)
 	}
@@ -220,15 +220,15 @@ func (in *situation) remember(v *verdict) {
 	if !ok || in.Provisional {
 		return
 	}
-	now := in.Policy.Deadline(v.finding.facts(""), policy.Clocks{Detected: v.finding.Detected})
+	now := in.Policy.Deadline(v.finding.facts(), policy.Clocks{Detected: v.finding.Detected})
 	if sameRule(old.DeadlineRule, now.Rule) {
 		v.Outcome.Deadline, v.Outcome.DeadlineRule = old.Deadline, old.DeadlineRule
 	}
 }
 
 // facts are what the policy judges the finding by.
-func (f finding) facts(step string) policy.Facts {
-	return policy.Facts{Package: f.Package, Ecosystem: f.Ecosystem, Finding: true, Kind: f.Kind, Severity: f.Severity, KEV: f.KEV, EPSS: f.EPSS, Step: step}
+func (f finding) facts() policy.Facts {
+	return policy.Facts{Package: f.Package, Ecosystem: f.Ecosystem, Finding: true, Kind: f.Kind, Severity: f.Severity, KEV: f.KEV, EPSS: f.EPSS}
 }
 
 // sameRule reports whether two deadlines were set by the same rule of the same class, on whichever clock.
