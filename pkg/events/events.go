@@ -36,6 +36,18 @@ const (
 	Routine Lane = "routine"
 )
 
+// LaneOf is the lane in which a change of a policy class goes all its way: an emergency never queues behind routine
+// work, whatever asked for the scan that found it.
+func LaneOf(class string) Lane {
+	if class == classEmergency {
+		return Urgent
+	}
+	return Routine
+}
+
+// classEmergency is the policy's name of the class (docs/policy.md).
+const classEmergency = "emergency"
+
 // sourcePrefix goes before the producer in `source`.
 const sourcePrefix = "/drydock/"
 
@@ -70,7 +82,7 @@ func CheckApp(name string) error {
 // Meta is what an event says beside its payload.
 type Meta struct {
 	App         string    // application, or Org
-	Lane        Lane      // empty means Routine
+	Lane        Lane      // empty means Routine, and LaneOf its class for a change that is opened
 	Cause       string    // id of the handled event; for an event from outside any stable id of the request
 	Key         string    // natural key: the finding, update set or step it speaks of; never an index
 	Change      string    // change id
@@ -95,6 +107,9 @@ func New(m Meta, payload any) (Event, error) {
 	lane := m.Lane
 	if lane == "" {
 		lane = Routine
+	}
+	if o, ok := payload.(ChangeOpened); ok && lane == Routine {
+		lane = LaneOf(o.Class)
 	}
 	if err := checkLane(lane); err != nil {
 		return Event{}, fmt.Errorf("new event %s: %w", row.Name(), err)

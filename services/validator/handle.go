@@ -26,7 +26,16 @@ type said struct {
 // as one that died would keep it, because a message that comes again has no other to answer it. A holder that lives
 // has a message of its own; should that one be lost, timers asks again.
 func (s *Service) validate(ctx context.Context, e events.Event, f worker.Facts) ([]events.Event, error) {
-	c, ok := f.App.Changes[events.Ext(e, events.ExtChange)]
+	id := events.Ext(e, events.ExtChange)
+	// plan.generated closes the batch in which change.opened stands. The facts may end between the two, most often
+	// before the first change of a plan, which is the most urgent one.
+	if c, ok := f.App.Changes[id]; ok && f.App.Plans[c.Plan].Plan == "" {
+		var err error
+		if f, err = s.anew(ctx, f); err != nil {
+			return nil, err
+		}
+	}
+	c, ok := f.App.Changes[id]
 	if !ok || c.Terminal != "" || c.Merged != nil || c.Stage() == events.StageProposed {
 		return nil, nil
 	}

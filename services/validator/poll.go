@@ -151,14 +151,10 @@ func (s *Service) say(ctx context.Context, app, change string, seen sight, grace
 		if p, ok := payload[events.EffectIntended](n); n == nil || ok && onItsWay(st, p.Effect, now) {
 			return nil, nil
 		}
-		lane := events.Routine
-		if c.Class == "emergency" {
-			lane = events.Urgent
-		}
 		// The same can be seen again after something else was. Two that look at once don't say it twice: the second
 		// is told what the first said, and then it is no news.
 		cause := fmt.Sprintf("look:%s:%s:%d", change, n.key, st.Sequence)
-		e, err := events.New(events.Meta{App: app, Lane: lane, Cause: cause, Key: n.key, Change: change, Time: now}, n.payload)
+		e, err := events.New(events.Meta{App: app, Lane: events.LaneOf(c.Class), Cause: cause, Key: n.key, Change: change, Time: now}, n.payload)
 		return []events.Event{e}, err
 	})
 	return err

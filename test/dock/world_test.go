@@ -265,12 +265,22 @@ func (w *world) start(b bus.Bus) {
 // update asks for an update, as `drydock update` does.
 func (w *world) update(key string) {
 	w.t.Helper()
-	w.append(key, events.ScanRequested{Application: app, Target: cmp.Or(w.served, "file://"+w.repo.Path), Repository: true, PlanOptions: events.PlanOptions{Again: true}})
+	w.request(key, events.Routine)
+}
+
+func (w *world) request(key string, lane events.Lane) {
+	w.t.Helper()
+	w.appendIn(lane, key, events.ScanRequested{Application: app, Target: cmp.Or(w.served, "file://"+w.repo.Path), Repository: true, PlanOptions: events.PlanOptions{Again: true}})
 }
 
 func (w *world) append(key string, payload any) {
 	w.t.Helper()
-	e, err := events.New(events.Meta{App: app, Cause: key, Key: key, Time: w.now().UTC()}, payload)
+	w.appendIn(events.Routine, key, payload)
+}
+
+func (w *world) appendIn(lane events.Lane, key string, payload any) {
+	w.t.Helper()
+	e, err := events.New(events.Meta{App: app, Lane: lane, Cause: key, Key: key, Time: w.now().UTC()}, payload)
 	if err != nil {
 		w.t.Fatal(err)
 	}
