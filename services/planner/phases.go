@@ -78,7 +78,7 @@ func newPhase(in *situation, name policy.ClassName) phase {
 func (p *phase) add(in *situation, e environment, env int, st step, vs []verdict, through map[string][]string) {
 	for _, m := range st.Moves {
 		for _, line := range e.lines(m, through) {
-			u := newUpdate(m, line, e, in.Wishes)
+			u := newUpdate(m, line, e)
 			for _, v := range vs {
 				if v.env == env && v.moved != nil && v.Package == m.Package && v.Source == line.Source && sameVersion(v.Version, m.From) && v.Outcome.Phase == p.Class {
 					u.Fixes = append(u.Fixes, v.Vulnerability)
@@ -91,6 +91,7 @@ func (p *phase) add(in *situation, e environment, env int, st step, vs []verdict
 			}
 			slices.Sort(u.Fixes)
 			u.Fixes = slices.Compact(u.Fixes)
+			u.Reason = m.reason(in.Wishes, len(u.Fixes) > 0)
 			p.Updates = append(p.Updates, u)
 			p.Packages = append(p.Packages, u.Package)
 		}
@@ -152,9 +153,9 @@ func (s solved) through() map[string][]string {
 	return out
 }
 
-func newUpdate(m move, line inventory.Package, e environment, w wishes) report.Update {
+func newUpdate(m move, line inventory.Package, e environment) report.Update {
 	u := report.Update{Package: m.Package, Ecosystem: pypi, From: m.From, To: m.To, Source: line.Source, Direct: line.Direct, Fixes: []string{},
-		Step: m.Step, Released: m.Released, Page: m.Page, Reason: m.reason(w)}
+		Step: m.Step, Released: m.Released, Page: m.Page}
 	if !line.Direct || m.From == "" {
 		u.Through = m.Via
 	}
@@ -170,7 +171,7 @@ func (m *move) inShort() string {
 	case m.Because != "":
 		return "because " + m.Because
 	case m.Newest:
-		return "the newest " + m.Step + " update that installs with the rest; it fixes nothing known"
+		return "the newest " + m.Step + " update that installs with the rest"
 	case m.Skipped > 0:
 		return "the lowest version no advisory hits that installs with the rest"
 	}
@@ -178,8 +179,11 @@ func (m *move) inShort() string {
 }
 
 // reason says why this release and none below it.
-func (m *move) reason(w wishes) string {
+func (m *move) reason(w wishes, fixes bool) string {
 	s := m.inShort()
+	if m.Newest && !fixes { // one may come in the way of a finding of a less urgent class
+		s += "; it fixes nothing known"
+	}
 	if m.Kept {
 		s += ", as planned before; the index does not answer now"
 	}
