@@ -18,14 +18,14 @@ import (
 // selfInside is where this executable stands in a box that bwrap made.
 const selfInside = "/.drydock"
 
-// bubblewrap lets bwrap make the namespaces and the read-only mounts. It leaves the supervisor the capability to
-// mount, over these namespaces alone: bwrap knows no limit of inodes.
+// bubblewrap lets bwrap make the namespaces and the read-only mounts. It leaves the supervisor the capabilities to
+// mount and to limit, over these namespaces alone: bwrap knows no limit of inodes.
 func (r *run) bubblewrap() *exec.Cmd {
 	id := strconv.Itoa(insideID)
 	args := []string{
 		"--unshare-user", "--unshare-pid", "--unshare-net", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try",
 		"--uid", id, "--gid", id, "--hostname", "dock", "--die-with-parent", "--as-pid-1", "--new-session",
-		"--cap-add", "CAP_SYS_ADMIN", "--cap-add", "CAP_SETPCAP",
+		"--cap-add", "CAP_SYS_ADMIN", "--cap-add", "CAP_SETPCAP", "--cap-add", "CAP_SYS_RESOURCE",
 	}
 	for _, d := range devices {
 		args = append(args, "--dev-bind", d, d)

@@ -24,9 +24,11 @@ type prey struct {
 	TCP, UDP string
 	Unix     string
 	Abstract string
-	Victim   int // a process of the user that runs the tests
-	Drydock  int // the process that runs the dock
-	Folder   int // a descriptor of the secret's folder that Drydock forgot to close
+	Victim   int    // a process of the user that runs the tests
+	Drydock  int    // the process that runs the dock
+	Folder   int    // a descriptor of the secret's folder that Drydock forgot to close
+	Kept     string // a file in a mount
+	SetUID   string // this program with the set-user-ID bit, in a mount; or ""
 }
 
 const (
@@ -37,9 +39,19 @@ const (
 
 // hostile tries what one property names and prints what it got away with, a JSON list.
 func hostile(args []string) int {
-	if args[0] == "sleep" {
+	switch args[0] {
+	case "sleep":
 		time.Sleep(time.Minute)
 		return 0
+	case "effective":
+		if syscall.Geteuid() == 0 && syscall.Getuid() != 0 {
+			return 0
+		}
+		return 1
+	case "segments", "semaphores":
+		return hoard(args[0])
+	case "watchers":
+		return watch()
 	}
 	var p prey
 	if err := json.Unmarshal([]byte(args[1]), &p); err != nil {
@@ -50,11 +62,11 @@ func hostile(args []string) int {
 	if !ok {
 		return 8
 	}
-	got := attack(p)
-	if got == nil {
-		got = []string{}
+	all := append([]string{}, attack(p)...)
+	if more := further[args[0]]; more != nil {
+		all = append(all, got(more(p))...)
 	}
-	if err := json.NewEncoder(os.Stdout).Encode(got); err != nil {
+	if err := json.NewEncoder(os.Stdout).Encode(all); err != nil {
 		return 7
 	}
 	return 0
@@ -169,7 +181,7 @@ var attacks = map[string]func(prey) []string{
 		return []string{"5000 files"}
 	},
 	"outlive": func(prey) []string { // the tests look for it
-		cmd := exec.Command("/bin/sh", "-c", "exec "+os.Args[0]+" hostile sleep "+sleeperMark+" >/dev/null 2>&1 &")
+		cmd := exec.Command("/bin/sh", "-c", "trap '' HUP INT TERM QUIT; (setsid "+os.Args[0]+" hostile sleep "+sleeperMark+" >/dev/null 2>&1 &)")
 		cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 		_ = cmd.Run()
 		return nil
@@ -245,11 +257,22 @@ func breakouts() map[string]error {
 }
 
 func writes(p prey) map[string]error {
-	put := func(name string) error { return os.WriteFile(name, []byte("x"), 0o666) }
+	put := func(name string) error { // where nothing holds it back nothing of it stays
+		_, there := os.Lstat(name)
+		err := os.WriteFile(name, []byte("x"), 0o666)
+		if err == nil && there != nil {
+			_ = os.Remove(name)
+		}
+		return err
+	}
+	setting, hostName := "/proc/sys/kernel/hostname", []byte("dock\n")
+	if now, err := os.ReadFile(setting); err == nil {
+		hostName = now // the same again
+	}
 	tried := map[string]error{
 		"a file": put(filepath.Join(p.Outside, "hostile")), "over a file": put(p.Own), "a folder": os.Mkdir(filepath.Join(p.Outside, "folder"), 0o777), "remove": os.Remove(p.Own), "rename": os.Rename(p.Own, p.Own+"-moved"),
 		"mode": os.Chmod(p.Own, 0o777), "times": os.Chtimes(p.Own, time.Unix(1, 0), time.Unix(1, 0)), "link": os.Symlink("x", filepath.Join(p.Outside, "link")),
-		"the system": put("/usr/hostile"), "settings": put("/etc/hostile"), "root": put("/hostile-was-here"), "the program": put(os.Args[0]), "the kernel": put("/proc/sys/kernel/hostname"), "device": put("/dev/hostile"),
+		"the system": put("/usr/hostile"), "settings": put("/etc/hostile"), "root": put("/hostile-was-here"), "the program": put(os.Args[0]), "the kernel": os.WriteFile(setting, hostName, 0), "device": put("/dev/hostile"),
 		"bypass": put(fmt.Sprintf("/proc/%d/root%s/hostile", p.Drydock, p.Outside)),
 	}
 	if strings.HasPrefix(os.Getenv("HOME"), "/tmp/") { // places of the host

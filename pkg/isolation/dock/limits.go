@@ -62,6 +62,9 @@ const (
 	// killRounds bounds the hunt for processes without a process namespace: each round stops those that the
 	// last one did not see, and one that is stopped can't fork.
 	killRounds = 200
+	// maxWatchers and maxWatches bound inotify(7) inside: a test runner that waits for changes has one of the first and
+	// one of the second for each folder. Hosts give a user 128 and some ten thousand.
+	maxWatchers, maxWatches = 32, 8192
 	// rootSize and rootInodes bound the box's own root, which holds mount points and /etc.
 	rootSize, rootInodes = 4 << 20, 4096
 )

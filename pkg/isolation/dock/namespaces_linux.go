@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"syscall"
 	"unsafe"
 
@@ -24,7 +25,7 @@ func (r *run) unshare(attr *syscall.SysProcAttr) {
 	attr.UidMappings = []syscall.SysProcIDMap{{ContainerID: insideID, HostID: r.user.uid, Size: 1}}
 	attr.GidMappings = []syscall.SysProcIDMap{{ContainerID: insideID, HostID: r.user.gid, Size: 1}}
 	attr.Credential = &syscall.Credential{Uid: insideID, Gid: insideID, NoSetGroups: true}
-	attr.AmbientCaps = []uintptr{unix.CAP_SYS_ADMIN, unix.CAP_NET_ADMIN, unix.CAP_SETPCAP}
+	attr.AmbientCaps = []uintptr{unix.CAP_SYS_ADMIN, unix.CAP_NET_ADMIN, unix.CAP_SETPCAP, unix.CAP_SYS_RESOURCE}
 	attr.Pdeathsig = syscall.SIGKILL // pid 1 dies, and the kernel ends everything else in there
 }
 
@@ -104,6 +105,12 @@ func enterRoot(s *spec) error {
 
 // furnish adds what both kinds of namespaces have: /etc and links in /dev. After it the root takes nothing more.
 func furnish(s *spec) error {
+	// A user of this host has few of these for all processes, and those of a box count for who made it, too.
+	for name, most := range map[string]int{"max_inotify_instances": maxWatchers, "max_inotify_watches": maxWatches} {
+		if err := os.WriteFile("/proc/sys/user/"+name, []byte(strconv.Itoa(most)), 0); err != nil && !errors.Is(err, os.ErrNotExist) {
+			return fmt.Errorf("limit what watches files: %w", err)
+		}
+	}
 	if err := os.Chdir("/"); err != nil {
 		return err
 	}

@@ -39,7 +39,7 @@ func Properties() []Property {
 		{"fork", "forking without end", by(Held, BestEffort, NotHeld), "Landlock: unless Drydock is root, every process of the user counts, and more of them elsewhere leave fewer here"},
 		{"disk", "filling the disk: bytes", by(Held, BestEffort, NotHeld), "Landlock: looked at every half second; what is written between is too much"},
 		{"inodes", "filling the disk: files", by(Held, BestEffort, NotHeld), "as above"},
-		{"memory", "using all memory", by(BestEffort, BestEffort, BestEffort), "each process: held; all together: looked at every tenth of a second. What is written to a tmpfs is memory up to its limit"},
+		{"memory", "using all memory", by(BestEffort, BestEffort, BestEffort), "each process: held; all together: looked at every tenth of a second, what System V objects hold included. What is written to a tmpfs is memory up to its limit; shared memory that nobody touches any more and buffers of sockets count for nobody, and a kernel short of memory ends the processes of boxes first"},
 		{"outlive", "outliving the command or Drydock, however it ends", by(Held, Held, BestEffort), "Landlock, unless Drydock is root: when the kernel itself, short of memory, kills the supervisor, the last it would choose; none: who kills the supervisor first gets away"},
 		{"signal", "signalling processes outside", by(Held, Held, NotHeld), ""},
 		{"processes", "seeing other processes", by(Held, BestEffort, NotHeld), "Landlock: nothing of them can be read, but that a process number is in use can be found out"},

@@ -153,12 +153,20 @@ func field(t *testing.T) (prey, *atomic.Int32) {
 // attack runs one attack and returns what it got away with.
 func attack(t *testing.T, d Dock, name string, p prey) []string {
 	t.Helper()
+	mount := openDir(t)
+	t.Cleanup(func() { _ = os.RemoveAll(mount + "-away") })
+	if err := os.WriteFile(filepath.Join(mount, "kept"), []byte(keptText), 0o444); err != nil {
+		t.Fatal(err)
+	}
+	var mounts []Mount
+	p.Kept = Inside("/kept/kept")
+	p.SetUID, mounts = setUserID(t)
 	told, err := json.Marshal(p)
 	if err != nil {
 		t.Fatal(err)
 	}
 	var out, errs bytes.Buffer
-	r, err := d.Run(t.Context(), Command{Path: Inside("/hostile"), Args: []string{"hostile", name, string(told)}, Mounts: []Mount{{program(t), "/hostile"}},
+	r, err := d.Run(t.Context(), Command{Path: Inside("/hostile"), Args: []string{"hostile", name, string(told)}, Mounts: append(mounts, Mount{program(t), "/hostile"}, Mount{mount, "/kept"}),
 		Writable: []Tmpfs{{Path: Home, Size: 8 << 20, Inodes: 500}}, Limits: Limits{Time: 20 * time.Second, Processes: 40}, Stdout: &out, Stderr: &errs})
 	if err != nil {
 		t.Fatalf("%s at %s: %v", name, d.Level(), err)
@@ -167,7 +175,7 @@ func attack(t *testing.T, d Dock, name string, p prey) []string {
 	if err := json.Unmarshal(out.Bytes(), &got); err != nil && r.Ended == Exited {
 		t.Fatalf("%s at %s: %+v: %q %q", name, d.Level(), r, out.String(), errs.String())
 	}
-	return got
+	return append(got, spoilt(t, p, mount)...)
 }
 
 // sleepers are processes that an attack left behind.
