@@ -20,8 +20,8 @@ type Claimed struct {
 	lock *flock.Flock
 }
 
-// lockSuffix is beside a folder of work, never in it: what is locked is not removed with the folder.
-const lockSuffix = ".lock"
+// LockSuffix names the file beside a folder of work, never in it: what is locked is not removed with the folder.
+const LockSuffix = ".lock"
 
 // abandonedAfter is when a folder goes that nobody ever locked.
 const abandonedAfter = 24 * time.Hour
@@ -35,14 +35,14 @@ const claimTries = 5
 func Claim(dir, prefix string) (*Claimed, error) {
 	for range claimTries {
 		c := &Claimed{Dir: filepath.Join(dir, prefix+rand.Text())}
-		c.lock = flock.New(c.Dir + lockSuffix)
+		c.lock = flock.New(c.Dir + LockSuffix)
 		ok, err := c.lock.TryLock()
 		if err == nil && ok && c.there() {
 			// The lock is first: a folder without one is nobody's.
 			if err = os.Mkdir(c.Dir, 0o700); err == nil {
 				return c, nil
 			}
-			err = errors.Join(err, os.Remove(c.Dir+lockSuffix))
+			err = errors.Join(err, os.Remove(c.Dir+LockSuffix))
 		}
 		if err = errors.Join(err, c.lock.Close()); err != nil {
 			return nil, fmt.Errorf("make a folder to work in: %w", err)
@@ -54,14 +54,14 @@ func Claim(dir, prefix string) (*Claimed, error) {
 // there says whether the file that is locked is the one that others see.
 func (c *Claimed) there() bool {
 	mine, err := c.lock.Stat()
-	seen, serr := os.Stat(c.Dir + lockSuffix)
+	seen, serr := os.Stat(c.Dir + LockSuffix)
 	return err == nil && serr == nil && os.SameFile(mine, seen)
 }
 
 // Leave removes the folder, if it is still there, and gives up the claim.
 func (c *Claimed) Leave() error {
 	err := Remove(c.Dir)
-	return errors.Join(err, os.Remove(c.Dir+lockSuffix), c.lock.Close())
+	return errors.Join(err, os.Remove(c.Dir+LockSuffix), c.lock.Close())
 }
 
 // Sweep removes from dir the folders with a prefix whose claim ended with its process, and those a day old that
@@ -76,9 +76,9 @@ func Sweep(dir, prefix string, now time.Time) error {
 	}
 	var errs []error
 	for _, e := range entries {
-		name, isLock := strings.CutSuffix(e.Name(), lockSuffix)
+		name, isLock := strings.CutSuffix(e.Name(), LockSuffix)
 		if strings.HasPrefix(name, prefix) && (isLock || e.IsDir()) {
-			errs = append(errs, sweepOne(filepath.Join(dir, name), now))
+			errs = append(errs, SweepOne(filepath.Join(dir, name), now))
 		}
 	}
 	if err := errors.Join(errs...); err != nil {
@@ -87,21 +87,23 @@ func Sweep(dir, prefix string, now time.Time) error {
 	return nil
 }
 
-func sweepOne(folder string, now time.Time) error {
-	if _, err := os.Lstat(folder + lockSuffix); errors.Is(err, fs.ErrNotExist) {
+// SweepOne removes one folder if its claim ended with its process, or if it is a day old and nobody ever claimed it.
+// Who sweeps a place that others write to looks first at whose it is: rights are changed to remove what is in it.
+func SweepOne(folder string, now time.Time) error {
+	if _, err := os.Lstat(folder + LockSuffix); errors.Is(err, fs.ErrNotExist) {
 		if info, err := os.Lstat(folder); err != nil || now.Sub(info.ModTime()) < abandonedAfter {
 			return nil // gone meanwhile, or young
 		}
 		return Remove(folder)
 	}
-	lock := flock.New(folder+lockSuffix, flock.SetFlag(os.O_RDONLY)) // never makes the file
+	lock := flock.New(folder+LockSuffix, flock.SetFlag(os.O_RDONLY)) // never makes the file
 	ok, err := lock.TryLock()
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil // somebody else swept, or left
 	}
 	if err == nil && ok {
 		if err = Remove(folder); err == nil {
-			err = os.Remove(folder + lockSuffix)
+			err = os.Remove(folder + LockSuffix)
 		}
 		if errors.Is(err, fs.ErrNotExist) {
 			err = nil

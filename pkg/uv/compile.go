@@ -77,11 +77,11 @@ type attempt struct {
 }
 
 func (a *attempt) run(ctx context.Context, py python) (Answer, error) {
-	dir, err := os.MkdirTemp("", "drydock-uv-*") // mode 0700
+	dir, leave, err := room()
 	if err != nil {
-		return Answer{}, fmt.Errorf("make a folder to run uv in: %w", err)
+		return Answer{}, err
 	}
-	defer os.RemoveAll(dir)
+	defer leave()
 	if err := a.in.write(dir); err != nil {
 		return Answer{}, err
 	}

@@ -138,11 +138,11 @@ func (t *Tool) same() error {
 
 // ask runs `path --version` and returns the version it tells.
 func ask(ctx context.Context, path string, limit time.Duration) (string, error) {
-	dir, err := os.MkdirTemp("", "drydock-uv-*")
+	dir, leave, err := room()
 	if err != nil {
-		return "", fmt.Errorf("make a folder to run uv in: %w", err)
+		return "", err
 	}
-	defer os.RemoveAll(dir)
+	defer leave()
 	r, err := run(ctx, command{path: path, args: []string{"--version"}, dir: dir, limit: limit, maxOut: maxVersionOutput, maxErr: maxVersionOutput})
 	switch {
 	case errors.Is(err, ErrTimeout):

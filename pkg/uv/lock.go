@@ -151,11 +151,11 @@ type lockAttempt struct {
 }
 
 func (a *lockAttempt) run(ctx context.Context, py python) (LockAnswer, error) {
-	dir, err := os.MkdirTemp("", "drydock-uv-*") // mode 0700
+	dir, leave, err := room()
 	if err != nil {
-		return LockAnswer{}, fmt.Errorf("make a folder to run uv in: %w", err)
+		return LockAnswer{}, err
 	}
-	defer os.RemoveAll(dir)
+	defer leave()
 	s, err := serveLock(ctx, a.problem.Offer)
 	if err != nil {
 		return LockAnswer{}, err

@@ -19,3 +19,9 @@ func signalOf(s *os.ProcessState) string {
 }
 
 func runnable(info fs.FileInfo) bool { return info.Mode().Perm()&0o111 != 0 }
+
+// mine says whether a file is this user's.
+func mine(info fs.FileInfo) bool {
+	st, ok := info.Sys().(*syscall.Stat_t)
+	return ok && int(st.Uid) == os.Geteuid()
+}
