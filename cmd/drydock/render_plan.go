@@ -48,7 +48,7 @@ func renderPlan(p *page, plan *report.Plan, complete bool, now time.Time, files 
 		p.wrapped(yellow, "  ", "! %s", n)
 	}
 	for _, ph := range plan.Phases {
-		renderPhase(p, ph, now)
+		renderPhase(p, ph, heldUntil(plan, ph.Phase), now)
 	}
 	renderOutcomes(p, plan)
 	if !complete {
@@ -84,7 +84,17 @@ func updates(plan *report.Plan) (n int) {
 	return n
 }
 
-func renderPhase(p *page, ph report.Phase, now time.Time) {
+// heldUntil is when the freezes that hold a phase end; zero: none does.
+func heldUntil(plan *report.Plan, phase string) (until time.Time) {
+	for _, o := range plan.Outcomes {
+		if o.Outcome == report.Frozen && o.Phase == phase && o.Until != nil && o.Until.After(until) {
+			until = *o.Until
+		}
+	}
+	return until
+}
+
+func renderPhase(p *page, ph report.Phase, held, now time.Time) {
 	p.gap()
 	due := "no deadline"
 	if ph.Deadline != nil {
@@ -96,6 +106,9 @@ func renderPhase(p *page, ph report.Phase, now time.Time) {
 	p.wrapped(bold, "  ", "%s: %s, %s", ph.Phase, count(len(ph.Updates), "update"), due)
 	if ph.DeadlineRule != "" {
 		p.wrapped(dim, "  ", "  because %s", ph.DeadlineRule)
+	}
+	if !held.IsZero() {
+		p.wrapped(yellow, "    ", "  ! held by a freeze until %s: nothing of it goes to production before", held.UTC().Format("2 Jan 2006 15:04Z"))
 	}
 	p.wrapped(dim, "  ", "  branch %s, by %s", ph.Branch, ph.Method)
 	renderUpdates(p, ph)

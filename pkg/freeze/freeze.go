@@ -93,6 +93,23 @@ func (l *List) Free(app, class string, t time.Time) time.Time {
 	}
 }
 
+// Since is the last moment up to t before which no freeze holds changes of a class of an application: t itself
+// where none does, else the beginning of the freezes that follow one another without a gap.
+func (l *List) Since(app, class string, t time.Time) time.Time {
+	for {
+		first := t
+		for _, f := range l.freezes() {
+			if f.holds(app, class) && f.From.Before(first) && !f.Until.Before(t) {
+				first = f.From
+			}
+		}
+		if first.Equal(t) {
+			return t
+		}
+		t = first
+	}
+}
+
 // Next is the next moment after t at which a freeze of the application begins or ends; nil when none does.
 func (l *List) Next(app string, t time.Time) *time.Time {
 	var next *time.Time

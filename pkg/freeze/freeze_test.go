@@ -250,3 +250,33 @@ func TestProperties(t *testing.T) {
 		}
 	})
 }
+
+// TestSince: the beginning of freezes that touch or overlap, and t itself where none lies before it.
+func TestSince(t *testing.T) {
+	list, err := Parse("f.yaml", []byte(`schema: drydock.freezes/v1
+freezes:
+- {name: a, reason: r, owner: o@b.example, from: 2026-12-01, until: 2026-12-03}
+- {name: b, reason: r, owner: o@b.example, from: 2026-12-04, until: 2026-12-06}
+- {name: c, reason: r, owner: o@b.example, from: 2026-12-05, until: 2026-12-09}
+- {name: d, reason: r, owner: o@b.example, classes: [high], from: 2026-11-25, until: 2026-11-30}
+- {name: e, reason: r, owner: o@b.example, from: 2026-12-11, until: 2026-12-12}
+`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	day := func(month time.Month, d int) time.Time { return time.Date(2026, month, d, 0, 0, 0, 0, time.UTC) }
+	for _, tc := range []struct {
+		class    string
+		at, want time.Time
+	}{
+		{"regular", day(12, 8), day(12, 1)}, {"high", day(12, 8), day(11, 25)}, {"regular", day(12, 10), day(12, 1)}, {"regular", day(12, 11), day(12, 11)},
+		{"regular", day(12, 12), day(12, 11)}, {"regular", day(11, 20), day(11, 20)}, {"high", day(12, 1), day(11, 25)},
+	} {
+		if got := list.Since("payments", tc.class, tc.at); !got.Equal(tc.want) {
+			t.Errorf("%s at %s: %s, want %s", tc.class, tc.at, got, tc.want)
+		}
+	}
+	if none := (*List)(nil); !none.Since("payments", "high", day(12, 1)).Equal(day(12, 1)) {
+		t.Error("no list")
+	}
+}

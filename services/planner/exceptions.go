@@ -129,8 +129,13 @@ func (x exceptions) hold(app string, now time.Time, vs []verdict) []string {
 				v.Detail += fmt.Sprintf("; its deadline %s was over before: only break-glass, or an end of the freeze, lets it go on sooner", minute(at))
 				warn(v.Phase, f.Name, at, fmt.Sprintf("was over before the freeze %s, in force until %s: only break-glass, or an end of the freeze, lets it go on sooner", printable(f.Name), minute(free)))
 			default:
-				v.Detail += fmt.Sprintf("; its deadline %s falls inside: only break-glass, or an end of the freeze, keeps it", minute(at))
-				warn(v.Phase, f.Name, at, fmt.Sprintf("falls inside the freeze %s, in force until %s: only break-glass, or an end of the freeze, keeps it", printable(f.Name), minute(free)))
+				inside, which := x.Freezes.At(app, v.Phase, at)
+				where := "falls inside"
+				if which && inside.Name != f.Name {
+					where += " the freeze " + printable(inside.Name) + ", which follows without a gap"
+				}
+				v.Detail += fmt.Sprintf("; its deadline %s %s: only break-glass, or an end of the freeze, keeps it", minute(at), where)
+				warn(v.Phase, inside.Name, at, fmt.Sprintf("falls inside the freeze %s, in force until %s: only break-glass, or an end of the freeze, keeps it", printable(inside.Name), minute(inside.Until)))
 			}
 			continue
 		}
@@ -138,8 +143,9 @@ func (x exceptions) hold(app string, now time.Time, vs []verdict) []string {
 			continue
 		}
 		if g, inside := x.Freezes.At(app, v.Phase, at); inside {
-			v.Detail += fmt.Sprintf("; its deadline %s falls inside the freeze %s: it must be in production before %s", minute(at), printable(g.Name), minute(g.From))
-			warn(v.Phase, g.Name, at, fmt.Sprintf("falls inside the freeze %s: it must be in production before %s", printable(g.Name), minute(g.From)))
+			from := x.Freezes.Since(app, v.Phase, g.From) // others may lie right before it
+			v.Detail += fmt.Sprintf("; its deadline %s falls inside the freeze %s: it must be in production before %s", minute(at), printable(g.Name), minute(from))
+			warn(v.Phase, g.Name, at, fmt.Sprintf("falls inside the freeze %s: it must be in production before %s", printable(g.Name), minute(from)))
 		}
 	}
 	var out []string

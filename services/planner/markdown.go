@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/url"
 	"strings"
+	"time"
 
 	"github.com/drydock-dev/drydock/pkg/inventory"
 	"github.com/drydock-dev/drydock/pkg/report"
@@ -42,7 +43,7 @@ func Markdown(p *report.Plan) string {
 		writeSummary(b, p)
 	}
 	for _, ph := range p.Phases {
-		writePhase(b, ph)
+		writePhase(b, ph, heldUntil(p, ph.Phase))
 	}
 	writeOutcomes(b, p.Outcomes)
 	b.WriteString("## Never\n\n")
@@ -110,7 +111,18 @@ func deadlineText(ph report.Phase) string {
 	return minute(*ph.Deadline)
 }
 
-func writePhase(b *strings.Builder, ph report.Phase) {
+// heldUntil is when the freezes that hold a phase end; nil: none does.
+func heldUntil(p *report.Plan, phase string) *time.Time {
+	var until *time.Time
+	for _, o := range p.Outcomes {
+		if o.Outcome == report.Frozen && o.Phase == phase && o.Until != nil && (until == nil || o.Until.After(*until)) {
+			until = o.Until
+		}
+	}
+	return until
+}
+
+func writePhase(b *strings.Builder, ph report.Phase, held *time.Time) {
 	fmt.Fprintf(b, "## %s: %s\n\n", cell(ph.Phase), cell(ph.Timeline))
 	if ph.Deadline == nil {
 		fmt.Fprintf(b, "No deadline: nothing known is fixed. Branch `%s`.\n", code(ph.Branch))
@@ -119,6 +131,9 @@ func writePhase(b *strings.Builder, ph report.Phase) {
 	}
 	if ph.Provisional && ph.Deadline != nil {
 		b.WriteString("Without a log nobody knows when a finding was first detected: the deadline counts from this scan.\n")
+	}
+	if held != nil {
+		fmt.Fprintf(b, "Held by a freeze until %s: it can be proved and reviewed meanwhile, and does not go to production.\n", minute(*held))
 	}
 	b.WriteString("\n| package | from | to | step | released | asked for | source | fixes |\n|---|---|---|---|---|---|---|---|\n")
 	for _, u := range ph.Updates {
@@ -148,19 +163,29 @@ func askedFor(u report.Update) string {
 	return "through " + strings.Join(u.Through, ", ")
 }
 
-// writeOutcomes lists what this plan does not fix; what it does stands with the updates.
+// writeOutcomes lists what this plan does not fix, or not yet; what it does stands with the updates.
 func writeOutcomes(b *strings.Builder, outcomes []report.Outcome) {
-	var rest []report.Outcome
+	var held, rest []report.Outcome
 	for _, o := range outcomes {
-		if o.Outcome != report.Planned {
+		switch o.Outcome {
+		case report.Planned:
+		case report.Frozen:
+			held = append(held, o)
+		default:
 			rest = append(rest, o)
 		}
 	}
-	if len(rest) == 0 {
+	writeTable(b, "Planned, and held by a freeze", held)
+	writeTable(b, "Not in this plan", rest)
+}
+
+func writeTable(b *strings.Builder, title string, outcomes []report.Outcome) {
+	if len(outcomes) == 0 {
 		return
 	}
-	b.WriteString("## Not in this plan\n\n| package | version | source | vulnerability | outcome | why |\n|---|---|---|---|---|---|\n")
-	for _, o := range rest {
+	fmt.Fprintf(b, "## %s\n\n", title)
+	b.WriteString("| package | version | source | vulnerability | outcome | why |\n|---|---|---|---|---|---|\n")
+	for _, o := range outcomes {
 		why := o.Detail
 		if len(o.Chain) > 0 {
 			why += ": " + strings.Join(o.Chain, "; ")
@@ -183,6 +208,9 @@ func writeInputs(b *strings.Builder, p *report.Plan) {
 	row("advisories", in.Advisories)
 	row("index", in.Index)
 	row("policy", in.Policy)
+	row("waivers", in.Waivers)
+	row("freezes", in.Freezes)
+	row("vex", in.VEX)
 	row("python", in.Python)
 	row("platform", in.Platform)
 	row("resolver", in.Resolver)
