@@ -64,6 +64,36 @@ var moving = []shape{{
 	want: `pydantic 2.4.0 → 2.4.1
 		pydantic-core 2.10.0 → 2.10.1: pydantic 2.4.1 requires pydantic-core==2.10.1`,
 }, {
+	name: "what comes in is the newest, however many come with it",
+	index: `
+		nbconvert 6.4.2
+		nbconvert 6.5.1 | beautifulsoup4
+		nbconvert 7.0.0
+		beautifulsoup4 4.6.3
+		beautifulsoup4 4.13.0 | soupsieve>1.2 | typing-extensions>=4.0
+		soupsieve 1.9
+		soupsieve 2.7
+		typing-extensions 4.14.0`,
+	pins:  "nbconvert==6.4.2",
+	wants: "nbconvert", runs: 1,
+	want: `beautifulsoup4  → 4.13.0: nbconvert 6.5.1 requires beautifulsoup4
+		nbconvert 6.4.2 → 6.5.1
+		soupsieve  → 2.7: beautifulsoup4 4.13.0 requires soupsieve>1.2
+		typing-extensions  → 4.14.0: beautifulsoup4 4.13.0 requires typing-extensions>=4.0`,
+}, {
+	name: "a pin is no reason for something old",
+	index: `
+		server 1.0
+		server 2.0 | events>=0.6
+		events 0.6 | schema>=3
+		events 0.12 | schema>=4
+		schema 3.2
+		schema 4.18`,
+	pins:  "server==1.0 schema==3.2",
+	wants: "server", runs: 1,
+	want: `events  → 0.6: server 2.0 requires events>=0.6
+		server 1.0 → 2.0`,
+}, {
 	name: "an extra brings its requirements",
 	index: `
 		requests 2.28.0 | urllib3<1.27 | pysocks!=1.5.7,>=1.5.6; extra == 'socks'

@@ -187,9 +187,10 @@ func (o *oracle) best(wants []string) map[string]string {
 	return best
 }
 
-// cost: fewest changed, majors, minors, releases passed over, distance of the added to the newest; then by name.
+// cost: fewest changed, majors, minors, releases passed over, distance of the added to the newest, fewest added; then
+// by name.
 func (o *oracle) cost(at map[string]string) []int {
-	var changed, major, minor, skipped, behind int
+	var changed, major, minor, skipped, behind, added int
 	var byName []int
 	for _, name := range o.names {
 		pin, pinned := o.pins[name]
@@ -199,7 +200,7 @@ func (o *oracle) cost(at map[string]string) []int {
 		case !pinned && !o.p.Complete:
 			continue
 		case !pinned && v != "":
-			changed++
+			added++
 			behind += len(o.values[name]) - 1 - rank
 			byName = append(byName, len(o.values[name])-rank)
 			continue
@@ -217,7 +218,7 @@ func (o *oracle) cost(at map[string]string) []int {
 		skipped += rank
 		byName = append(byName, rank)
 	}
-	return append([]int{changed, major, minor, skipped, behind}, byName...)
+	return append([]int{changed, major, minor, skipped, behind, added}, byName...)
 }
 
 // accept is the order of importance: each want that fits with those before it.

@@ -116,8 +116,9 @@ type Solution struct {
 // Solve finds the smallest change of the pins by which the wanted packages leave their versions. Everything that
 // pins and moves require holds among them, except what the pins violate already and no move touches (Broken, Bare); no
 // pin goes down or goes away. Of wants that exclude one another the more important ones are had. Smallest means:
-// the fewest changed or added pins, then the fewest major and minor steps, then the lowest versions; an added pin
-// takes the newest release that fits, as there is nothing it could stay close to. The answer depends on what is
+// the fewest changed pins, then the fewest major and minor steps, then the lowest versions. An added pin takes the newest
+// release that fits, as there is nothing it could stay close to, and how many are added counts last: a package more is
+// no reason for a larger step, nor one less for a release that is years old. The answer depends on what is
 // offered and not on the order of pins. An error is ctx's, or that of a Problem that can't be read; what keeps a
 // want from being settled stands in its Block.
 func Solve(ctx context.Context, p Problem, o Offer, e Engine) (Solution, error) {

@@ -5,25 +5,28 @@ import (
 	"slices"
 )
 
-// cost orders answers: what comes first in it counts most.
+// cost orders answers: what comes first in it counts most. What is added counts last: a package that comes in newly
+// is no reason to take a larger step, nor is one less a reason to take a release of it that is years old.
 type cost struct {
 	changed, major, minor int
 	skipped               int // releases passed over by the moved
 	behind                int // releases that the added stay behind the newest
+	added                 int
 }
 
 func (c cost) compare(o cost) int {
 	return cmp.Or(cmp.Compare(c.changed, o.changed), cmp.Compare(c.major, o.major), cmp.Compare(c.minor, o.minor),
-		cmp.Compare(c.skipped, o.skipped), cmp.Compare(c.behind, o.behind))
+		cmp.Compare(c.skipped, o.skipped), cmp.Compare(c.behind, o.behind), cmp.Compare(c.added, o.added))
 }
 
 // add counts one changed package.
 func (c *cost) add(p *pack, r *release) {
-	c.changed++
 	if p.pin == nil {
+		c.added++
 		c.behind += len(p.cands) - r.rank
 		return
 	}
+	c.changed++
 	switch r.step {
 	case 3:
 		c.major++
@@ -31,6 +34,16 @@ func (c *cost) add(p *pack, r *release) {
 		c.minor++
 	}
 	c.skipped += r.rank
+}
+
+// comes counts a package that changes in a way that is not known yet.
+func (c *cost) comes(p *pack) {
+	if p.pin == nil {
+		c.added++
+		return
+	}
+	c.changed++
+	c.skipped++
 }
 
 // choice is where the packages stand that were decided: moved, added, and, in a deep search, picked without a pin.
@@ -228,17 +241,14 @@ func (s *search) floor(so cost, v verdict, next task, values []*release) cost {
 			left, _ = s.values(t, v.demands[t.p])
 		}
 		if len(left) == 0 {
-			so.changed++
+			so.comes(t.p)
 			continue
 		}
 		so.add(t.p, left[0])
 		for _, p := range s.implied(left) {
 			if !counted[p] {
 				counted[p] = true
-				so.changed++
-				if p.pin != nil {
-					so.skipped++
-				}
+				so.comes(p)
 			}
 		}
 	}
