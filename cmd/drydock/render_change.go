@@ -117,8 +117,12 @@ func renderValidation(p *page, v *report.Validation) {
 		if s.Cached {
 			took = "known"
 		}
+		detail := cmp.Or(s.Detail, s.Command)
+		if s.From != "" {
+			detail = "taken over from change " + s.From + ", whose artifact is the same: " + detail
+		}
 		mark := statusCell(s.Status)
-		p.wrapped(mark.style, strings.Repeat(" ", 34), "  %-10s %-9s %8s  %s", s.Name, mark.text, took, cmp.Or(s.Detail, s.Command))
+		p.wrapped(mark.style, strings.Repeat(" ", 34), "  %-10s %-9s %8s  %s", s.Name, mark.text, took, detail)
 	}
 	for _, n := range v.Notes {
 		p.wrapped(yellow, "  ", "! %s", n)

@@ -102,9 +102,16 @@ var dockFolds = map[string]func(*State, Record) error{
 	typeOf(ChangeProposed{}): inDock(func(d *Dock, r Record, p ChangeProposed) {
 		d.Proposed, d.ProposedAt, d.Parked = &p, r.Event.Time(), nil
 	}, func(p ChangeProposed) string { return p.Change }),
-	typeOf(ChangeMerged{}): inDock(func(d *Dock, r Record, p ChangeMerged) {
-		d.Merged, d.MergedAt, d.Parked = &p, r.Event.Time(), nil
-	}, func(p ChangeMerged) string { return p.Change }),
+	// What was merged while a newer plan was made is in the base all the same: it is known of a change that this plan
+	// superseded, and does not bring that one back.
+	typeOf(ChangeMerged{}): fold(func(s *State, r Record, p ChangeMerged) {
+		c, ok := s.Changes[p.Change]
+		if !ok || c.Terminal != "" && c.Terminal != "superseded" {
+			return
+		}
+		c.Merged, c.MergedAt, c.Parked = &p, r.Event.Time(), nil
+		s.Changes[p.Change] = c
+	}),
 	typeOf(ChangeRejected{}): fold(func(s *State, r Record, p ChangeRejected) {
 		c, ok := s.Changes[p.Change]
 		if !ok || c.Terminal != "" { // a change ends once

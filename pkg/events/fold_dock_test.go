@@ -2,6 +2,7 @@ package events_test
 
 import (
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/drydock-dev/drydock/pkg/events"
@@ -47,13 +48,19 @@ func TestStages(t *testing.T) {
 		"rejected":                            {[]any{parked, rejected}, "rejected"},
 		"rejected, then superseded":           {[]any{rejected, superseded}, "rejected"},
 		"superseded, then validated":          {[]any{superseded, validated}, "superseded"},
+		"superseded, then merged":             {[]any{validated, proposed, superseded, merged}, "superseded"},
+		"rejected, then merged":               {[]any{validated, proposed, rejected, merged}, "rejected"},
 	} {
 		s := docked(t)
 		for _, p := range try.said {
 			s.add("said", p, func(e *events.Event) { e.SetID(events.ID(what, e.Type(), string(rune(len(s.records))))) })
 		}
-		if got := s.fold().Changes[dockChange].Stage(); got != try.want {
+		c := s.fold().Changes[dockChange]
+		if got := c.Stage(); got != try.want {
 			t.Errorf("%s: %s, want %s", what, got, try.want)
+		}
+		if want := strings.Contains(what, "merged") && try.want != "rejected"; (c.Merged != nil) != want {
+			t.Errorf("%s: known as merged %t, want %t", what, c.Merged != nil, want)
 		}
 	}
 }

@@ -126,6 +126,7 @@ type Step struct {
 	ExitCode *int      `json:"exit_code,omitempty"` // of a command that ended by itself
 	Log      string    `json:"log,omitempty"`       // sha256:… evidence: text
 	Cached   bool      `json:"cached,omitempty"`    // known from before; nothing was run
+	From     string    `json:"from,omitempty"`      // change that it was run for, which this one carries on; absent: this one
 	Tests    *Tests    `json:"tests,omitempty"`
 }
 

@@ -158,10 +158,15 @@ func (w *work) remember(key string, r check.Result) error {
 	if key == "" || r.Status != check.Passed && r.Status != check.Failed && r.Status != check.LeftChildren {
 		return nil
 	}
+	return w.store(key, kept{r, r.Log})
+}
+
+// store writes what is kept from one validation to the next.
+func (w *work) store(key string, v any) error {
 	if err := os.MkdirAll(w.baselines(), 0o700); err != nil {
 		return err
 	}
-	data, err := json.Marshal(kept{r, r.Log})
+	data, err := json.Marshal(v)
 	if err != nil {
 		return err
 	}

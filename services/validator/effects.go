@@ -2,7 +2,6 @@ package validator
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -126,21 +125,34 @@ func (s *Service) intendProposal(ctx context.Context, f worker.Facts, c events.C
 	}
 	made, err := s.proposal(ctx, f, c, a)
 	var prepared forge.Prepared
+	stands := false
 	if err == nil {
+		var o events.Change
+		if o, stands, err = s.standing(ctx, f, c, made.repo); stands {
+			prepared = forge.Prepared{Commit: o.Proposed.Commit, Changed: true}
+		}
+	}
+	if err == nil && !stands {
 		prepared, err = made.repo.Prepare(ctx, made.p)
 	}
 	switch {
 	case err != nil:
-		return s.unproposed(f, c, err, nil)
+		return s.unproposed(ctx, f, c, a, err, nil)
 	case !prepared.Changed:
 		return announce(f, c.Change, []said{s.park(f, c, parked(events.ParkedStale, "drydock update "+f.App.App+" scans and plans anew", "the base has the updates already"), "propose")})
 	}
-	id := events.EffectID(c.Change, events.EffectPropose, prepared.Commit)
-	if onItsWay(f.App, id, f.Now) {
+	n := s.proposing(c, a, prepared.Commit)
+	if onItsWay(f.App, n.key, f.Now) {
 		return nil, nil
 	}
-	return announce(f, c.Change, []said{{id, events.EffectIntended{Effect: id, Kind: events.EffectPropose, Change: c.Change, Target: s.deps.Remote(a), Branch: c.Branch,
-		Commit: prepared.Commit, Base: c.Validated.Base, Artifact: c.Validated.Artifact, Validation: c.Validated.Validation}}})
+	return announce(f, c.Change, []said{n})
+}
+
+// proposing intends to have the branch of a change show a commit.
+func (s *Service) proposing(c events.Change, a application.Application, commit string) said {
+	id := events.EffectID(c.Change, events.EffectPropose, commit)
+	return said{id, events.EffectIntended{Effect: id, Kind: events.EffectPropose, Change: c.Change, Target: s.deps.Remote(a), Branch: c.Branch,
+		Commit: commit, Base: c.Validated.Base, Artifact: c.Validated.Artifact, Validation: c.Validated.Validation}}
 }
 
 // onItsWay says whether an effect is intended, and neither done nor refused yet.
@@ -152,64 +164,6 @@ func onItsWay(st *events.State, id string, now time.Time) bool {
 // park is a change.parked for something outside of a validation.
 func (s *Service) park(f worker.Facts, c events.Change, h *halt, step string) said {
 	p := events.ChangeParked{Change: c.Change, Kind: h.kind, Reason: clean(h.reason), Do: clean(h.do), Step: step, Retry: retryAt(c.Parked, c.ParkedAt, f.Now, h.asks)}
-	if c.Validated != nil {
-		p.Validation = c.Validated.Validation
-	}
-	return said{c.Change, p}
-}
-
-// unproposed is what becomes of a change whose proposal the forge refuses: what may go away by itself is an error,
-// some times; also is what else is to be said.
-func (s *Service) unproposed(f worker.Facts, c events.Change, err error, also []said) ([]events.Event, error) {
-	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
-		return nil, err
-	}
-	var fe *forge.Error
-	errors.As(err, &fe)
-	base := events.Base{}
-	if c.Validated != nil {
-		base = c.Validated.Base
-	}
-	switch {
-	case errors.Is(err, forge.ErrBaseMoved) && c.Validated != nil:
-		base.Commit = fe.Commit
-		also = append(also, said{c.Validated.Artifact, events.ArtifactVoided{Change: c.Change, Artifact: c.Validated.Artifact, Reason: base.Branch + " moved on", Base: base}})
-	case errors.Is(err, forge.ErrTouched):
-		also = append(also, touched(c, fe.Commit, fe.By))
-	case errors.Is(err, forge.ErrDeleted):
-		also = append(also, s.deleted(c, f))
-	default:
-		h := judge(err)
-		if h == nil && f.Attempt < giveUp {
-			return nil, fmt.Errorf("propose change %s: %w", c.Change, err)
-		}
-		if h == nil {
-			h = parked(events.ParkedAccess, "look at the reason; it is tried again by itself", "%s", err)
-		}
-		also = append(also, s.park(f, c, h, "propose"))
-	}
-	return announce(f, c.Change, also)
-}
-
-// touched leaves a branch alone that somebody pushed to. The key names the commit: it is said once.
-func touched(c events.Change, tip string, by forge.Person) said {
-	who := by.Name
-	if by.Email != "" {
-		who = fmt.Sprintf("%s <%s>", by.Name, by.Email)
-	}
-	p := events.ChangeParked{Change: c.Change, Kind: events.ParkedTouched, Step: "propose", Tip: tip, By: clean(who),
-		Reason: clean(fmt.Sprintf("%s shows %s, which this Drydock did not push (its author is %s); the branch is left alone", c.Branch, short(tip), who)),
-		Do:     "merge the branch if it is good; or take what was pushed off it again; or delete it, and run drydock update for a new one"}
-	if c.Validated != nil {
-		p.Validation = c.Validated.Validation
-	}
-	return said{c.Change + " " + tip, p}
-}
-
-// deleted takes a branch that somebody took away for what it is: a rejection of these updates.
-func (s *Service) deleted(c events.Change, f worker.Facts) said {
-	p := events.ChangeRejected{Change: c.Change, Kind: events.RejectedDeleted, Failing: c.Updates, Until: f.Now.Add(deletedFor).UTC(),
-		Reason: fmt.Sprintf("somebody took the branch %s away without merging it", c.Branch)}
 	if c.Validated != nil {
 		p.Validation = c.Validated.Validation
 	}
@@ -242,7 +196,7 @@ func (s *Service) act(ctx context.Context, f worker.Facts, p events.EffectIntend
 	}
 	// What took place stays so, whatever else came into the log before it could be said.
 	if done, ok := s.seen.get(p.Effect); ok {
-		return announce(f, p.Change, append(slices.Clip(done), goesAgain(f, f.App.Changes[p.Change], p)...))
+		return announceAll(f, append(slices.Clip(done), s.afterwards(f, p, done)...))
 	}
 	refuse := func(format string, args ...any) said {
 		return said{p.Effect, events.EffectRefused{Effect: p.Effect, Kind: p.Kind, Change: p.Change, Reason: clean(fmt.Sprintf(format, args...))}}
@@ -272,12 +226,15 @@ func (s *Service) took(f worker.Facts, p events.EffectIntended, done []said) ([]
 // unheld says that an intention no longer holds; unless its deed was done by a process that died before it could say
 // so: then that is what is recorded, and the branch goes again.
 func (s *Service) unheld(ctx context.Context, f worker.Facts, c events.Change, a application.Application, p events.EffectIntended, declared bool, refused said) ([]events.Event, error) {
-	if p.Kind != events.EffectPropose || !declared || f.Attempt < 2 {
+	if p.Kind == events.EffectClose || !declared || f.Attempt < 2 {
 		return announce(f, p.Change, []said{refused})
 	}
 	repo, err := s.deps.Forge(ctx, a)
 	if err != nil {
 		return announce(f, p.Change, []said{refused})
+	}
+	if p.Kind == events.EffectFastForward {
+		return s.unheldMerge(ctx, f, c, repo, p, refused)
 	}
 	b := f.App.Branches[p.Branch]
 	found, err := repo.Find(ctx, p.Branch, forge.Lease{Commits: b.Commits, Seen: b.Seen})
@@ -289,6 +246,42 @@ func (s *Service) unheld(ctx context.Context, f worker.Facts, c events.Change, a
 	}
 	out := []said{{p.Effect, events.EffectDone{Effect: p.Effect, Kind: p.Kind, Change: p.Change, Result: "unchanged", Detail: "it had been done when its process ended"}}}
 	return announce(f, p.Change, append(out, goesAgain(f, c, p)...))
+}
+
+// unheldMerge is unheld for a merge of Drydock's own.
+func (s *Service) unheldMerge(ctx context.Context, f worker.Facts, c events.Change, repo forge.Forge, p events.EffectIntended, refused said) ([]events.Event, error) {
+	m, err := repo.Merged(ctx, p.Commit)
+	if err != nil && forge.Judge(err) == forge.Transient && f.Attempt < giveUp {
+		return nil, fmt.Errorf("look whether %s was merged: %w", p.Branch, err)
+	}
+	if err != nil || m.How != forge.Contained || m.By != p.Commit || c.Proposed == nil {
+		return announce(f, p.Change, []said{refused})
+	}
+	done := []said{{p.Effect, events.EffectDone{Effect: p.Effect, Kind: p.Kind, Change: p.Change, Result: "merged", Detail: "it had been done when its process ended"}}, arrived(c, m)}
+	return announceAll(f, append(done, s.afterwards(f, p, done)...))
+}
+
+// afterwards is what is to be said besides of an effect that took place, when its change had ended by the time this
+// could be said: a branch that was pushed goes again; a merge is that of the change that carries it on, too.
+func (s *Service) afterwards(f worker.Facts, p events.EffectIntended, done []said) []said {
+	c := f.App.Changes[p.Change]
+	out := goesAgain(f, c, p)
+	for _, n := range done {
+		m, ok := n.payload.(events.ChangeMerged)
+		if !ok || c.Terminal == "" {
+			continue
+		}
+		for _, o := range f.App.OpenChanges() {
+			if o.Merged != nil || o.Proposed != nil && o.Proposed.Commit != m.Commit || o.Branch != c.Branch || !carriedOn(f.App, c.Change, o.Change) || !covers(c, o) {
+				continue
+			}
+			if m.Change = o.Change; o.Proposed == nil {
+				out = append(out, said{m.Commit + " " + o.Change, inherited(o, c, c.Proposed.Validation)})
+			}
+			out = append(out, said{m.Commit + " " + o.Change, m})
+		}
+	}
+	return out
 }
 
 // goesAgain intends to take a branch away that was pushed for a change that had ended by the time this could be said:
@@ -333,8 +326,20 @@ type refusal func(format string, args ...any) said
 func (s *Service) propose(ctx context.Context, f worker.Facts, c events.Change, a application.Application, p events.EffectIntended, refuse refusal) ([]events.Event, error) {
 	made, err := s.proposal(ctx, f, c, a)
 	if err == nil {
+		var o events.Change
+		stands := false
+		if o, stands, err = s.standing(ctx, f, c, made.repo); stands && o.Proposed.Commit == p.Commit {
+			return s.stays(ctx, f, c, a, o, made.repo, p, refuse)
+		}
+	}
+	if err == nil {
 		var prepared forge.Prepared
-		if prepared, err = made.repo.Prepare(ctx, made.p); err == nil && prepared.Commit != p.Commit {
+		prepared, err = made.repo.Prepare(ctx, made.p)
+		switch o, ok := origin(f.App, c); {
+		case err != nil || prepared.Commit == p.Commit:
+		case ok && o.Proposed.Commit == p.Commit: // it was to stay, and somebody did something to the branch
+			return announce(f, c.Change, []said{refuse("%s no longer shows that commit", c.Branch), s.proposing(c, a, prepared.Commit)})
+		default:
 			return announce(f, c.Change, []said{refuse("the commit would be %s now, another than was intended", short(prepared.Commit)), s.park(f, c,
 				parked(events.ParkedFailed, "it is tried again by itself", "the proposal changed between intention and deed: validator.author or the version of Drydock differs"), "propose")})
 		}
@@ -344,7 +349,7 @@ func (s *Service) propose(ctx context.Context, f worker.Facts, c events.Change, 
 		done, err = made.repo.Propose(ctx, made.p)
 	}
 	if err != nil {
-		return s.unproposed(f, c, err, []said{refuse("%s", err)})
+		return s.unproposed(ctx, f, c, a, err, []said{refuse("%s", err)})
 	}
 	if done.Outcome == forge.Nothing {
 		return announce(f, c.Change, []said{refuse("no file differs from the base"), s.park(f, c, parked(events.ParkedStale, "drydock update "+f.App.App, "the base has the updates already"), "propose")})
@@ -377,7 +382,7 @@ func (s *Service) fastForward(ctx context.Context, f worker.Facts, c events.Chan
 		m, err = repo.FastForward(ctx, p.Commit, p.Base.Commit)
 	}
 	if err != nil {
-		return s.unproposed(f, c, err, []said{refuse("%s", err)})
+		return s.unproposed(ctx, f, c, a, err, []said{refuse("%s", err)})
 	}
 	return s.took(f, p, []said{
 		{p.Effect, events.EffectDone{Effect: p.Effect, Kind: p.Kind, Change: p.Change, Result: "merged"}},

@@ -118,6 +118,44 @@ func announce(f worker.Facts, change string, all []said) ([]events.Event, error)
 	return out, nil
 }
 
+// announceAll is announce for payloads of several changes.
+func announceAll(f worker.Facts, all []said) ([]events.Event, error) {
+	var out []events.Event
+	for _, n := range all {
+		e, err := announce(f, about(n.payload), []said{n})
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, e...)
+	}
+	return out, nil
+}
+
+// about is the change that a payload of the validator speaks of.
+func about(payload any) string {
+	switch p := payload.(type) {
+	case events.EffectDone:
+		return p.Change
+	case events.EffectRefused:
+		return p.Change
+	case events.EffectIntended:
+		return p.Change
+	case events.ChangeProposed:
+		return p.Change
+	case events.ChangeMerged:
+		return p.Change
+	case events.ChangeParked:
+		return p.Change
+	case events.ChangeRejected:
+		return p.Change
+	case events.ChangeResumed:
+		return p.Change
+	case events.ArtifactVoided:
+		return p.Change
+	}
+	return ""
+}
+
 // memory keeps what validations said until it is in the log: somebody else's append in the meantime makes the
 // runner decide again, and that must not build everything again.
 type memory struct {

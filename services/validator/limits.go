@@ -16,6 +16,7 @@ const (
 	looksAtOnce = 8                // applications whose repositories are asked at the same time; each is a git or two
 	deletedFor  = 30 * 24 * time.Hour
 	unusedFor   = 30 * 24 * time.Hour // a distribution or baseline that nobody asked for goes then
+	provedFor   = 24 * time.Hour      // what a check said of an artifact counts for a change that carries on the one it was run for
 	progressTTL = 2 * time.Minute     // a hint of a worker that died goes away
 
 	maxNames    = 100      // of tests listed in a document

@@ -113,7 +113,8 @@ func (s *Service) lookAt(ctx context.Context, app string, a application.Applicat
 		return err
 	}
 	open := slices.DeleteFunc(st.OpenChanges(), func(c events.Change) bool {
-		return c.Merged != nil || c.Proposed == nil && c.Parked == nil
+		_, follows := forerunner(st, c)
+		return c.Merged != nil || c.Proposed == nil && c.Parked == nil && !follows
 	})
 	if len(open) == 0 {
 		return nil
@@ -129,9 +130,14 @@ func (s *Service) lookAt(ctx context.Context, app string, a application.Applicat
 	var errs []error
 	for _, c := range open {
 		seen := sight{base: base, target: s.deps.Remote(a), merges: a.Merge == application.MergeAutomatic}
-		if c.Proposed != nil || isTouched(c) {
+		o, follows := forerunner(st, c)
+		if follows = follows && c.Proposed == nil; c.Proposed != nil || isTouched(c) || follows {
 			b := st.Branches[c.Branch]
-			seen.found, err = repo.Find(ctx, c.Branch, forge.Lease{Commits: b.Commits, Seen: b.Seen})
+			lease := forge.Lease{Commits: b.Commits, Seen: b.Seen}
+			if follows {
+				lease = leaseOn(b, o.Proposed.Commit)
+			}
+			seen.found, err = repo.Find(ctx, c.Branch, lease)
 			errs = append(errs, err)
 			if err != nil && !errors.Is(err, forge.ErrContent) && !errors.Is(err, forge.ErrTooLarge) {
 				continue
@@ -147,24 +153,34 @@ func (s *Service) say(ctx context.Context, app, change string, seen sight, grace
 	_, err := worker.Decide(ctx, s.deps.Bus, s.deps.Folds, app, func(st *events.State, _ *events.OrgState) ([]events.Event, error) {
 		c := st.Changes[change]
 		now := s.now().UTC()
-		n := news(c, seen, now, grace)
-		if p, ok := payload[events.EffectIntended](n); n == nil || ok && onItsWay(st, p.Effect, now) {
-			return nil, nil
+		var all []said
+		if o, ok := forerunner(st, c); ok && c.Proposed == nil && c.Terminal == "" && c.Merged == nil && seen.found.State == forge.Merged {
+			all = came(o, c, seen.found.Merge)
 		}
-		// The same can be seen again after something else was. Two that look at once don't say it twice: the second
-		// is told what the first said, and then it is no news.
-		cause := fmt.Sprintf("look:%s:%s:%d", change, n.key, st.Sequence)
-		e, err := events.New(events.Meta{App: app, Lane: events.LaneOf(c.Class), Cause: cause, Key: n.key, Change: change, Time: now}, n.payload)
-		return []events.Event{e}, err
+		if n := news(c, seen, now, grace); n != nil && len(all) == 0 {
+			all = []said{*n}
+		}
+		lane := events.Routine
+		if c.Class == "emergency" {
+			lane = events.Urgent
+		}
+		var out []events.Event
+		for _, n := range all {
+			if p, ok := n.payload.(events.EffectIntended); ok && onItsWay(st, p.Effect, now) {
+				continue
+			}
+			// The same can be seen again after something else was. Two that look at once don't say it twice: the second
+			// is told what the first said, and then it is no news.
+			cause := fmt.Sprintf("look:%s:%s:%d", change, n.key, st.Sequence)
+			e, err := events.New(events.Meta{App: app, Lane: lane, Cause: cause, Key: n.key, Change: about(n.payload), Time: now}, n.payload)
+			if err != nil {
+				return nil, err
+			}
+			out = append(out, e)
+		}
+		return out, nil
 	})
 	return err
-}
-
-func payload[T any](n *said) (p T, ok bool) {
-	if n != nil {
-		p, ok = n.payload.(T)
-	}
-	return p, ok
 }
 
 // sight is what a look at a repository showed.

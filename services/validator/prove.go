@@ -128,7 +128,7 @@ func (w *work) prove(ctx context.Context, st *report.Step, name string, c *appli
 		return err
 	}
 	st.Command = c.Command.String()
-	after, err := w.check(ctx, w.main, name, *c)
+	after, err := w.proved(ctx, st, name, *c)
 	if err != nil {
 		return w.blameless(ctx, err, w.builtForTests)
 	}

@@ -97,6 +97,9 @@ func (d *draft) tests() md {
 		parts = append(parts, fmt.Sprintf("%d skipped", t.Skipped))
 	}
 	out := md(strings.Join(parts, ", "))
+	if s.From != "" {
+		out += "; run for change " + name(s.From) + ", which this one carries on with the same artifact"
+	}
 	if t.Passed == 0 && t.Failed == 0 {
 		out = "**not one ran**: " + out
 	}
@@ -175,7 +178,10 @@ func status(s string) md {
 
 func (d *draft) outcome(s report.Step) md {
 	var parts []md
-	if s.Cached {
+	switch {
+	case s.Cached && s.From != "":
+		parts = append(parts, "taken over from change "+name(s.From)+", whose artifact is the same; not run again")
+	case s.Cached:
 		parts = append(parts, "known from before, not run again")
 	}
 	if t := s.Tests; t != nil {
