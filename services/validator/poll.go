@@ -160,10 +160,6 @@ func (s *Service) say(ctx context.Context, app, change string, seen sight, grace
 		if n := news(c, seen, now, grace); n != nil && len(all) == 0 {
 			all = []said{*n}
 		}
-		lane := events.Routine
-		if c.Class == "emergency" {
-			lane = events.Urgent
-		}
 		var out []events.Event
 		for _, n := range all {
 			if p, ok := n.payload.(events.EffectIntended); ok && onItsWay(st, p.Effect, now) {
@@ -172,7 +168,7 @@ func (s *Service) say(ctx context.Context, app, change string, seen sight, grace
 			// The same can be seen again after something else was. Two that look at once don't say it twice: the second
 			// is told what the first said, and then it is no news.
 			cause := fmt.Sprintf("look:%s:%s:%d", change, n.key, st.Sequence)
-			e, err := events.New(events.Meta{App: app, Lane: lane, Cause: cause, Key: n.key, Change: about(n.payload), Time: now}, n.payload)
+			e, err := events.New(events.Meta{App: app, Lane: events.LaneOf(c.Class), Cause: cause, Key: n.key, Change: about(n.payload), Time: now}, n.payload)
 			if err != nil {
 				return nil, err
 			}
