@@ -25,6 +25,15 @@ func TestMain(m *testing.M) {
 		_, _ = bufio.NewReader(os.Stdin).ReadByte()
 		os.Exit(1)
 	}
+	if dir := os.Getenv("DRYDOCK_TEST_COLLECT"); dir != "" {
+		ended := make(chan struct{})
+		go func() { _, _ = bufio.NewReader(os.Stdin).ReadByte(); close(ended) }()
+		if err := collectFor(dir, ended); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		os.Exit(0)
+	}
 	os.Exit(m.Run())
 }
 

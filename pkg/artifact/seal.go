@@ -13,6 +13,7 @@ import (
 	"runtime"
 	"strings"
 	"sync"
+	"unicode/utf8"
 )
 
 // Errors of what can't be sealed.
@@ -21,7 +22,13 @@ var (
 	ErrMode    = errors.New("set-user-id, set-group-id and sticky bits can't be sealed")
 	ErrEscapes = errors.New("a link that leads out of the artifact")
 	ErrTooBig  = errors.New("larger than an artifact may be")
+	ErrName    = errors.New("a name or the target of a link that is no UTF-8 can't be sealed")
 )
+
+var errMoving = errors.New("something still writes here")
+
+// unsealed are what Scan says of a folder that no sealed one can be.
+var unsealed = []error{ErrSpecial, ErrMode, ErrEscapes, ErrTooBig, ErrName, errMoving, fs.ErrPermission, fs.ErrNotExist}
 
 // Outside are places out of the root that links may lead to: the interpreter of an environment. Each is an
 // absolute path, taken as it is written in the link.
@@ -101,6 +108,9 @@ func describe(root *os.Root, p string, outside Outside) (Entry, error) {
 	}
 	e := Entry{Path: p}
 	mode := info.Mode()
+	if !utf8.ValidString(p) { // a manifest would hold another one
+		return e, fmt.Errorf("%q: %w", p, ErrName)
+	}
 	if mode&(fs.ModeSetuid|fs.ModeSetgid|fs.ModeSticky) != 0 && mode.Type() != fs.ModeSymlink {
 		return e, fmt.Errorf("%s: %w", p, ErrMode)
 	}
@@ -116,6 +126,9 @@ func describe(root *os.Root, p string, outside Outside) (Entry, error) {
 		e.Kind = Link
 		if e.Target, err = root.Readlink(p); err != nil {
 			return e, err
+		}
+		if !utf8.ValidString(e.Target) {
+			return e, fmt.Errorf("%s: leads to %q: %w", p, e.Target, ErrName)
 		}
 		if !stays(p, e.Target, outside) {
 			return e, fmt.Errorf("%s: leads to %q: %w", p, e.Target, ErrEscapes)
@@ -186,7 +199,7 @@ func hash(root *os.Root, e Entry, buffer []byte) (string, error) {
 		return "", fmt.Errorf("%s: %w", e.Path, err)
 	}
 	if n != e.Size {
-		return "", fmt.Errorf("%s: it was written to while it was sealed (%d bytes, then %d)", e.Path, e.Size, n)
+		return "", fmt.Errorf("%s: it was written to while it was read (%d bytes, then %d): %w", e.Path, e.Size, n, errMoving)
 	}
 	return "sha256:" + hex.EncodeToString(h.Sum(nil)), nil
 }

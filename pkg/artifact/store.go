@@ -12,6 +12,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/gofrs/flock"
 )
 
 // ErrUnknown reports an artifact that a store does not hold.
@@ -24,6 +26,7 @@ var ErrChanged = errors.New("not what was sealed")
 //
 //	<dir>/<sha256 hex>/manifest.json
 //	<dir>/<sha256 hex>/files/…
+//	<dir>/.lock                       held for a moment by who puts in again, or collects
 //	<dir>/.new-…                      being put in, with a lock beside it; what a crash left is removed by Collect
 //
 // Whoever can write there decides what runs: the folder is for its owner alone.
@@ -70,7 +73,8 @@ func (s *Store) Leave(room string) error {
 }
 
 // Put seals a folder that Room gave out and takes it in. m says what the artifact is; its entries are filled in.
-// What is there already by that digest stays, and the folder goes away: the same thing built twice is kept once.
+// What is there already by that digest stays where every file is as it was sealed, and the folder goes away: the same
+// thing built twice is kept once. Where it is not, what a disk lost or somebody changed, it is put in anew.
 func (s *Store) Put(ctx context.Context, room string, m *Manifest, outside Outside) (digest string, err error) {
 	if filepath.Dir(room) != filepath.Clean(s.dir) || !strings.HasPrefix(filepath.Base(room), roomPrefix) {
 		return "", fmt.Errorf("put in an artifact: %s was not given out by this store", room)
@@ -83,9 +87,9 @@ func (s *Store) Put(ctx context.Context, room string, m *Manifest, outside Outsi
 	if err != nil {
 		return "", err
 	}
-	place := s.place(digest)
-	if _, err := os.Stat(place); err == nil {
-		_ = os.Chtimes(place, time.Time{}, time.Now()) // it lies here anew: Uses
+	if there, err := s.again(ctx, digest); err != nil {
+		return "", err
+	} else if there {
 		return digest, s.Leave(room)
 	}
 	if err := protect(room); err != nil {
@@ -114,14 +118,66 @@ func (s *Store) Put(ctx context.Context, room string, m *Manifest, outside Outsi
 	if err := os.Chmod(filepath.Join(whole, "files"), 0o555); err != nil {
 		return "", fmt.Errorf("take the artifact in: %w", err)
 	}
-	if err := os.Rename(whole, place); err != nil {
-		if _, there := os.Stat(place); there == nil { // somebody else was quicker with the same
+	if err := os.Rename(whole, s.place(digest)); err != nil {
+		if there, aerr := s.again(ctx, digest); aerr == nil && there { // somebody else was quicker with the same
 			return digest, nil
 		}
 		return "", fmt.Errorf("take the artifact in: %w", err)
 	}
 	return digest, nil
 }
+
+// again says whether an artifact is there, whole, and from now on young (Uses). One that is not whole is taken away.
+func (s *Store) again(ctx context.Context, digest string) (there bool, err error) {
+	err = s.alone(func() error { // against a collector that has just found it old
+		return os.Chtimes(s.place(digest), time.Time{}, time.Now())
+	})
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	if err == nil {
+		_, err = s.Verify(ctx, digest)
+	}
+	switch {
+	case err == nil:
+		return true, nil
+	case errors.Is(err, ErrChanged), errors.Is(err, ErrManifest), errors.Is(err, ErrUnknown):
+		_, err = s.takeAway(digest, func(string) bool { return false })
+		return false, err
+	}
+	return false, fmt.Errorf("look at what is kept: %w", err)
+}
+
+// takeAway removes an artifact that nobody keeps, out of sight first: nobody opens half of one.
+func (s *Store) takeAway(digest string, keep func(digest string) bool) (removed bool, err error) {
+	gone, err := s.Room()
+	if err != nil {
+		return false, err
+	}
+	err = s.alone(func() error {
+		if keep(digest) {
+			return nil
+		}
+		err := os.Rename(s.place(digest), filepath.Join(gone, "gone"))
+		if removed = err == nil; errors.Is(err, fs.ErrNotExist) {
+			err = nil // somebody else did
+		}
+		return err
+	})
+	return removed, errors.Join(err, s.Leave(gone))
+}
+
+// alone does something while no other process that uses this store does such a thing.
+func (s *Store) alone(do func() error) error {
+	lock := flock.New(filepath.Join(s.dir, lockName))
+	if err := lock.Lock(); err != nil {
+		return fmt.Errorf("lock the store of artifacts: %w", err)
+	}
+	return errors.Join(do(), lock.Close())
+}
+
+// lockName is never removed: whoever waits for it must wait for the same file.
+const lockName = ".lock"
 
 // Open reads the manifest of an artifact and says where its files are. The files are not looked at: see Verify.
 func (s *Store) Open(digest string) (m *Manifest, files string, err error) {
@@ -149,8 +205,11 @@ func (s *Store) Verify(ctx context.Context, digest string) (files string, err er
 		return "", err
 	}
 	changes, err := Verify(ctx, files, m)
+	if slices.ContainsFunc(unsealed, func(e error) bool { return errors.Is(err, e) }) {
+		err = fmt.Errorf("%w: %w", err, ErrChanged)
+	}
 	if err != nil {
-		return "", err
+		return "", fmt.Errorf("verify artifact %s: %w", digest, err)
 	}
 	if len(changes) > 0 {
 		var told []string
@@ -190,19 +249,14 @@ func (s *Store) Collect(keep func(digest string) bool, now time.Time) (removed [
 	}
 	errs := []error{Sweep(s.dir, roomPrefix, now)}
 	for _, digest := range all {
-		if keep(digest) {
+		if keep(digest) { // and once more, alone
 			continue
 		}
-		// Out of sight first: nobody opens half an artifact.
-		gone, err := s.Room()
-		if err == nil {
-			err = errors.Join(os.Rename(s.place(digest), filepath.Join(gone, "gone")), s.Leave(gone))
+		gone, err := s.takeAway(digest, keep)
+		errs = append(errs, err)
+		if gone {
+			removed = append(removed, digest)
 		}
-		if err != nil {
-			errs = append(errs, err)
-			continue
-		}
-		removed = append(removed, digest)
 	}
 	if err := errors.Join(errs...); err != nil {
 		return removed, fmt.Errorf("collect artifacts: %w", err)
