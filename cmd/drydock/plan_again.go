@@ -203,7 +203,7 @@ func renderDiff(p *page, d *report.PlanDiff) string {
 		p.wrapped(bold, "  ", "%s: %s between plan %s and plan %s", d.Application, count(len(d.Changes), "change"), short(d.A), short(d.B))
 	}
 	for _, ch := range d.Changes {
-		what := strings.TrimSpace(ch.Package + " " + ch.Vulnerability + ch.Phase)
+		what := strings.Join(strings.Fields(ch.Package+" "+ch.Version+" "+ch.Vulnerability+ch.Phase), " ")
 		if ch.Source != "" {
 			what += " (" + ch.Source + ")"
 		}

@@ -85,7 +85,7 @@ func TestGoldenPlanDiffScreen(t *testing.T) {
 		Inputs: []report.InputChange{{Input: "index", Before: "sha256:" + strings.Repeat("c3", 32), After: "sha256:" + strings.Repeat("d4", 32)}, {Input: "now", Before: "2026-11-22T08:00:00Z", After: "2026-11-23T08:00:00Z"}},
 		Changes: []report.PlanChange{
 			{What: "deadline", Phase: "emergency", Before: "2026-11-24T08:00:00Z (rule)", After: "2026-11-23T08:00:00Z (rule)", Cause: "policy"},
-			{What: "outcome", Package: "flask", Source: "requirements.txt", Vulnerability: "CVE-2026-1", Before: "blocked: flask-login 0.6.2 requires flask<2.3", After: "planned in framework", Cause: "index: the page of flask changed"},
+			{What: "outcome", Package: "flask", Version: "2.2.2", Source: "requirements.txt", Vulnerability: "CVE-2026-1", Before: "blocked: flask-login 0.6.2 requires flask<2.3", After: "planned in framework", Cause: "index: the page of flask changed"},
 			{What: "update", Package: "flask", Source: "requirements.txt", After: "2.2.2 to 2.3.3 in framework", Cause: "index: the page of flask changed"}}}
 	golden(t, "plan_diff.golden", renderDiff(&page{width: 80}, d))
 	golden(t, "plan_same.golden", renderDiff(&page{width: 80}, &report.PlanDiff{Application: "payments"}))

@@ -27,6 +27,7 @@ type PlanChange struct {
 	What          string `json:"what"` // update | outcome | deadline
 	Phase         string `json:"phase,omitempty"`
 	Package       string `json:"package,omitempty"`
+	Version       string `json:"version,omitempty"` // of an outcome: the one that the finding is in
 	Source        string `json:"source,omitempty"`
 	Vulnerability string `json:"vulnerability,omitempty"`
 	Before        string `json:"before,omitempty"` // absent: it was not there

@@ -18,10 +18,14 @@ type Side struct {
 	Inventory *inventory.Inventory // nil: not at hand
 	Pages     map[string]string    // digests of the index pages it rests on, by package; nil: no record
 	Hits      map[string]hits      // what the database said, by package; nil: no record
+	Urgency   map[string]urgency   // what was known of the findings, by package; nil: no record
 }
 
 // hits are the vulnerabilities that were said to hit a release, by version.
 type hits map[string]string
+
+// urgency is what decides the class of findings, by vulnerability: kind, severity, exploitation.
+type urgency map[string]string
 
 // Compare tells what differs between two plans of an application, and which input made the difference. An input
 // is named as the cause of a change when it differs and speaks of that package; where several do, all are named.
@@ -33,7 +37,7 @@ func Compare(a, b Side) *report.PlanDiff {
 	c.outcomes(d)
 	c.deadlines(d)
 	slices.SortStableFunc(d.Changes, func(x, y report.PlanChange) int {
-		return cmp.Or(cmp.Compare(x.What, y.What), cmp.Compare(x.Package, y.Package), cmp.Compare(x.Source, y.Source), cmp.Compare(x.Vulnerability, y.Vulnerability))
+		return cmp.Or(cmp.Compare(x.What, y.What), cmp.Compare(x.Package, y.Package), cmp.Compare(x.Version, y.Version), cmp.Compare(x.Source, y.Source), cmp.Compare(x.Vulnerability, y.Vulnerability))
 	})
 	return d
 }
@@ -87,114 +91,6 @@ type comparison struct {
 	inputs []report.InputChange
 }
 
-// cause names the inputs that can have made a change that has to do with a package: each that differs, unless it
-// is known that it says the same of that package. Where none is left it is one that speaks of another package of the
-// set, and where none does it is the clock.
-func (c comparison) cause(pkg string) string {
-	var may, others []string
-	clock := ""
-	for _, in := range c.inputs {
-		switch in.Input {
-		case "inventory":
-			may, others = blamed(may, others, in.Input, pkg, c.a.Inventory != nil && c.b.Inventory != nil, c.pinsDiffer, "%s is pinned otherwise")
-		case "advisories":
-			may, others = blamed(may, others, in.Input, pkg, c.a.Hits != nil && c.b.Hits != nil, c.hitsDiffer, "what hits %s changed")
-		case "index":
-			may, others = blamed(may, others, in.Input, pkg, c.a.Pages != nil && c.b.Pages != nil, c.pagesDiffer, "the page of %s changed")
-		case "rejections":
-			may, others = blamed(may, others, in.Input, pkg, true, c.rejectionsDiffer, "%s was rejected, or is no longer")
-		case "now":
-			clock = "now: releases grow older, and so do findings"
-		default:
-			may = append(may, in.Input)
-		}
-	}
-	if len(may) == 0 {
-		may = others
-	}
-	if len(may) > 0 {
-		return strings.Join(may, ", or ")
-	}
-	return cmp.Or(clock, "the order in which it was planned: no input differs")
-}
-
-// blamed adds an input to the causes: for the package itself, for others that it speaks of, or where nobody knows of
-// which by its name alone.
-func blamed(may, others []string, input, pkg string, known bool, differing func() []string, how string) (m, o []string) {
-	if !known {
-		return append(may, input), others
-	}
-	all := differing()
-	if slices.Contains(all, pkg) {
-		return append(may, input+": "+fmt.Sprintf(how, pkg)), others
-	}
-	for i, name := range all {
-		if i == maxTold {
-			return may, append(others, fmt.Sprintf("%s: %s", input, count(len(all)-i, "more package", "more packages")))
-		}
-		others = append(others, input+": "+fmt.Sprintf(how, name))
-	}
-	return may, others
-}
-
-// pagesDiffer are the packages whose index pages differ, of those that both plans rest on, sorted.
-func (c comparison) pagesDiffer() []string {
-	var out []string
-	for _, name := range slices.Sorted(maps.Keys(c.a.Pages)) {
-		if after, ok := c.b.Pages[name]; ok && after != c.a.Pages[name] {
-			out = append(out, name)
-		}
-	}
-	return out
-}
-
-// hitsDiffer are the packages of which a release that both plans looked at is hit by something else, sorted.
-func (c comparison) hitsDiffer() []string {
-	var out []string
-	for _, name := range slices.Sorted(maps.Keys(c.a.Hits)) {
-		for version, before := range c.a.Hits[name] {
-			if after, ok := c.b.Hits[name][version]; ok && after != before {
-				out = append(out, name)
-				break
-			}
-		}
-	}
-	return out
-}
-
-// rejectionsDiffer are the packages of which other releases are rejected, sorted.
-func (c comparison) rejectionsDiffer() []string {
-	of := func(p *report.Plan) map[string][]string {
-		out := map[string][]string{}
-		for _, r := range p.Inputs.Rejections {
-			out[r.Package] = append(out[r.Package], r.Version+" "+r.Source+" "+r.Change)
-		}
-		return out
-	}
-	before, after := of(c.a.Plan), of(c.b.Plan)
-	names := maps.Clone(before)
-	maps.Copy(names, after)
-	return slices.DeleteFunc(slices.Sorted(maps.Keys(names)), func(name string) bool { return slices.Equal(before[name], after[name]) })
-}
-
-// pinsDiffer are the packages that stand otherwise in the two inventories, sorted.
-func (c comparison) pinsDiffer() []string {
-	pins := func(inv *inventory.Inventory) map[string][]string {
-		out := map[string][]string{}
-		for _, p := range inv.Packages {
-			out[p.Package] = append(out[p.Package], p.Source+" "+p.Version+p.Specifier)
-		}
-		for _, all := range out {
-			slices.Sort(all)
-		}
-		return out
-	}
-	before, after := pins(c.a.Inventory), pins(c.b.Inventory)
-	names := maps.Clone(before)
-	maps.Copy(names, after)
-	return slices.DeleteFunc(slices.Sorted(maps.Keys(names)), func(name string) bool { return slices.Equal(before[name], after[name]) })
-}
-
 type updateAt struct{ pkg, source, from string }
 
 func (c comparison) updates(d *report.PlanDiff) {
@@ -228,10 +124,10 @@ func (c comparison) outcomes(d *report.PlanDiff) {
 	}
 	for _, k := range keysOfOutcomes(before, after) {
 		x, y := before[k], after[k]
-		if x.Outcome == y.Outcome && x.Phase == y.Phase && slices.Equal(x.Chain, y.Chain) {
+		if x.Outcome == y.Outcome && x.Phase == y.Phase && slices.Equal(x.Chain, y.Chain) && moment(x.Until) == moment(y.Until) {
 			continue
 		}
-		d.Changes = append(d.Changes, report.PlanChange{What: "outcome", Package: k.pkg, Source: k.source, Vulnerability: k.vulnerability,
+		d.Changes = append(d.Changes, report.PlanChange{What: "outcome", Package: k.pkg, Version: k.version, Source: k.source, Vulnerability: k.vulnerability,
 			Before: outcomeText(x), After: outcomeText(y), Cause: c.outcomeCause(k, x, y)})
 	}
 }
@@ -239,11 +135,14 @@ func (c comparison) outcomes(d *report.PlanDiff) {
 // outcomeCause is that of the package; of a finding that comes or goes while its pin stays, the advisories.
 func (c comparison) outcomeCause(k outcomeKey, x, y report.Outcome) string {
 	known := c.a.Inventory != nil && c.b.Inventory != nil
-	advisories := slices.ContainsFunc(c.inputs, func(i report.InputChange) bool { return i.Input == "advisories" })
-	if (x.Outcome == "" || y.Outcome == "") && advisories && known && !slices.Contains(c.pinsDiffer(), k.pkg) {
+	if (x.Outcome == "" || y.Outcome == "") && c.differs("advisories") && known && !slices.Contains(c.pinsDiffer(), k.pkg) {
 		return "advisories: the database changed and the pin did not"
 	}
-	return c.cause(k.pkg)
+	cause := c.cause(k.pkg)
+	if cause == clockCause && x.Until != nil && y.Outcome != x.Outcome && !c.b.Plan.Inputs.Now.Before(*x.Until) {
+		return "now: what held until " + minute(*x.Until) + " is over"
+	}
+	return cause
 }
 
 func outcomeText(o report.Outcome) string {
@@ -253,6 +152,9 @@ func outcomeText(o report.Outcome) string {
 	text := o.Outcome
 	if o.Phase != "" {
 		text += " in " + o.Phase
+	}
+	if o.Until != nil {
+		text += " until " + minute(*o.Until)
 	}
 	if len(o.Chain) > 0 {
 		text += ": " + strings.Join(o.Chain, "; ")
@@ -273,11 +175,7 @@ func (c comparison) deadlines(d *report.PlanDiff) {
 	of(c.b.Plan, after)
 	for _, phase := range slices.Sorted(maps.Keys(after)) {
 		if x, ok := before[phase]; ok && x != after[phase] {
-			cause := "the findings of the phase, or the policy"
-			if slices.ContainsFunc(c.inputs, func(i report.InputChange) bool { return i.Input == "policy" }) {
-				cause = "policy"
-			}
-			d.Changes = append(d.Changes, report.PlanChange{What: "deadline", Phase: phase, Before: x, After: after[phase], Cause: cause})
+			d.Changes = append(d.Changes, report.PlanChange{What: "deadline", Phase: phase, Before: x, After: after[phase], Cause: c.deadlineCause(phase)})
 		}
 	}
 }

@@ -127,7 +127,41 @@ func TestDiffNamesTheException(t *testing.T) {
 	w.service.cfg.Waivers = ""
 	w.plan(w.say("later", "", w.state.Scans["/src/payments"].Scan))
 	d := Compare(a, w.known())
-	if len(d.Changes) != 2 || d.Changes[0].Cause != "waivers" || d.Changes[0].Package != "lib" || d.Changes[0].Before == "" || !strings.HasPrefix(d.Changes[0].Before, report.AcceptedUntil) {
+	if len(d.Changes) != 2 || d.Changes[0].Cause != "waivers: the risk of lib is accepted, no longer, or until another time" || d.Changes[0].Version != "1.0" || d.Changes[0].Package != "lib" || d.Changes[0].Before == "" || !strings.HasPrefix(d.Changes[0].Before, report.AcceptedUntil) {
 		t.Errorf("%+v", d.Changes)
+	}
+}
+
+// One that was given more time, and one that came to its end, are differences too.
+func TestDiffNamesTheEnd(t *testing.T) {
+	w := exceptedWorld(t)
+	w.plan(w.scan(exceptedFiles))
+	a := w.known()
+	if err := os.WriteFile(w.service.cfg.Waivers, []byte(strings.Replace(aWaiver, "expires: 2026-11-30", "expires: 2027-01-30", 1)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	said := func(x, y Side) string {
+		var out []string
+		for _, c := range Compare(x, y).Changes {
+			out = append(out, strings.Join([]string{c.What, c.Package + c.Phase, c.Before, c.After, c.Cause}, " | "))
+		}
+		return strings.Join(out, "\n")
+	}
+	d, err := w.service.make(t.Context(), w.facts("more"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, want := said(a, Side{Plan: d.plan}), "outcome | lib | accepted-until until 2026-12-01 00:00Z | accepted-until until 2027-01-31 00:00Z | waivers: the risk of lib is accepted, no longer, or until another time"; got != want {
+		t.Errorf("given more time:\n%s\nwant\n%s", got, want)
+	}
+	w.now = time.Date(2026, 11, 30, 0, 0, 0, 0, time.UTC)
+	if err := os.WriteFile(w.service.cfg.Waivers, []byte(aWaiver), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if d, err = w.service.make(t.Context(), w.facts("over")); err != nil {
+		t.Fatal(err)
+	}
+	if got, want := said(a, Side{Plan: d.plan, Inventory: a.Inventory}), "outcome | held | frozen in regular until 2026-11-30 00:00Z | planned in regular | now: what held until 2026-11-30 00:00Z is over"; got != want {
+		t.Errorf("over:\n%s\nwant\n%s", got, want)
 	}
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/drydock-dev/drydock/pkg/bus"
 	"github.com/drydock-dev/drydock/pkg/events"
+	"github.com/drydock-dev/drydock/pkg/report"
 	"github.com/drydock-dev/drydock/pkg/worker"
 )
 
@@ -61,9 +62,15 @@ func TestReprioritized(t *testing.T) {
 				t.Fatalf("before: %q", got)
 			}
 			w.now = w.now.Add(6 * time.Hour)
+			before := w.known()
 			evs := w.plan(w.reprioritize("CVE-1", tc.to))
 			if names(evs) != tc.events {
 				t.Errorf("events %s, want %s", names(evs), tc.events)
+			}
+			if d := Compare(before, w.known()); tc.events != "" && (len(d.Changes) == 0 || slices.ContainsFunc(d.Changes, func(c report.PlanChange) bool {
+				return c.What != "deadline" && c.Cause != "advisories: how urgent lib is changed"
+			})) {
+				t.Errorf("differences %+v", d.Changes)
 			}
 			p := w.document()
 			if got := moves(p); got != tc.after {

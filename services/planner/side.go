@@ -22,7 +22,7 @@ func Known(ctx context.Context, store evidence.Store, p *report.Plan) (Side, err
 	if p.Inputs.Record != "" {
 		r := planRecord{}
 		if err := readEvidence(ctx, store, p.Inputs.Record, &r); err == nil {
-			s.Pages, s.Hits = map[string]string{}, map[string]hits{}
+			s.Pages, s.Hits, s.Urgency = map[string]string{}, map[string]hits{}, urgencies(r.Findings)
 			for _, w := range r.Worlds {
 				maps.Copy(s.Pages, w.Pages)
 				s.hear(ctx, store, w.Tape)
@@ -33,6 +33,25 @@ func Known(ctx context.Context, store evidence.Store, p *report.Plan) (Side, err
 		return s, fmt.Errorf("read the inputs of the plan: %w", context.Cause(ctx))
 	}
 	return s, nil
+}
+
+// urgencies are what was known of findings, by package.
+func urgencies(all []finding) map[string]urgency {
+	out := map[string]urgency{}
+	for _, f := range all {
+		kev, epss := "", ""
+		if f.KEV != nil {
+			kev = fmt.Sprint(*f.KEV)
+		}
+		if f.EPSS != nil {
+			epss = fmt.Sprint(*f.EPSS)
+		}
+		if out[f.Package] == nil {
+			out[f.Package] = urgency{}
+		}
+		out[f.Package][f.Vulnerability] = strings.Join([]string{f.Kind, f.Severity, kev, epss}, " ")
+	}
+	return out
 }
 
 // hear takes in what the database said while an environment was planned. What is lost or spoilt says nothing.
