@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"fmt"
+	"regexp"
 	"strings"
 	"time"
 
@@ -41,8 +42,14 @@ func renderChanges(p *page, list []api.Change, now time.Time) {
 		}
 		rows = append(rows, []cell{{ch.Change, bold}, {ch.Application, plain}, {ch.Class, plain}, stageCell(ch.Stage), {packagesOf(ch), plain}, due, {ch.Branch, dim}})
 	}
-	p.table([]column{{head: "CHANGE"}, {head: "APPLICATION", shrink: true}, {head: "CLASS"}, {head: "STAGE"}, {head: "PACKAGES", shrink: true},
-		{head: "DUE"}, {head: "BRANCH", shrink: true, path: true}}, rows)
+	columns := []column{{head: "CHANGE"}, {head: "APPLICATION", shrink: true, path: true}, {head: "CLASS"}, {head: "STAGE"}, {head: "PACKAGES", shrink: true}, {head: "DUE"}, {head: "BRANCH"}}
+	if p.room(columns, rows) < 0 { // a branch that is cut is of no use; `change show` has it
+		columns = columns[:len(columns)-1]
+		for i := range rows {
+			rows[i] = rows[i][:len(columns)]
+		}
+	}
+	p.table(columns, rows)
 }
 
 func packagesOf(ch api.Change) string {
@@ -106,6 +113,9 @@ func statusCell(status string) cell {
 	return cell{"- " + status, dim}
 }
 
+// wholeDigest finds digests, with what people call them.
+var wholeDigest = regexp.MustCompile(`sha256:([0-9a-f]{12})[0-9a-f]{52}`)
+
 func renderValidation(p *page, v *report.Validation) {
 	p.gap()
 	p.wrapped(bold, "  ", "%s in %.1f s on %s at %s, isolation %s", v.Result, v.Seconds, v.Branch, commit(v.Base), v.Isolation)
@@ -117,7 +127,7 @@ func renderValidation(p *page, v *report.Validation) {
 		if s.Cached {
 			took = "known"
 		}
-		detail := cmp.Or(s.Detail, s.Command)
+		detail := wholeDigest.ReplaceAllString(cmp.Or(s.Detail, s.Command), "$1")
 		if s.From != "" {
 			detail = "taken over from change " + s.From + ", whose artifact is the same: " + detail
 		}

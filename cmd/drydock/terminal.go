@@ -133,6 +133,19 @@ type column struct {
 	path   bool // is shortened inside, rather than at its end
 }
 
+// room is what a table leaves of the page's width when nothing of it is shortened.
+func (p *page) room(columns []column, rows [][]cell) int {
+	room := p.width - 2*(len(columns)-1)
+	for i, c := range columns {
+		widest := utf8.RuneCountInString(c.head)
+		for _, r := range rows {
+			widest = max(widest, utf8.RuneCountInString(oneLine(r[i].text)))
+		}
+		room -= widest
+	}
+	return room
+}
+
 // table writes rows aligned, no line wider than the page.
 func (p *page) table(columns []column, rows [][]cell) {
 	width := make([]int, len(columns))

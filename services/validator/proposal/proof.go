@@ -1,7 +1,9 @@
 package proposal
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/drydock-dev/drydock/pkg/report"
@@ -51,7 +53,7 @@ func (d *draft) verdict() md {
 }
 
 func inFolder(dir string) md {
-	if dir == "" {
+	if dir == "" || dir == "." {
 		return ""
 	}
 	return ", folder " + path(dir)
@@ -220,24 +222,45 @@ func (d *draft) left() []report.Outcome {
 	return out
 }
 
+// writeLeft tells of what other changes of the plan fix in one line, and in a table of what none does.
 func (d *draft) writeLeft(b *strings.Builder) {
 	left := d.left()
 	if len(left) == 0 {
 		return
 	}
 	b.WriteString("\nWhat this change does not fix, and what the plan does about it:\n")
-	var rows [][]md
-	for _, o := range left[:min(len(left), d.Left)] {
-		out := name(o.Outcome)
-		if o.Phase != "" {
-			out += ", phase " + name(o.Phase)
+	var rest []report.Outcome
+	var phases []string
+	others := map[string]int{}
+	for _, o := range left {
+		if o.Outcome != report.Planned || o.Phase == "" {
+			rest = append(rest, o)
+			continue
 		}
+		if others[o.Phase]++; others[o.Phase] == 1 {
+			phases = append(phases, o.Phase)
+		}
+	}
+	if n := len(left) - len(rest); n > 0 {
+		b.WriteString("\n")
+		slices.SortFunc(phases, func(x, y string) int { return cmp.Or(cmp.Compare(d.place(x), d.place(y)), strings.Compare(x, y)) })
+		writeItem(b, md(count(n, "finding is", "findings are"))+" fixed by other changes of it: ", list(phases, d.Names, func(p string) md { return name(p) + md(fmt.Sprintf(" %d", others[p])) }), ".")
+	}
+	var rows [][]md
+	for _, o := range rest[:min(len(rest), d.Left)] {
 		why := o.Detail
 		if len(o.Chain) > 0 {
 			why += ": " + strings.Join(o.Chain, "; ")
 		}
-		rows = append(rows, []md{name(o.Vulnerability), name(o.Package) + " " + name(o.Version), out, text(why, maxSentence)})
+		rows = append(rows, []md{name(o.Vulnerability), name(o.Package) + " " + name(o.Version), name(o.Outcome), text(why, maxSentence)})
 	}
-	writeTable(b, []string{"vulnerability", "package", "outcome", "why"}, rows)
-	d.writeMore(b, len(left)-len(rows), "finding", "findings")
+	if len(rows) > 0 {
+		writeTable(b, []string{"vulnerability", "package", "outcome", "why"}, rows)
+	}
+	d.writeMore(b, len(rest)-len(rows), "finding", "findings")
+}
+
+// place is that of a phase in the plan.
+func (d *draft) place(phase string) int {
+	return slices.IndexFunc(d.Plan.Phases, func(p report.Phase) bool { return p.Phase == phase })
 }

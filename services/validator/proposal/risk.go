@@ -32,7 +32,7 @@ func (d *draft) writeRisk(b *strings.Builder) {
 	}
 	if d.Validation != nil {
 		for _, n := range d.Validation.Notes {
-			if !slices.Contains(notes, n) {
+			if !slices.Contains(notes, n) && !d.told(n) {
 				notes = append(notes, n)
 			}
 		}
@@ -41,6 +41,14 @@ func (d *draft) writeRisk(b *strings.Builder) {
 		writeItem(b, "Take note: ", sentence(n))
 	}
 	d.writeMore(b, len(notes)-d.Lines, "note", "notes")
+}
+
+// told reports whether a note, "health: …", says no more than a step that was skipped or a gap of the scan, which are
+// told already.
+func (d *draft) told(note string) bool {
+	_, says, _ := strings.Cut(note, ": ")
+	return slices.ContainsFunc(d.Validation.Steps, func(s report.Step) bool { return s.Status == report.StepSkipped && s.Detail != "" && s.Detail == says }) ||
+		d.Plan != nil && slices.ContainsFunc(d.Plan.Incomplete, func(g inventory.Incomplete) bool { return g.Detail != "" && g.Detail == says })
 }
 
 // majors names the updates that may break what uses them.
@@ -141,12 +149,7 @@ func (d *draft) stepGaps() []md {
 		gaps = append(gaps[:d.Gaps], md(count(n, "more step", "more steps"))+": see Proof.")
 	}
 	if len(skipped) > 0 {
-		gaps = append(gaps, "what these would have shown, which were skipped: "+join(skipped, ", ", d.Gaps, func(s report.Step) md {
-			if why := text(s.Detail, maxPath); why != "" {
-				return stepName(s.Name) + " (" + why + ")"
-			}
-			return stepName(s.Name)
-		})+".")
+		gaps = append(gaps, "what these would have shown, which were skipped (Proof says why): "+join(skipped, ", ", d.Gaps, func(s report.Step) md { return stepName(s.Name) })+".")
 	}
 	return gaps
 }

@@ -43,7 +43,7 @@ func TestSays(t *testing.T) {
 			step(*f, report.StepBaseline, func(s *report.Step) {
 				*s = report.Step{Name: s.Name, Status: report.StepSkipped, Detail: "it could not be built"}
 			})
-		}, []string{"skipped: tests before the change (it could not be built)"}, nil},
+		}, []string{"skipped (Proof says why): tests before the change"}, nil},
 		"backup not verified": {func(f *Facts) {
 			f.Validation.Backup = nil
 			step(*f, report.StepBackup, func(s *report.Step) { s.Status, s.Detail, s.Cached = report.StepFailed, "exit code 2", false })

@@ -40,7 +40,7 @@ func (d *draft) proof() md {
 	case !d.passed():
 		return "**not validated yet**; an earlier try stopped"
 	}
-	return "validated at isolation " + isolation(d.Validation.Isolation) + ". Tests: " + d.tests() + ". Re-scan: " + d.rescan()
+	return "validated in the dock, isolation " + isolation(d.Validation.Isolation) + ". Tests: " + d.tests() + ". Re-scan: " + d.rescan()
 }
 
 func (d *draft) risk() md {
