@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"syscall"
@@ -39,10 +37,7 @@ func (t *Tool) compile(ctx context.Context, p Problem) (Answer, error) {
 	if err != nil {
 		return Answer{}, err
 	}
-	lookup := t.lookup
-	if lookup == nil {
-		lookup = filepath.SplitList(os.Getenv("PATH"))
-	}
+	lookup := t.folders()
 	candidates, err := pythons(lookup)
 	if err != nil {
 		return Answer{}, err

@@ -8,7 +8,10 @@ package uv
 import (
 	"context"
 	"errors"
+	"fmt"
+	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -48,6 +51,32 @@ type Tool struct {
 	lookup  []string        // folders searched for a Python
 	seen    check           // what Path was when Find looked
 	started func(*exec.Cmd) // for tests
+}
+
+// Identity names the program by what it is, and the Python it would ask about itself: the same Problem has the same
+// Answer wherever it is the same. Empty: not known, as for a Tool that was not looked at.
+func (t *Tool) Identity() string {
+	candidates, err := pythons(t.folders())
+	if err != nil || t.Digest == "" {
+		return ""
+	}
+	id := t.Digest
+	for _, py := range candidates { // the next is taken where the first is of no use
+		info, err := os.Stat(py.path)
+		if err != nil {
+			return ""
+		}
+		id += fmt.Sprintf(" %s %d %d", py.path, info.Size(), info.ModTime().UnixNano())
+	}
+	return id
+}
+
+// folders are those searched for a Python.
+func (t *Tool) folders() []string {
+	if t.lookup != nil {
+		return t.lookup
+	}
+	return filepath.SplitList(os.Getenv("PATH"))
 }
 
 // Offered is one release that may be picked.

@@ -101,3 +101,31 @@ func flasks() *shop {
 }
 
 var linux311 = pep508.Environment{Python: "3.11", Platform: "linux", Machine: "x86_64"}
+
+// TestIdentity: a program is another one when its bytes are, or the Python that it would ask.
+func TestIdentity(t *testing.T) {
+	dir := t.TempDir()
+	python := filepath.Join(dir, "python3")
+	if err := os.WriteFile(python, []byte("one"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	id := func(digest, folder string) string {
+		return (&Tool{Digest: digest, lookup: []string{folder}}).Identity()
+	}
+	first := id("sha256:1", dir)
+	if first == "" || id("sha256:1", dir) != first {
+		t.Errorf("%q, then %q", first, id("sha256:1", dir))
+	}
+	if other := id("sha256:2", dir); other == first || other == "" {
+		t.Errorf("another program: %q", other)
+	}
+	if err := os.WriteFile(python, []byte("another"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if other := id("sha256:1", dir); other == first || other == "" {
+		t.Errorf("another Python: %q", other)
+	}
+	if got := id("", dir) + id("sha256:1", t.TempDir()); got != "" {
+		t.Errorf("without a digest, or a Python: %q", got)
+	}
+}

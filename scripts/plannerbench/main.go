@@ -50,6 +50,7 @@ func main() {
 	flag.StringVar(&b.doc, "doc", "", "`file` whose tables are renewed")
 	offline := flag.Bool("offline", false, "ask the real index for nothing that is not kept already")
 	speed := flag.Bool("speed", true, "measure speed too")
+	sharing := flag.Bool("fleet", false, "only measure the applications that share packages, and write nothing")
 	serve := flag.Bool("serve", false, "only serve the index at the frozen date, for whoever writes a situation")
 	tables := flag.Bool("situate", true, "play the situations")
 	flag.Parse()
@@ -57,15 +58,19 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	err := b.prepare(ctx, *offline)
-	if err == nil && *serve {
+	switch {
+	case err != nil:
+	case *serve:
 		*tables, *speed = false, false
 		err = b.serve(ctx)
+	case *sharing:
+		*tables, b.doc = false, ""
 	}
 	if err == nil && *tables {
 		err = b.play(ctx)
 	}
 	if err == nil && *speed {
-		err = b.speed(ctx)
+		err = b.speed(ctx, *sharing)
 	}
 	if b.world != nil {
 		err = errors.Join(err, b.world.Close())

@@ -20,8 +20,8 @@ const rounds = 7
 // figure is a row of the table of speeds.
 type figure struct{ what, bound, seen, against string }
 
-// speed measures planning. Everything is warm but what is called first.
-func (b *bench) speed(ctx context.Context) error {
+// speed measures planning. Everything is warm but what is called first. sharing: only applications that share packages.
+func (b *bench) speed(ctx context.Context, sharing bool) error {
 	st := stage{dir: filepath.Join(b.work, "stages", "speed")}
 	if err := os.RemoveAll(st.dir); err != nil {
 		return err
@@ -42,6 +42,9 @@ func (b *bench) speed(ctx context.Context) error {
 	start := load()
 	var figures []figure
 	for _, n := range []struct{ pins, bound string }{{"30", "≤ 1.5 s"}, {"200", "≤ 10 s"}} {
+		if sharing {
+			break
+		}
 		rows, err := b.oneShot(ctx, st, n.pins, n.bound)
 		if err != nil {
 			return fmt.Errorf("%s pins: %w", n.pins, err)

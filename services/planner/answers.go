@@ -59,7 +59,7 @@ func (s *Service) answer(ctx context.Context, in *situation) (out []solved, tape
 			}
 		}
 		r := record(live{index: ix, matcher: m})
-		a := in.Envs[i].solve(ctx, t, r, s.engine, s.cfg.ResolveLimit, in.Now)
+		a := in.Envs[i].solve(ctx, t, r, s.engine, s.verdicts, s.cfg.ResolveLimit, in.Now)
 		in.keep(ctx, i, &a, r)
 		said := r.said()
 		a.Pages = said.digests()
@@ -97,8 +97,8 @@ func nothing() solved {
 }
 
 // solve plans one environment with what a world says.
-func (e environment) solve(ctx context.Context, t task, w outside, engine func(context.Context) (resolution.Engine, error), limit time.Duration, now time.Time) solved {
-	s := &solver{task: t, engine: engine, limit: limit, now: now,
+func (e environment) solve(ctx context.Context, t task, w outside, engine func(context.Context) (resolution.Engine, error), verdicts *resolution.Verdicts, limit time.Duration, now time.Time) solved {
+	s := &solver{task: t, engine: engine, verdicts: verdicts, limit: limit, now: now,
 		book: &book{world: w, pins: t.versions(), bounds: t.Bounds, holds: t.Holds, hashed: t.Hashed, wishes: t.Wishes, now: now, pages: map[string]*judgedPage{}}}
 	out := s.solve(ctx)
 	out.Made = now

@@ -14,7 +14,6 @@ import (
 	"github.com/drydock-dev/drydock/pkg/pep440"
 	"github.com/drydock-dev/drydock/pkg/pep508"
 	"github.com/drydock-dev/drydock/pkg/policy"
-	"github.com/drydock-dev/drydock/pkg/uv"
 	"github.com/drydock-dev/drydock/services/planner/resolution"
 )
 
@@ -134,11 +133,12 @@ type solved struct {
 
 // solver plans one environment, class after class: each phase starts from what the ones before it left.
 type solver struct {
-	task   task
-	book   *book
-	engine func(ctx context.Context) (resolution.Engine, error)
-	limit  time.Duration
-	now    time.Time
+	task     task
+	book     *book
+	engine   func(ctx context.Context) (resolution.Engine, error)
+	verdicts *resolution.Verdicts // what uv said before; nil: it is asked everything
+	limit    time.Duration
+	now      time.Time
 
 	at   map[string]string // where earlier phases moved packages to
 	bare []resolution.Bare // of all resolutions
@@ -315,7 +315,7 @@ func (s *solver) resolve(ctx context.Context, wants []want, v *view) (resolution
 	if err != nil {
 		return resolution.Solution{}, err
 	}
-	p := resolution.Problem{Floating: s.task.Floating, Env: s.task.Wishes.Target, Limit: s.left(ctx)}
+	p := resolution.Problem{Floating: s.task.Floating, Env: s.task.Wishes.Target, Limit: s.left(ctx), Verdicts: s.verdicts}
 	for _, t := range s.task.Pins {
 		if _, err := pep440.Parse(t.Version); err != nil {
 			s.unknown(fmt.Sprintf("%s %s: its version can't be ordered (PEP 440)", t.Package, printable(t.Version)))
@@ -336,8 +336,11 @@ func (s *solver) resolve(ctx context.Context, wants []want, v *view) (resolution
 		p.Wants = append(p.Wants, w.Package)
 	}
 	p.Complete = s.complete(ctx, v)
-	sol, err := resolution.Solve(ctx, p, v, argued{engine, &s.out.Args})
+	sol, err := resolution.Solve(ctx, p, v, engine)
 	s.out.Runs += sol.Runs
+	if len(sol.Args) > 0 {
+		s.out.Args = sol.Args
+	}
 	for _, b := range sol.Broken {
 		if !slices.Contains(s.out.Broken, b) {
 			s.out.Broken = append(s.out.Broken, b)
@@ -364,20 +367,6 @@ func (s *solver) unknown(what string) {
 	if !slices.Contains(s.out.Unknown, what) {
 		s.out.Unknown = append(s.out.Unknown, what)
 	}
-}
-
-// argued notes with which arguments uv was run.
-type argued struct {
-	resolution.Engine
-	args *[]string
-}
-
-func (e argued) Compile(ctx context.Context, p uv.Problem) (uv.Answer, error) {
-	a, err := e.Engine.Compile(ctx, p)
-	if len(a.Args) > 0 {
-		*e.args = a.Args
-	}
-	return a, err
 }
 
 // complete reports whether the pins are a full lock: what each of them requires is pinned too. pip asks that

@@ -90,9 +90,10 @@ type Deps struct {
 
 // Service is the planner.
 type Service struct {
-	cfg     Config
-	deps    Deps
-	answers *answers
+	cfg      Config
+	deps     Deps
+	answers  *answers
+	verdicts *resolution.Verdicts
 }
 
 // New checks the configuration and makes the service. It starts nothing.
@@ -108,7 +109,7 @@ func New(cfg Config, deps Deps) (*Service, error) {
 	if _, err := readExceptions(cfg); err != nil {
 		return nil, err
 	}
-	return &Service{cfg: cfg, deps: deps, answers: newAnswers(cfg.Answers)}, nil
+	return &Service{cfg: cfg, deps: deps, answers: newAnswers(cfg.Answers), verdicts: resolution.NewVerdicts()}, nil
 }
 
 // Routes are the stages of the service.

@@ -212,7 +212,7 @@ func (r planRecord) answers(ctx context.Context, store evidence.Store, in *situa
 			return nil, nil, &Divergence{"index", err.Error()}
 		}
 		world := replaying(t)
-		a := in.Envs[i].solve(ctx, tasks[i], world, func(context.Context) (resolution.Engine, error) { return engine, nil }, r.Limit, in.Now)
+		a := in.Envs[i].solve(ctx, tasks[i], world, func(context.Context) (resolution.Engine, error) { return engine, nil }, nil, r.Limit, in.Now)
 		if ctx.Err() != nil {
 			return nil, nil, fmt.Errorf("recompute the plan of %s: %w", in.App, context.Cause(ctx))
 		}

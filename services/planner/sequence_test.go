@@ -11,33 +11,37 @@ import (
 	"github.com/drydock-dev/drydock/pkg/events"
 	"github.com/drydock-dev/drydock/pkg/index"
 	"github.com/drydock-dev/drydock/pkg/report"
+	"github.com/drydock-dev/drydock/services/planner/resolution"
 )
 
 // Whatever happens to a world between two plans, memory makes no difference to what is planned, and every plan is
 // made again from its record.
 func TestMemoryMakesNoDifference(t *testing.T) {
+	verdicts := resolution.NewVerdicts() // of all worlds
 	rapid.Check(t, func(rt *rapid.T) {
 		r := drawWorld(t, rt)
+		r.uv.name = "uv"
 		kept := newAnswers("")
 		for n := range rapid.IntRange(1, 5).Draw(rt, "plans") {
 			r.happens(rt, n)
 			e := r.scan(r.files)
-			r.service.answers = newAnswers("")
-			fresh, err := r.service.make(t.Context(), r.facts(e.ID()))
-			if err != nil {
-				rt.Fatal(err)
+			made := func(a *answers, v *resolution.Verdicts) string {
+				r.service.answers, r.service.verdicts = a, v
+				d, err := r.service.make(t.Context(), r.facts(e.ID()))
+				if err != nil {
+					rt.Fatal(err)
+				}
+				data, err := json.Marshal(d.plan)
+				if err != nil {
+					rt.Fatal(err)
+				}
+				return string(data)
 			}
-			r.service.answers = kept
-			remembered, err := r.service.make(t.Context(), r.facts(e.ID()))
-			if err != nil {
-				rt.Fatal(err)
-			}
-			want, err := json.Marshal(fresh.plan)
-			if err != nil {
-				rt.Fatal(err)
-			}
-			if got, err := json.Marshal(remembered.plan); err != nil || string(got) != string(want) {
-				rt.Fatalf("%d: with memory\n%s\nwithout\n%s (%v)", n, got, want, err)
+			want := made(newAnswers(""), nil)
+			for _, got := range []string{made(newAnswers(""), verdicts), made(kept, verdicts)} {
+				if got != want {
+					rt.Fatalf("%d: with memory\n%s\nwithout\n%s", n, got, want)
+				}
 			}
 			r.plan(e)
 			if r.state.Plan == nil {

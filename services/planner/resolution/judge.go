@@ -16,6 +16,14 @@ import (
 type table struct {
 	b     *book
 	wants map[*pack]bool // nil: the set as it stands
+	of    map[*pack]int  // nil: all; else only what is in it
+	stray *bool          // set when something else is asked for
+}
+
+func (t table) strayed() bool {
+	t.b.mu.Lock()
+	defer t.b.mu.Unlock()
+	return *t.stray
 }
 
 // Versions lists the releases of a package that uv may take.
@@ -24,6 +32,10 @@ func (t table) Versions(ctx context.Context, name string) ([]uv.Offered, error) 
 	defer t.b.mu.Unlock()
 	t.b.ctx = ctx
 	p := t.b.pack(name)
+	if _, in := t.of[p]; t.of != nil && !in {
+		*t.stray = true
+		return nil, fmt.Errorf("%s: %w", name, uv.ErrUnknown)
+	}
 	var rs []*release
 	switch {
 	case p.held != "":
@@ -135,23 +147,27 @@ func (p *pack) named() string {
 	return p.name + "[" + strings.Join(p.extras, ",") + "]"
 }
 
-// stands is the problem whose only answer is the set as it stands.
-func (r *run) stands(c choice) uv.Problem {
-	q := uv.Problem{Preferences: map[string]string{}, Env: r.p.Env, Offer: table{b: r.b}}
+// stands is the problem whose only answer is the set as it stands, or what is in of; nil: all.
+func (r *run) stands(of map[*pack]int) uv.Problem {
+	q := uv.Problem{Preferences: map[string]string{}, Env: r.p.Env, Offer: table{b: r.b, of: of, stray: new(bool)}}
+	counts := func(p *pack) bool {
+		_, in := of[p]
+		return in || of == nil
+	}
 	for _, p := range r.b.pins {
-		if p.held == "" {
+		if p.held == "" && counts(p) {
 			q.Requirements = append(q.Requirements, p.named()+"=="+p.at.version)
 			q.Preferences[p.name] = p.at.version
 		}
 	}
-	for p, rel := range c {
-		if p.pin == nil {
-			q.Preferences[p.name] = rel.version
+	for _, p := range r.b.packs {
+		if p.pin == nil && p.decided && counts(p) {
+			q.Preferences[p.name] = p.at.version
 		}
 	}
 	s := state{b: r.b, deep: r.deep}
 	for _, p := range s.reach() {
-		if p.pin == nil && !p.floats && s.doubtful(p) {
+		if p.pin == nil && !p.floats && counts(p) && s.doubtful(p) {
 			q.Requirements = append(q.Requirements, p.name+"=="+p.at.version)
 		}
 	}
@@ -207,6 +223,9 @@ func (r *run) ask(q uv.Problem) (uv.Answer, error) {
 	r.sol.Runs++
 	a, err := r.e.Compile(r.ctx, q)
 	r.b.ctx = r.ctx
+	if len(a.Args) > 0 {
+		r.sol.Args = a.Args
+	}
 	var conflict *uv.Conflict
 	switch {
 	case err == nil, errors.As(err, &conflict):
@@ -246,7 +265,16 @@ func (s *state) spared(present []*pack) bool {
 // judge asks uv whether the set with the choice holds. A *uv.Conflict is returned as it is.
 func (r *run) judge(c choice) error {
 	defer c.put()()
-	a, err := r.ask(r.stands(c))
+	if parts, ok := r.parts(); ok {
+		if err := r.judgeParts(parts); !errors.Is(err, errEntangled) {
+			return err
+		}
+	}
+	return r.judgeWhole()
+}
+
+func (r *run) judgeWhole() error {
+	a, err := r.ask(r.stands(nil))
 	if err != nil {
 		return err
 	}

@@ -24,6 +24,8 @@ const (
 	maxFine = 60
 	// maxRanges is how many requirements of one package on another a chain names before it sums up.
 	maxRanges = 3
+	// maxVerdicts bounds the questions whose answers are remembered: each takes some 250 bytes, all have under 3 MB.
+	maxVerdicts = 8192
 	// searchShare is the part of the limit, in per cent, after which the best found so far has to do: the rest is
 	// uv's, without which nothing is proved.
 	searchShare = 60

@@ -70,6 +70,7 @@ type Problem struct {
 	Complete bool                 // the pins are a full lock: a newly required package becomes a pin
 	Env      pep508.Environment
 	Limit    time.Duration // of the whole; 0 means none of its own
+	Verdicts *Verdicts     // what an engine with an Identity() string found before; nil: everything is asked
 }
 
 // Engine is the judge: a *uv.Tool.
@@ -110,6 +111,7 @@ type Solution struct {
 	Bare       []Bare           // requirements without a pin of which nothing may be picked, before any change
 	Unknown    []string         // pins whose requirements are not known, with why
 	Runs       int              // of the engine
+	Args       []string         // of uv, in the last run that judged this, now or before
 	Exhaustive bool             // no answer has fewer changed pins, or as many and smaller steps: all were compared
 }
 
