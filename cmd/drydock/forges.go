@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"net/url"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -128,7 +129,7 @@ func (f *forges) of(ctx context.Context, a application.Application) (forge.Forge
 // gitAddress is a repository as git wants it: applications.yaml allows a plain path.
 func gitAddress(repository string) string {
 	if filepath.IsAbs(repository) {
-		return "file://" + repository
+		return (&url.URL{Scheme: "file", Path: repository}).String() // a path may hold what an address gives a meaning
 	}
 	return repository
 }

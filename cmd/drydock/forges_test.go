@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/drydock-dev/drydock/pkg/application"
+	"github.com/drydock-dev/drydock/pkg/forge/gitforge"
 	"github.com/drydock-dev/drydock/test/yard"
 )
 
@@ -62,5 +63,26 @@ func TestCheckoutLeavesNothing(t *testing.T) {
 	}
 	if got := lists(); got != "" {
 		t.Errorf("there is left %s", got)
+	}
+}
+
+// What can be declared can be used: no address that the file of applications takes is refused later, when it is asked.
+func TestDeclaredIsUsable(t *testing.T) {
+	taken := 0
+	for _, address := range []string{"https://git.bank.example/payments.git", "https://git.bank.example:8443/a/b.git/", "https://[2001:db8::1]/x", "https://git.bank.example/a/-b.git",
+		"ssh://git@git.bank.example:2222/a/b.git", "ssh://git.bank.example/a", "git@git.bank.example:a/b.git", "deploy_1@git-1.bank.example:a", "/srv/git/a.git", "/srv/git/a b.git", "/srv/git/a/",
+		"/srv/git/ä.git", "/srv/git/a%20b.git", "/srv/git/a?b#c.git", "http://127.0.0.1:8080/x.git", "https://git_1.bank.example/x", "https://bank/x//y", "https://bank/./x", "ssh://git@bank//x"} {
+		set, err := application.ParseSet("applications.yaml", fmt.Appendf(nil, "applications:\n  shop:\n    repository: %q\n", address))
+		if err != nil {
+			continue
+		}
+		taken++
+		a, _ := set.Get("shop")
+		if _, err := gitforge.New(t.Context(), gitforge.Config{Remote: gitAddress(a.Repository), Dir: t.TempDir()}); err != nil {
+			t.Errorf("%s can be declared, and not used: %v", address, err)
+		}
+	}
+	if taken < 8 {
+		t.Errorf("%d addresses were taken", taken)
 	}
 }

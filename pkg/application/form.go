@@ -65,9 +65,7 @@ func checkAddress(text string) error {
 	switch u.Scheme {
 	case "https", "ssh":
 	case "http":
-		if ip := net.ParseIP(u.Hostname()); u.Hostname() != "localhost" && (ip == nil || !ip.IsLoopback()) {
-			return fmt.Errorf("http is not encrypted: who sits between could change the source; use https or ssh")
-		}
+		return fmt.Errorf("http is not encrypted: who sits between could change the source; use https or ssh")
 	case "git":
 		return fmt.Errorf("git:// is neither encrypted nor authenticated; use https or ssh")
 	case "file":
@@ -84,6 +82,8 @@ func checkAddress(text string) error {
 		return fmt.Errorf("the user in the address is none ssh can be given; it is most often git")
 	case strings.Trim(u.Path, "/") == "" || slices.Contains(strings.Split(u.Path, "/"), ".."):
 		return fmt.Errorf("the address has no path of a repository")
+	case path.Clean(u.Path) != strings.TrimSuffix(u.Path, "/"):
+		return fmt.Errorf("want the path in the address without . and doubled slashes")
 	}
 	return nil
 }
