@@ -79,9 +79,18 @@ def normalise(own):
             raise Failed("changed", os.path.relpath(p, VENV))
 
 
+def forget():
+    """Lets go of the names that types were last asked for: they are kept by where they lie in memory, which differs
+    each time, and before 3.11 bytecode tells a name that somebody else keeps from one that nobody does."""
+    for name in ("_clear_internal_caches", "_clear_type_cache"):  # 3.13 and newer; all others
+        if hasattr(sys, name):
+            return getattr(sys, name)()
+
+
 def compile_one(top, root):
     files = [p for p in walk(top) if p.endswith(".py")] if os.path.isdir(top) and not os.path.islink(top) else [top]
     for p in files:
+        forget()
         try:
             py_compile.compile(p, dfile=PREFIX + p[len(root):], doraise=True, optimize=-1,
                                invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH)

@@ -123,6 +123,9 @@ var sitePackages = regexp.MustCompile(`^lib(64)?/python3\.\d+/site-packages/`)
 // ownPlace is what makes an environment that of its interpreter (PEP 405), and what uv puts beside.
 func ownPlace(to string) bool {
 	name, inBin := strings.CutPrefix(to, "bin/")
+	if top, _, _ := strings.Cut(to, "/"); top == ".cache" || top == ".venv" { // where it is made
+		return true
+	}
 	return to == "pyvenv.cfg" || to == "bin" || to == "lib" || to == "lib64" || strings.HasPrefix(to, "lib64/") || to == "include" || to == ".lock" ||
 		inBin && (strings.HasPrefix(name, "python") && strings.Trim(name[len("python"):], "0123456789.tdw") == "" || strings.HasPrefix(name, "activate"))
 }

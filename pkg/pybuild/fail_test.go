@@ -27,6 +27,7 @@ func TestNotBuilt(t *testing.T) {
 	s.wheel("config", "1.0", map[string]string{"config-1.0.data/data/pyvenv.cfg": "home = /evil\n"})
 	s.wheel("interpreter", "1.0", map[string]string{"interpreter-1.0.data/data/bin/python": "#!/bin/sh\n"})
 	s.wheel("lib64", "1.0", map[string]string{"lib64-1.0.data/data/lib64/x": ""})
+	s.wheel("cache", "1.0", map[string]string{"cache-1.0.data/data/.cache/x": ""})
 	s.wheel("program", "1.0", map[string]string{"+entry_points.txt": "[console_scripts]\n../../climbed = a:b\n"})
 	s.wheel("python-too", "1.0", map[string]string{"+entry_points.txt": "[console_scripts]\npython3 = a:b\n"})
 	s.wheel("pretends", "1.0", map[string]string{"fine-2.0.dist-info/METADATA": "Name: fine\nVersion: 2.0\n"})
@@ -57,6 +58,7 @@ func TestNotBuilt(t *testing.T) {
 		{"pyvenv.cfg", s.want("config"), Escapes, "it replaces pyvenv.cfg", nil},
 		{"python", s.want("interpreter"), Escapes, "it replaces bin/python", nil},
 		{"lib64", s.want("lib64"), Escapes, "it replaces lib64/x", nil},
+		{"uv's cache", s.want("cache"), Escapes, "it replaces .cache/x", nil},
 		{"an entry point climbs", s.want("program"), BadWheel, "a program of the name", nil},
 		{"an entry point is python", s.want("python-too"), BadWheel, "a program of the name", nil},
 		{"metadata of another", s.want("pretends"), BadWheel, "exactly one folder NAME-VERSION.dist-info", nil},
