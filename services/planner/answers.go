@@ -66,7 +66,7 @@ func (s *Service) answer(ctx context.Context, in *situation) (out []solved, tape
 		var tape []byte
 		var err error
 		if !s.cfg.Provisional { // else nobody makes it again
-			if tape, err = said.pack(t.versions()); err != nil { // of plain data: can't be
+			if tape, err = said.pack(t.versions(), s.press); err != nil { // of plain data: can't be
 				tape = nil
 			}
 		}

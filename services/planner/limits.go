@@ -28,6 +28,9 @@ const (
 	maxAnswers = 256
 	// maxKeptAnswers bounds the tapes of those in memory, in bytes: that of 200 pins has up to 8 MB.
 	maxKeptAnswers = 64 << 20
+	// maxPressed bounds the compressed pieces of tapes that are kept to be used again, in bytes: of a page and its
+	// metadata some 5 to 50 kB.
+	maxPressed = 32 << 20
 	// maxStoredAnswers bounds those on disk together.
 	maxStoredAnswers = 512 << 20
 	// maxExceptions bounds a file of waivers, freezes or VEX statements.

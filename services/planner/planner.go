@@ -94,6 +94,7 @@ type Service struct {
 	deps     Deps
 	answers  *answers
 	verdicts *resolution.Verdicts
+	press    *press
 }
 
 // New checks the configuration and makes the service. It starts nothing.
@@ -109,7 +110,7 @@ func New(cfg Config, deps Deps) (*Service, error) {
 	if _, err := readExceptions(cfg); err != nil {
 		return nil, err
 	}
-	return &Service{cfg: cfg, deps: deps, answers: newAnswers(cfg.Answers), verdicts: resolution.NewVerdicts()}, nil
+	return &Service{cfg: cfg, deps: deps, answers: newAnswers(cfg.Answers), verdicts: resolution.NewVerdicts(), press: newPress()}, nil
 }
 
 // Routes are the stages of the service.

@@ -128,7 +128,7 @@ func TestDivergenceOfARewrittenRecord(t *testing.T) {
 		"the decision itself: every input is the same; first difference: deployment_phases": func(_ *world, r *planRecord) { r.Branches.Spent = []string{today} },
 		"index differs: the index page of away was not asked": func(w *world, r *planRecord) {
 			for i := range r.Worlds {
-				empty, err := newTape().pack(nil)
+				empty, err := newTape().pack(nil, newPress())
 				if err != nil {
 					w.t.Fatal(err)
 				}
@@ -189,7 +189,7 @@ func TestTapeRoundTrip(t *testing.T) {
 		_, _ = r.Match("npm", name, "1")
 		_, _ = r.Match(pypi, name, "bananas")
 	}
-	data, err := r.said().pack(nil)
+	data, err := r.said().pack(nil, newPress())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -197,7 +197,7 @@ func TestTapeRoundTrip(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	twice, err := back.pack(nil)
+	twice, err := back.pack(nil, newPress())
 	if err != nil || string(twice) != string(data) {
 		t.Errorf("read and written again it differs (%v)", err)
 	}

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"time"
 
@@ -105,24 +106,63 @@ type tapeForm struct {
 	Misses   map[string]string         `json:"misses"`   // questions to the database without an answer, with the error
 }
 
-// pack writes a tape as evidence: JSON, compressed, because pages are long and repeat themselves.
-func (t tape) pack(pins map[string]string) ([]byte, error) {
-	form := tapeForm{map[string]tapedPage{}, t.Metadata, t.Hits, t.Misses}
-	for name, p := range t.Pages {
-		form.Pages[name] = p.taped(pins[name])
+// pack writes a tape as evidence: JSON, compressed, because pages are long and repeat themselves. Names stand in order.
+func (t tape) pack(pins map[string]string, p *press) ([]byte, error) {
+	data, err := t.press(pins, p)
+	if err != nil {
+		return nil, fmt.Errorf("write down what the index said: %w", err)
 	}
+	return data, nil
+}
+
+func (t tape) press(pins map[string]string, p *press) ([]byte, error) {
 	var out bytes.Buffer
-	z, err := gzip.NewWriterLevel(&out, gzip.BestSpeed)
+	before := `{"pages":{`
+	for _, name := range slices.Sorted(maps.Keys(t.Pages)) {
+		said, project := t.Pages[name], index.Project{}
+		if said.Project != nil {
+			project = *said.Project
+		}
+		made := func() any { return said.taped(pins[name]) }
+		// The digest of a page is that of all that it says of releases.
+		depends := []string{"page", pins[name], said.Error, said.Kind, project.Name, project.Digest, project.Index, project.Page}
+		if said.Project != nil && project.Digest == "" {
+			depends = nil
+		}
+		if err := p.member(&out, before, name, made, depends...); err != nil {
+			return nil, err
+		}
+		before = ","
+	}
+	before = after(before, `{"pages":{`) + `},"metadata":{`
+	first := before
+	for _, name := range slices.Sorted(maps.Keys(t.Metadata)) {
+		said := t.Metadata[name]
+		if err := p.member(&out, before, name, func() any { return said }, "metadata", said.Text, said.Error, said.Kind); err != nil {
+			return nil, err
+		}
+		before = ","
+	}
+	rest, err := json.Marshal(struct {
+		Hits   map[string][]advisory.Hit `json:"hits"`
+		Misses map[string]string         `json:"misses"`
+	}{t.Hits, t.Misses})
 	if err != nil {
 		return nil, err
 	}
-	if err := json.NewEncoder(z).Encode(form); err != nil {
-		return nil, fmt.Errorf("write down what the index said: %w", err)
-	}
-	if err := z.Close(); err != nil {
-		return nil, fmt.Errorf("write down what the index said: %w", err)
+	rest[0] = ',' // it goes on
+	if err := squeeze(&out, []byte(after(before, first)+"}"), rest, []byte("\n")); err != nil {
+		return nil, err
 	}
 	return out.Bytes(), nil
+}
+
+// after is what has yet to be written of an opening: all of it where nothing stands behind it.
+func after(before, opening string) string {
+	if before == opening {
+		return opening
+	}
+	return ""
 }
 
 func unpackTape(data []byte) (*tape, error) {
