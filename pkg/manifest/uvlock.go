@@ -60,7 +60,7 @@ func (u UVLock) Apply(ctx context.Context, s Set) (map[string][]byte, error) {
 	}
 	for _, at := range slices.Sorted(maps.Keys(bySource)) {
 		if path.Base(at) != "uv.lock" {
-			return nil, fmt.Errorf("%s: its ranges are not pins, so there is nothing to write: %w", at, ErrUnsupported)
+			return nil, fmt.Errorf("%s: a project is never written, only its uv.lock: %w", at, ErrUnsupported)
 		}
 		data, err := u.apply(ctx, s, at, bySource[at])
 		if err != nil {

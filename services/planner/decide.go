@@ -10,9 +10,11 @@ import (
 	"github.com/drydock-dev/drydock/pkg/advisory"
 	"github.com/drydock-dev/drydock/pkg/events"
 	"github.com/drydock-dev/drydock/pkg/inventory"
+	"github.com/drydock-dev/drydock/pkg/pep440"
 	"github.com/drydock-dev/drydock/pkg/pep508"
 	"github.com/drydock-dev/drydock/pkg/policy"
 	"github.com/drydock-dev/drydock/pkg/report"
+	"github.com/drydock-dev/drydock/services/planner/resolution"
 )
 
 // pypi is the one ecosystem the first cut plans.
@@ -53,6 +55,7 @@ func (in *situation) tasks() []task {
 			if e.Twice[p.Package] != nil {
 				tp.Stays = "it is pinned to several versions"
 			}
+			tp.Allowed = append(slices.Clone(p.Allowed), in.fixed(p)...)
 			t.Pins = append(t.Pins, tp)
 		}
 		if in.Wishes.Full {
@@ -97,11 +100,29 @@ func (in *situation) wants(env int) []want {
 func (in *situation) updateClasses(e environment) map[string]byStep {
 	out := map[string]byStep{}
 	for _, p := range e.Pins {
+		if len(in.fixed(p)) > 0 {
+			continue
+		}
 		steps := byStep{}
 		for _, step := range []string{"patch", "minor", "major"} {
 			steps[step] = in.Policy.Classify(policy.Facts{Package: p.Package, Ecosystem: pypi, Step: step}).Class
 		}
 		out[p.Package] = steps
+	}
+	return out
+}
+
+// fixed says of a pin in a file that can't be written that only its version is allowed: nothing else may move it.
+func (in *situation) fixed(p pin) []resolution.Bound {
+	var out []resolution.Bound
+	for _, l := range p.Lines {
+		if _, err := pep440.Parse(p.Version); err == nil && in.Unwritable[l.Source] != "" {
+			by := l.Source
+			if l.Line > 0 {
+				by = fmt.Sprintf("%s:%d", l.Source, l.Line)
+			}
+			out = append(out, resolution.Bound{Specifier: "==" + p.Version, By: by})
+		}
 	}
 	return out
 }

@@ -68,12 +68,19 @@ func sameVersion(a, b string) bool {
 	return a == b || erra == nil && errb == nil && va.Equal(vb)
 }
 
-// unwritable are the lock files that no update could be written to, with what stands in the way: it is known before
-// anything is planned.
+// unlocked is why a pin that stands in a pyproject.toml stays: what is installed from it is a lock file's, or a compiled
+// file's, to say.
+const unlocked = "pinned in %s, which is never written, and in no uv.lock beside it: lock the project (uv lock), or compile a requirements.txt from it (uv pip compile), and plan that"
+
+// unwritable are the projects and lock files that no update could be written to, with what stands in the way: it is known
+// before anything is planned.
 func unwritable(ctx context.Context, inv *inventory.Inventory, ev evidence.Store) (map[string]string, error) {
 	out := map[string]string{}
 	lock := manifest.UVLock{}
 	for _, src := range inv.Sources {
+		if src.Kind == "pyproject" {
+			out[src.Path] = fmt.Sprintf(unlocked, printable(src.Path))
+		}
 		if src.Kind != "uv-lock" {
 			continue
 		}

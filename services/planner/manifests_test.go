@@ -1,7 +1,10 @@
 package planner
 
 import (
+	"os"
+	"path/filepath"
 	"regexp"
+	"strings"
 	"testing"
 
 	"github.com/drydock-dev/drydock/pkg/report"
@@ -45,6 +48,38 @@ func TestConstraintWithinItsRequirement(t *testing.T) {
 		}
 		if o := outcome(t, p, "CVE-F"); want == "" && o.Outcome != report.Blocked {
 			t.Errorf("%+v", o)
+		}
+	}
+}
+
+// A project without a lock is never written: its pins stay, whatever is asked for, and the files come all the same.
+func TestProjectWithoutALock(t *testing.T) {
+	for _, full := range []bool{false, true} {
+		w := paymentsWorld(t, Config{})
+		inv := w.inventoryOf(map[string]string{"requirements.txt": "lib==1.0\n", "pyproject.toml": "flask==2.2.2\nlib==1.0\n"})
+		for i, s := range inv.Sources {
+			if s.Path == "pyproject.toml" {
+				inv.Sources[i].Kind = "pyproject"
+			}
+		}
+		for i, p := range inv.Packages { // installed together
+			if inv.Packages[i].Scope = "repository:requirements.txt"; p.Source == "pyproject.toml" {
+				inv.Packages[i].Line = 5
+			}
+		}
+		w.options.Full = full
+		w.plan(w.scanInventory(inv))
+		p := w.document()
+		if got := moves(p); got != "" {
+			t.Errorf("full %v: %s", full, got)
+		}
+		if o := outcome(t, p, "CVE-F"); o.Outcome != report.Unsupported || !strings.Contains(o.Detail, "lock the project (uv lock)") {
+			t.Errorf("full %v: %+v", full, o)
+		}
+		dir := t.TempDir()
+		w.write(dir)
+		if _, err := os.Stat(filepath.Join(dir, "updated")); err == nil {
+			t.Errorf("full %v: something is written", full)
 		}
 	}
 }
