@@ -85,6 +85,10 @@ func (a *attempt) run(ctx context.Context, py python) (Answer, error) {
 		return Answer{}, err
 	}
 	defer s.close()
+	known := about.of(a.tool.Digest, py)
+	if err := known.write(dir); err != nil {
+		return Answer{}, err
+	}
 	r, err := run(s.ctx, command{
 		path: a.tool.Path, dir: dir, limit: max(time.Until(a.end), time.Millisecond), maxOut: maxErrors, maxErr: maxErrors,
 		args: a.args(py.path), env: a.environment(s, s.url(), py, dir), started: a.tool.started,
@@ -110,13 +114,14 @@ func (a *attempt) run(ctx context.Context, py python) (Answer, error) {
 		return Answer{}, fmt.Errorf("%w: %w", ErrDied, err)
 	}
 	answer.Args, answer.CPU = a.args("python3"), r.cpu
+	known.read(dir)
 	return answer, nil
 }
 
 // args is the command line. Whatever could come from a configuration file is said here, beside --no-config.
 func (a *attempt) args(python string) []string {
 	args := []string{"pip", "compile", inFile, "-c", constraintsFile, "-o", outFile,
-		"--no-config", "--no-cache", "--no-sources", "--only-binary", ":all:",
+		"--no-config", "--cache-dir", cacheDir, "--no-sources", "--only-binary", ":all:",
 		"--keyring-provider", "disabled", "--resolution", "lowest-direct", "--python", python}
 	args = append(args, a.platform...)
 	return append(args, "--no-header", "--no-progress", "--color", "never")

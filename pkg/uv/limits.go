@@ -39,6 +39,9 @@ const (
 	maxPythons = 3
 	// maxLockPythons is the same for a lock, for which some are too old or too new.
 	maxLockPythons = 8
+	// maxAbout is how many Pythons are remembered, maxFacts what uv keeps of each, in files and in bytes of one: it has
+	// one file of 3 kB.
+	maxAbout, maxFacts, maxFact = 16, 4, 64 << 10
 	// maxRecord bounds a remembered check of a program, a line of JSON.
 	maxRecord = 4 << 10
 	// settled is how long ago a program must have changed for its digest to be remembered by its time of change:
