@@ -41,7 +41,8 @@ func (w *inquiry) change(id, app string) error {
 	}
 	w.a.Waits = d.Waits
 	w.timeline(records, func(r bus.Record) bool { return names(r, id) || events.Ext(r.Event, events.ExtChange) == id })
-	w.waits(d.Waits)
+	w.once(d)
+	w.waits(d.Waits, d.Reason)
 	w.standing(d)
 	for _, u := range ch.Updates {
 		w.a.say("update", "%s %s → %s in %s", u.Package, cmp.Or(u.From, "(added)"), u.To, u.Source)
@@ -53,6 +54,18 @@ func (w *inquiry) change(id, app string) error {
 	}
 	w.a.say("deadline", "%s", deadlineWords(ch, w.a.now))
 	return nil
+}
+
+// once has the reason of a parked change stand on its page once, at its head.
+func (w *inquiry) once(d *api.ChangeDetail) {
+	if d.Parked == nil {
+		return
+	}
+	for i, t := range w.a.Timeline {
+		if (t.Type == "change.parked" || t.Type == "effect.refused") && strings.Contains(t.Text, d.Parked.Reason) {
+			w.a.Timeline[i].Text = cmp.Or(d.Parked.Step, "it") + ", for the reason above"
+		}
+	}
 }
 
 // changeHeadline is how a change stands, in one sentence.
@@ -79,10 +92,13 @@ func sinceWords(t, now time.Time) string {
 	return strings.Join(strings.Fields(tellTime(t, now)), " ") + " (" + span(max(now.Sub(t), 0)) + ")"
 }
 
-// waits says what holds a change, and who can act.
-func (w *inquiry) waits(all []api.Wait) {
+// waits says what holds a change, and who can act. The reason stands at the head of the page already.
+func (w *inquiry) waits(all []api.Wait, reason string) {
 	for _, x := range all {
 		text := x.What
+		if reason != "" {
+			text = strings.TrimSuffix(text, ": "+reason)
+		}
 		if x.Since != nil {
 			text += ", since " + sinceWords(*x.Since, w.a.now)
 		}
@@ -141,7 +157,7 @@ func (w *inquiry) standing(d *api.ChangeDetail) {
 		}
 	}
 	for _, e := range d.Effects {
-		if e.Outcome == "refused" {
+		if e.Outcome == "refused" && (d.Parked == nil || !strings.Contains(e.Reason, d.Parked.Reason)) {
 			w.a.say("refused", "%s %s: %s", effectWords(e.Kind), e.Branch, e.Reason)
 		}
 	}

@@ -76,7 +76,18 @@ func renderUpdatedChanges(p *page, list []updatedChange) {
 		}
 		rows = append(rows, []cell{{ch.Change.Change, bold}, {ch.Class, plain}, {packagesOf(ch.Change), plain}, result, {ch.Branch, dim}})
 	}
-	p.table([]column{{head: "CHANGE"}, {head: "CLASS"}, {head: "PACKAGES", shrink: true}, {head: "RESULT"}, {head: "BRANCH", shrink: true, path: true}}, rows)
+	columns := []column{{head: "CHANGE"}, {head: "CLASS"}, {head: "PACKAGES", shrink: true}, {head: "RESULT"}, {head: "BRANCH"}}
+	if p.room(columns, rows) >= 0 {
+		p.table(columns, rows)
+		return
+	}
+	for i := range rows { // a branch that is cut is of no use: each has a line of its own
+		rows[i] = rows[i][:len(columns)-1]
+	}
+	p.table(columns[:len(columns)-1], rows)
+	for _, ch := range list {
+		p.whole("  %s  branch %s", ch.Change.Change, ch.Branch)
+	}
 }
 
 // renderStopped says of a change that is not proposed why, and what to do.

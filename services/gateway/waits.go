@@ -16,15 +16,22 @@ import (
 type dock struct {
 	undeclared string // why its application has no repository; empty: it has one
 	progress   *api.Progress
-	holder     string // who holds its lease
-	workers    bool   // a validator has worked on this log
-	ahead      int    // messages that wait to be validated, its own counted
+	holder     string        // who holds its lease
+	workers    bool          // a validator has worked on this log
+	ahead      int           // messages that wait to be validated, its own counted
+	unseen     *api.Progress // why its branch can't be looked at, and since when; nil: it can
 	now        time.Time
 }
 
 // dock gathers what waits asks for. A lease and a queue matter only to a change that nobody tells progress of.
 func (s *Service) dock(ctx context.Context, st *events.State, c events.Change, p *api.Progress) (dock, error) {
 	d := dock{progress: p, now: s.now()}
+	if c.Stage() == events.StageProposed {
+		seen := &api.Progress{}
+		if data := s.value(ctx, "progress", st.App+".repository"); data != nil && json.Unmarshal(data, seen) == nil && seen.Detail != "" {
+			d.unseen = seen
+		}
+	}
 	if c.Stage() != events.StageOpened {
 		return d, nil
 	}
@@ -63,8 +70,13 @@ func waits(c events.Change, d dock) []api.Wait {
 			Do: "drydock status, where it takes longer than a minute"}}
 	case events.StageProposed:
 		p := c.Proposed
-		return []api.Wait{{Kind: api.WaitMerge, What: fmt.Sprintf("somebody to merge %s (%s) into %s", p.Branch, short(p.Commit), p.Base.Branch), Since: at(c.ProposedAt),
-			Who: "whoever may merge into " + p.Base.Branch, Do: "look at it: drydock change show " + c.Change}}
+		merge := api.Wait{Kind: api.WaitMerge, What: fmt.Sprintf("somebody to merge %s (%s) into %s", p.Branch, short(p.Commit), p.Base.Branch), Since: at(c.ProposedAt),
+			Who: "whoever may merge into " + p.Base.Branch, Do: "look at it: drydock change show " + c.Change}
+		if u := d.unseen; u != nil {
+			return []api.Wait{{Kind: api.WaitRepository, What: "its repository, which can't be looked at, so a merge is not seen: " + u.Detail, Since: u.Since,
+				Who: "whoever gives access to the repository", Do: "mend what it names, or correct the application in applications.yaml; Drydock looks again by itself"}, merge}
+		}
+		return []api.Wait{merge}
 	case events.StageMerged:
 		return []api.Wait{{Kind: api.WaitDeployment, What: "deployment; staging and production are not Drydock's yet", Since: at(c.MergedAt),
 			Who: "whoever deploys the application", Do: fmt.Sprintf("deploy %s, which holds commit %s", c.Merged.Base.Branch, short(c.Merged.Commit))}}

@@ -40,6 +40,8 @@ func TestWaits(t *testing.T) {
 		"validated":  {with(events.Dock{Validated: &events.ChangeValidated{Artifact: "a"}}), dock{}, api.WaitPush, "feature/x to be pushed", "Drydock"},
 		"proposed": {with(events.Dock{Validated: &events.ChangeValidated{Artifact: "a"}, Proposed: &events.ChangeProposed{Artifact: "a", Branch: "feature/x", Commit: "0123456789abcdef", Base: events.Base{Branch: "main"}}}),
 			dock{}, api.WaitMerge, "merge feature/x (0123456789ab) into main", "whoever may merge into main"},
+		"unseen": {with(events.Dock{Validated: &events.ChangeValidated{Artifact: "a"}, Proposed: &events.ChangeProposed{Artifact: "a"}}), dock{unseen: &api.Progress{Detail: "no repository there"}},
+			api.WaitRepository, "a merge is not seen: no repository there", "gives access"},
 		"merged":     {with(events.Dock{Merged: &events.ChangeMerged{Base: events.Base{Branch: "main"}}}), dock{}, api.WaitDeployment, "deployment", "whoever deploys"},
 		"superseded": {ended("superseded", "c-2"), dock{}, api.WaitPerson, "change c-2 carries it on", "Drydock"},
 		"not needed": {ended("superseded", ""), dock{}, api.WaitPerson, "no update of it is needed", "nobody"},

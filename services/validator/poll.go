@@ -102,7 +102,8 @@ func (s *Service) look(ctx context.Context, app string, grace time.Duration) {
 	if !ok {
 		return
 	}
-	if err := s.lookAt(ctx, app, a, grace); err != nil && ctx.Err() == nil {
+	err := s.lookAt(ctx, app, a, grace)
+	if ctx.Err() == nil && s.unseen(ctx, app, err) {
 		s.log.Warn("the branches of an application could not be looked at", telemetry.KeyApp, app, telemetry.KeyError, err)
 	}
 }

@@ -2,6 +2,8 @@ package validator
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"testing"
@@ -74,5 +76,36 @@ func TestLookIsFair(t *testing.T) {
 	}
 	if err := ctx.Err(); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestUnseen: that the branches can't be looked at is told once, known to who asks, and forgotten when they can.
+func TestUnseen(t *testing.T) {
+	b := bus.NewMemory()
+	t.Cleanup(func() { _ = b.Close() })
+	s, err := New(Config{}, Deps{Bus: b, Folds: worker.NewFolds(b), Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	kv, err := b.KV("progress")
+	if err != nil {
+		t.Fatal(err)
+	}
+	hint := func() (p Progress) {
+		if data, _, err := kv.Get(t.Context(), "shop.repository"); err == nil && json.Unmarshal(data, &p) != nil {
+			t.Errorf("%s", data)
+		}
+		return p
+	}
+	gone, refused := errors.New("no repository\nthere"), errors.New("access is denied")
+	if !s.unseen(t.Context(), "shop", gone) || s.unseen(t.Context(), "shop", gone) || hint().Detail != "no repository there" {
+		t.Errorf("%+v", hint())
+	}
+	since := hint().Since
+	if !s.unseen(t.Context(), "shop", refused) || hint().Detail != "access is denied" || !hint().Since.Equal(since) {
+		t.Errorf("%+v, since %s", hint(), since)
+	}
+	if s.unseen(t.Context(), "shop", nil) || s.unseen(t.Context(), "shop", nil) || hint().Detail != "" {
+		t.Errorf("%+v", hint())
 	}
 }

@@ -46,6 +46,36 @@ func (s *Service) progress(ctx context.Context, app, change string, p *Progress)
 	}
 }
 
+// unseen says that the branches of an application can't be looked at (what is proposed there may long be merged), or (nil)
+// that they can. news: nobody was told before. It is a hint, too, and goes away when nobody looks any more.
+func (s *Service) unseen(ctx context.Context, app string, why error) (news bool) {
+	kv, err := s.deps.Bus.KV("progress")
+	if err != nil {
+		return why != nil
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
+	defer cancel()
+	key, old := app+".repository", Progress{}
+	was, rev, err := kv.Get(ctx, key)
+	if err != nil && !errors.Is(err, bus.ErrNoKey) || len(was) > 0 && json.Unmarshal(was, &old) != nil {
+		return why != nil
+	}
+	if why == nil {
+		if rev > 0 {
+			_ = kv.Delete(ctx, key, rev)
+		}
+		return false
+	}
+	now := Progress{Step: "look", Detail: clean(why.Error()), Since: s.now().UTC(), Worker: s.holder}
+	if news = old.Detail != now.Detail; !old.Since.IsZero() {
+		now.Since = old.Since
+	}
+	if data, err := json.Marshal(now); err == nil {
+		_, _ = kv.Put(ctx, key, data, rev, 3*s.cfg.Poll+progressTTL)
+	}
+	return news
+}
+
 // clean makes text from outside harmless in documents and terminals: no control characters, bounded.
 func clean(s string) string {
 	const most = 2000

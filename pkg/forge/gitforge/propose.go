@@ -99,7 +99,8 @@ func (f *Forge) push(ctx context.Context, doing, repo, commit, ref, from string)
 		if strings.Contains(failed.Detail, "' exists; cannot create '") { // git keeps a/b below a
 			advice = "a branch stands where git needs a folder for this one: rename or remove it"
 		}
-		return &forge.Error{Kind: forge.ErrRefused, Doing: doing, Detail: clip(why + ": " + failed.Detail), Advice: advice, Cause: failed.Cause}
+		said := slices.DeleteFunc(strings.Split(failed.Detail, "; "), func(s string) bool { return strings.HasPrefix(s, "failed to push some refs to '") })
+		return &forge.Error{Kind: forge.ErrRefused, Doing: doing, Detail: clip(strings.Join(append([]string{why}, said...), ": ")), Advice: advice, Cause: failed.Cause}
 	}
 	return err
 }

@@ -104,7 +104,7 @@ type Progress struct {
 
 // Kinds of what a change waits for.
 const (
-	WaitRepository = "repository" // its application is not declared with one
+	WaitRepository = "repository" // its application is not declared with one, or it can't be looked at
 	WaitWorker     = "worker"     // no validator works on this log
 	WaitQueue      = "queue"      // its turn
 	WaitStep       = "step"       // a validation that is under way
