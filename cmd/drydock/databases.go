@@ -83,15 +83,17 @@ func (d *databases) reload() error {
 	return nil
 }
 
-// signature tells whether anything in the directory was replaced, by names, sizes and times.
+// signature tells whether anything in the directory, or a list beside it, was replaced, by names, sizes and times.
 func (d *databases) signature() string {
 	var b strings.Builder
+	names := []string{d.opts.KEV, d.opts.EPSS} // which may lie elsewhere
 	for _, pattern := range []string{"*", filepath.Join("*", "*"), filepath.Join("*", "*", "*")} {
-		names, _ := filepath.Glob(filepath.Join(d.dir, pattern)) // the pattern is good
-		for _, name := range names {
-			if info, err := os.Stat(name); err == nil && info.Mode().IsRegular() {
-				fmt.Fprintln(&b, name, info.Size(), info.ModTime().UnixNano())
-			}
+		found, _ := filepath.Glob(filepath.Join(d.dir, pattern)) // the pattern is good
+		names = append(names, found...)
+	}
+	for _, name := range names {
+		if info, err := os.Stat(name); err == nil && info.Mode().IsRegular() {
+			fmt.Fprintln(&b, name, info.Size(), info.ModTime().UnixNano())
 		}
 	}
 	return b.String()
@@ -126,6 +128,19 @@ func (d *databases) events() []events.Database {
 	var out []events.Database
 	for _, db := range d.holder.Current().Databases() {
 		out = append(out, events.Database{Name: db.Name, Digest: db.Digest, Records: db.Records, Newest: db.Newest, Fetched: db.Fetched, Partial: db.Partial})
+	}
+	return out
+}
+
+// lists describes the lists of exploitation in use as events do.
+func (d *databases) lists() []events.List {
+	db, ok := d.holder.Current().(*advisory.DB)
+	if !ok {
+		return nil
+	}
+	var out []events.List
+	for _, l := range db.Lists() {
+		out = append(out, events.List{Name: l.Name, Digest: l.Digest})
 	}
 	return out
 }

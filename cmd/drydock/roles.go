@@ -185,7 +185,7 @@ func (p *parts) declaredAll() ([]api.Declared, error) {
 
 func (p *parts) addGateway() (err error) {
 	p.gateway, err = gateway.New(p.cfg.Gateway, gateway.Deps{
-		Bus: p.bus, Folds: p.folds, Identify: p.identify, Databases: p.databases.events, Import: p.databases.importFrom, Update: p.databases.update,
+		Bus: p.bus, Folds: p.folds, Identify: p.identify, Databases: p.databases.events, Lists: p.databases.lists, Import: p.databases.importFrom, Update: p.databases.update,
 		Decide: func(ctx context.Context, app string, decide func(*events.State, *events.OrgState) ([]events.Event, error)) (uint64, error) {
 			return worker.Decide(ctx, p.bus, p.folds, app, decide)
 		},

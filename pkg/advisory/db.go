@@ -95,6 +95,24 @@ func (db *DB) Databases() []Database {
 	return all
 }
 
+// List is a list that is joined to vulnerabilities.
+type List struct {
+	Name   string // kev, epss
+	Digest string // sha256:… of the list as published
+}
+
+// Lists are the lists that are joined to what hits, by name: they change how urgent a finding is and leave every
+// database as it was.
+func (db *DB) Lists() []List {
+	var out []List
+	for _, l := range []*list{db.epss, db.kev} {
+		if l != nil {
+			out = append(out, List{l.kind.name, l.digest})
+		}
+	}
+	return out
+}
+
 // Match implements Matcher. With an error that wraps ErrVersion, hits holds the records that list the
 // version by its very text.
 func (db *DB) Match(eco, name, text string) ([]Hit, error) {

@@ -34,7 +34,7 @@ var Catalog = []Row{
 	// declared
 	{"application", "declared", 1, Gateway, nil, false, "An application was named and its source recorded.", ApplicationDeclared{}},
 	{"policy", "changed", 1, Gateway, to(Planner), true, "The policy in force changed.", PolicyChanged{}},
-	{"database", "updated", 1, Gateway, to(Scanner), true, "An advisory database was imported or updated.", DatabaseUpdated{}},
+	{"database", "updated", 1, Gateway, to(Scanner), true, "An advisory database was imported or updated, or a list of what is exploited.", DatabaseUpdated{}},
 	// in
 	{"scan", "requested", 1, Gateway, to(Scanner), false, "A scan of an application was asked for.", ScanRequested{}},
 	// scan

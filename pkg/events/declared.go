@@ -26,9 +26,16 @@ type Database struct {
 	Partial bool       `json:"partial,omitempty"` // it says itself that it is only part of one
 }
 
-// DatabaseUpdated says that the advisories in use changed.
+// DatabaseUpdated says that the advisories in use changed, or the lists that say how urgent they are.
 type DatabaseUpdated struct {
 	Databases []Database `json:"databases"`         // all databases now in use, by name
 	First     bool       `json:"first,omitempty"`   // the first import: nothing was known before
 	Changed   int        `json:"changed,omitempty"` // packages whose advisories differ from before
+	Lists     []List     `json:"lists,omitempty"`   // the lists of exploitation now in use, by name
+}
+
+// List is a list of exploitation that is joined to the advisories.
+type List struct {
+	Name   string `json:"name"`   // "kev" (CISA's list of known exploited vulnerabilities), "epss" (FIRST's scores)
+	Digest string `json:"digest"` // sha256:… of the list as published
 }

@@ -117,6 +117,7 @@ type OrgState struct {
 	Sequence  uint64
 	Policy    string // sha256:… in force, empty before the first policy.changed
 	Databases []Database
+	Lists     []List
 	seen      map[eventID]struct{}
 }
 
@@ -148,12 +149,12 @@ func (o *OrgState) Apply(r Record) error {
 // orgFolds is folds for the organisation.
 var orgFolds = map[string]func(*OrgState, Record) error{
 	typeOf(PolicyChanged{}):   fold(func(o *OrgState, _ Record, p PolicyChanged) { o.Policy = p.Policy }),
-	typeOf(DatabaseUpdated{}): fold(func(o *OrgState, _ Record, p DatabaseUpdated) { o.Databases = p.Databases }),
+	typeOf(DatabaseUpdated{}): fold(func(o *OrgState, _ Record, p DatabaseUpdated) { o.Databases, o.Lists = p.Databases, p.Lists }),
 }
 
 // Clone returns a copy; later calls of Apply on either do not change the other.
 func (o *OrgState) Clone() *OrgState {
 	c := *o
-	c.Databases, c.seen = slices.Clone(o.Databases), maps.Clone(o.seen)
+	c.Databases, c.Lists, c.seen = slices.Clone(o.Databases), slices.Clone(o.Lists), maps.Clone(o.seen)
 	return &c
 }

@@ -39,7 +39,7 @@ func full() []any {
 	return append([]any{
 		events.ApplicationDeclared{Application: "payments", Target: "/srv/payments/app", Remote: "https://git.example/bank/payments.git", SubPath: "app"},
 		events.PolicyChanged{Policy: digestOf('a'), Previous: digestOf('b')},
-		events.DatabaseUpdated{Databases: []events.Database{db}, First: true, Changed: 12},
+		events.DatabaseUpdated{Databases: []events.Database{db}, First: true, Changed: 12, Lists: []events.List{{Name: "kev", Digest: digestOf('e')}}},
 		events.ScanRequested{Application: "payments", Target: "/srv/payments/app", Given: "./app", Environment: true, Engine: "osv-scanner", CrossCheck: true, Outdated: true, IndexURL: "https://index.example/simple", Repository: true, PlanOptions: wishes},
 		events.ScanCompleted{Application: "payments", Trigger: events.TriggerRequest, Target: "/srv/payments/app", Environment: true, Revision: "4f2a9c1d", Inventory: digestOf('1'), Report: digestOf('2'), Databases: []events.Database{db},
 			Complete: true, Incomplete: 1, Packages: 30, Summary: events.Summary{Findings: 7, Critical: 1, High: 2, Medium: 1, Low: 1, Unknown: 1, Malicious: 1, Suppressed: 1}, Confinement: "landlock+seccomp", Engine: "native", Repository: true, PlanOptions: wishes},

@@ -25,15 +25,20 @@ func (s *Service) Announce(ctx context.Context, policy []byte) error {
 	if s.deps.Databases != nil {
 		loaded = s.deps.Databases()
 	}
+	var lists []events.List
+	if s.deps.Lists != nil {
+		lists = s.deps.Lists()
+	}
 	now := s.now()
 	_, err := s.deps.Decide(ctx, events.Org, func(_ *events.State, org *events.OrgState) ([]events.Event, error) {
-		return decideAnnounce(org, string(digest), loaded, s.deps.Diff, now)
+		return decideAnnounce(org, string(digest), loaded, lists, s.deps.Diff, now)
 	})
 	return problem("record policy and databases", err)
 }
 
-// decideAnnounce is the pure part; no policy or no database is not a change.
-func decideAnnounce(org *events.OrgState, policy string, loaded []events.Database, diff func(a, b []events.Database) int, now time.Time) ([]events.Event, error) {
+// decideAnnounce is the pure part; no policy or no database is not a change. A list of exploitation that came, changed
+// or went is one: it makes findings more or less urgent that no database speaks of anew.
+func decideAnnounce(org *events.OrgState, policy string, loaded []events.Database, lists []events.List, diff func(a, b []events.Database) int, now time.Time) ([]events.Event, error) {
 	var out []events.Event
 	if policy != "" && policy != org.Policy {
 		// The cause names the state that was left, so that going back to an older policy is a new event.
@@ -45,12 +50,12 @@ func decideAnnounce(org *events.OrgState, policy string, loaded []events.Databas
 		}
 		out = append(out, e)
 	}
-	if len(loaded) > 0 && !sameDatabases(org.Databases, loaded) {
-		p := events.DatabaseUpdated{Databases: loaded, First: len(org.Databases) == 0}
-		if diff != nil && !p.First {
+	if len(loaded) > 0 && (!sameDatabases(org.Databases, loaded) || !slices.Equal(org.Lists, lists)) {
+		p := events.DatabaseUpdated{Databases: loaded, First: len(org.Databases) == 0, Lists: lists}
+		if diff != nil && !p.First && !sameDatabases(org.Databases, loaded) {
 			p.Changed = diff(org.Databases, loaded)
 		}
-		e, err := events.New(events.Meta{App: events.Org, Cause: string(evidence.Of([]byte("databases" + now.String()))), Key: digests(loaded), Actor: "gateway", Time: now}, p)
+		e, err := events.New(events.Meta{App: events.Org, Cause: string(evidence.Of([]byte("databases" + now.String()))), Key: digests(loaded, lists), Actor: "gateway", Time: now}, p)
 		if err != nil {
 			return nil, err
 		}
@@ -81,9 +86,12 @@ func compareName(x, y events.Database) int {
 	return 0
 }
 
-func digests(dbs []events.Database) (s string) {
+func digests(dbs []events.Database, lists []events.List) (s string) {
 	for _, d := range dbs {
 		s += d.Name + "=" + d.Digest + "\n"
+	}
+	for _, l := range lists {
+		s += l.Name + "=" + l.Digest + "\n"
 	}
 	return s
 }

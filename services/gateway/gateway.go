@@ -74,6 +74,7 @@ type Deps struct {
 	Decide    Decide
 	Identify  func(ctx context.Context, path string, environment bool, name string) (Identity, error)
 	Databases func() []events.Database                             // what is loaded now
+	Lists     func() []events.List                                 // optional: the lists of exploitation that are loaded now, by name
 	Import    Swap                                                 // optional: imports and swaps
 	Update    Swap                                                 // optional: fetches and swaps
 	Diff      func(before, after []events.Database) (packages int) // optional: packages whose advisories differ

@@ -3,6 +3,7 @@ package gateway
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -206,6 +207,24 @@ func TestAnnounceOnlyWhatChanged(t *testing.T) {
 		}
 		if got := count(); got != c.want {
 			t.Errorf("after policy %q and database %s: %d events, want %d", c.policy, c.digest, got, c.want)
+		}
+	}
+	// A list of exploitation is announced when it comes, changes and goes, and no package counts as changed for it.
+	kev := func(digest string) []events.List { return []events.List{{Name: "kev", Digest: digest}} }
+	for i, lists := range [][]events.List{kev("sha256:1"), kev("sha256:1"), kev("sha256:2"), nil, nil} {
+		h.svc.deps.Lists, h.svc.deps.Diff = func() []events.List { return lists }, func(_, _ []events.Database) int { return 7 }
+		clock := h.svc.deps.Now()
+		h.svc.deps.Now = func() time.Time { return clock.Add(time.Minute) }
+		if err := h.svc.Announce(t.Context(), nil); err != nil {
+			t.Fatal(err)
+		}
+		var last events.DatabaseUpdated
+		_, _ = h.client.Events(t.Context(), api.EventQuery{App: events.Org, Type: "database.updated"}, func(r bus.Record) (err error) {
+			last, err = events.Decode[events.DatabaseUpdated](r.Event)
+			return err
+		})
+		if got, want := count(), []int{6, 6, 7, 8, 8}[i]; got != want || last.Changed != 0 || !slices.Equal(last.Lists, lists) {
+			t.Errorf("lists %v: %d events, want %d; last %+v", lists, got, want, last)
 		}
 	}
 }
