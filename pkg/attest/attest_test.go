@@ -87,19 +87,40 @@ func TestBill(t *testing.T) {
 	}
 }
 
-// A bill that leaves something out would say that it is not there.
-func TestBillIsWholeOrNone(t *testing.T) {
-	s := Subject{Application: "payments", Digest: digest}
+// A bill that leaves something out says so.
+func TestBillSaysWhatIsMissing(t *testing.T) {
+	s := Subject{Application: "payments", Digest: digest, Distributions: map[string]string{"flask": digest, "werkzeug": "sha256:none"}}
 	ranged := installed()
-	ranged.Packages[0].Pin = inventory.Ranged
+	ranged.Packages[0].Pin, ranged.Packages[0].Version, ranged.Packages[0].PURL = inventory.Ranged, "", "pkg:pypi/werkzeug"
 	gap := installed()
-	gap.Incomplete = []inventory.Incomplete{{Reason: inventory.Unreadable, Source: "site-packages", Detail: "permission denied"}}
-	for name, inv := range map[string]*inventory.Inventory{"a range": ranged, "a gap": gap} {
-		if _, err := Bill(s, inv); err == nil {
-			t.Errorf("%s: written", name)
+	gap.Incomplete = []inventory.Incomplete{{Reason: inventory.NotCovered, Source: "site-packages/x.pth", Detail: "packages are imported from /opt too"}}
+	for name, c := range map[string]struct {
+		inv       *inventory.Inventory
+		aggregate cdx.CompositionAggregate
+		gap       string
+	}{"all": {installed(), cdx.CompositionAggregateComplete, ""}, "a range": {ranged, cdx.CompositionAggregateIncomplete, ""}, "a gap": {gap, cdx.CompositionAggregateIncomplete, "not_covered site-packages/x.pth packages are imported from /opt too"}} {
+		data, err := Bill(s, c.inv)
+		bom := &cdx.BOM{}
+		if err = errors.Join(err, cdx.NewBOMDecoder(bytes.NewReader(data), cdx.BOMFileFormatJSON).Decode(bom)); err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		all := (*bom.Compositions)[0]
+		if all.Aggregate != c.aggregate || (*all.Assemblies)[0] != "artifact" || len(*bom.Components) != 2 {
+			t.Errorf("%s: %s", name, data)
+		}
+		if c.gap != "" && (*bom.Metadata.Properties)[0].Value != c.gap {
+			t.Errorf("%s: %s", name, data)
+		}
+		if flask := (*bom.Components)[0]; (*flask.Hashes)[0].Value != digest[7:] || (*bom.Components)[1].Hashes != nil {
+			t.Errorf("%s: hashes: %s", name, data)
 		}
 	}
 	if _, err := Bill(Subject{Application: "payments"}, installed()); !errors.Is(err, ErrStatement) {
 		t.Errorf("no artifact: %v", err)
+	}
+	nameless := installed()
+	nameless.Packages[0].PURL = ""
+	if _, err := Bill(s, nameless); !errors.Is(err, ErrStatement) {
+		t.Errorf("no package URL: %v", err)
 	}
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/drydock-dev/drydock/pkg/events"
 	"github.com/drydock-dev/drydock/pkg/inventory"
 	"github.com/drydock-dev/drydock/pkg/report"
+	"github.com/drydock-dev/drydock/pkg/wheelhouse"
 )
 
 // rescan scans what is installed: nothing else than what was planned is there, and no release that the change
@@ -37,7 +38,7 @@ func (w *work) rescan(ctx context.Context, st *report.Step) error {
 	}
 	r.Inventory = string(digest)
 	w.v.Rescan = r
-	bill, err := attest.Bill(attest.Subject{Application: w.v.Application, Revision: w.base.Commit, Digest: w.v.Artifact, Tool: w.s.deps.Tool.Version}, inv)
+	bill, err := attest.Bill(attest.Subject{Application: w.v.Application, Revision: w.base.Commit, Digest: w.v.Artifact, Tool: w.s.deps.Tool.Version, Distributions: sums(w.main.ship)}, inv)
 	if err != nil {
 		return err
 	}
@@ -61,6 +62,15 @@ func (w *work) rescan(ctx context.Context, st *report.Step) error {
 		}
 	}
 	return nil
+}
+
+// sums are the digests of distributions, by package.
+func sums(all []wheelhouse.Wanted) map[string]string {
+	out := map[string]string{}
+	for _, one := range all {
+		out[one.Project.Name] = "sha256:" + one.File.Hashes["sha256"]
+	}
+	return out
 }
 
 // vulnerable rejects releases that an advisory hits which was not known when the plan was made.
