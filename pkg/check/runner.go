@@ -36,7 +36,8 @@ const (
 var step string
 
 // Run runs one check. An error means that it could not be run, or not to its end, for a reason of ours: it is a
-// *dock.Error, of kind Canceled when ctx ended. However the command itself ended is a Result.
+// *dock.Error, of kind Canceled when ctx ended; the Result then has the Log of what was printed until then, and no
+// status. However the command itself ended is a Result.
 //
 // The command runs in a copy of the source that it may write to; /app itself is read-only, but at level none, where
 // only artifact.Verify finds out. Its environment is PATH (/overlay/bin, /app/venv/bin, then the check's own or
@@ -66,7 +67,9 @@ func (r Runner) Run(ctx context.Context, name string, c application.Check, p Pla
 		return Result{}, err
 	}
 	if res.Run.Ended == dock.Stopped {
-		return Result{}, &dock.Error{Kind: dock.Canceled, Text: "run the check " + name, Cause: context.Cause(ctx)}
+		res.ExitCode = -1
+		res.Log, res.LogCut = log.text()
+		return res, &dock.Error{Kind: dock.Canceled, Text: "run the check " + name, Cause: context.Cause(ctx)}
 	}
 	res.ExitCode, res.Signal, res.Seconds = res.Run.ExitCode, res.Run.Signal, res.Run.Wall.Seconds()
 	o := outcome{check: c, name: name, limits: cmd.Limits}

@@ -74,10 +74,19 @@ func (w *work) askKnown(ctx context.Context, name string, c application.Check) (
 		return false, w.unknown(err)
 	}
 	r, err := w.check(ctx, w.plain, name, c)
+	if changed, ok := w.main.results[name]; err == nil && ok && !r.OK() && !changed.OK() {
+		var again bool
+		if again, err = w.alone(ctx, w.plain, name, c); again && err == nil { // it would excuse the change
+			r = w.plain.results[name]
+		}
+	}
 	if err != nil {
 		return false, w.unknown(err)
 	}
 	w.known[name] = &r
+	if a := w.plain.aside[name]; a != nil && !a.again && !r.OK() {
+		return false, nil // it may have been the others' doing: not for the next change
+	}
 	return false, w.remember(key, r)
 }
 
@@ -87,7 +96,9 @@ func (w *work) unknown(err error) error {
 	if h == nil && !installFailed(err) {
 		return err
 	}
-	w.v.Notes = append(w.v.Notes, "the unchanged application could not be tested: "+clean(err.Error()))
+	if note := "the unchanged application could not be tested: " + clean(err.Error()); !slices.Contains(w.v.Notes, note) {
+		w.v.Notes = append(w.v.Notes, note)
+	}
 	return nil
 }
 
@@ -203,7 +214,7 @@ func (w *work) fails(ctx context.Context, t *trial) (bisect.Outcome, error) {
 }
 
 // failsAs says whether a check fails in a variant, as it did in the change.
-func (w *work) failsAs(name string, c application.Check) func(context.Context, *trial) (bisect.Outcome, error) {
+func (w *work) failsAs(name string, c application.Check) culprit {
 	return func(ctx context.Context, t *trial) (bisect.Outcome, error) {
 		if err := w.built(ctx, t); err != nil {
 			if installFailed(err) {
@@ -225,6 +236,28 @@ func (w *work) failsAs(name string, c application.Check) func(context.Context, *
 	}
 }
 
+// failsForTests says whether what the tests need can't be installed in a variant, as it could not in the change.
+func (w *work) failsForTests(failed error) culprit {
+	return func(ctx context.Context, t *trial) (bisect.Outcome, error) {
+		err := w.built(ctx, t)
+		if installFailed(err) {
+			return bisect.Unresolved, nil
+		}
+		if err == nil {
+			err = w.addTests(ctx, t)
+		}
+		switch {
+		case err == nil:
+			return bisect.Passes, nil
+		case alike(err, failed):
+			return bisect.Fails, nil
+		case installFailed(err):
+			return bisect.Unresolved, nil
+		}
+		return outcome(err)
+	}
+}
+
 // blame finds the smallest updates that fail, by trying fewer and fewer of them. What was not found out by then
 // is said: all that is known to fail is named, and not proved.
 func (w *work) blame(ctx context.Context, end *halt) error {
@@ -239,7 +272,7 @@ func (w *work) blame(ctx context.Context, end *halt) error {
 	st := report.Step{Name: report.StepBisect, Status: report.StepPassed, Started: w.s.now().UTC()}
 	began := time.Now()
 	w.s.progress(ctx, w.v.Application, w.v.Change, &Progress{Step: st.Name, Detail: fmt.Sprintf("%d packages", len(groups)), N: len(steps), Of: len(steps), Since: st.Started, Worker: w.s.holder})
-	limited, cancel := context.WithTimeout(ctx, w.s.cfg.Limit/bisectShare)
+	limited, cancel := context.WithDeadline(ctx, earlier(began.Add(w.s.cfg.Limit/bisectShare), w.until))
 	defer cancel()
 	found, err := bisect.Smallest(limited, len(groups), func(ctx context.Context, subset []int) (bisect.Outcome, error) {
 		var some []report.Update

@@ -2,6 +2,7 @@ package validator
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"path/filepath"
 	"slices"
@@ -39,10 +40,15 @@ func (b *backups) put(app string, r preflight.Result) {
 	}
 }
 
-// log keeps what a step printed.
+// log keeps what a step printed, also when its time is over.
 func (w *work) log(ctx context.Context, st *report.Step, text []byte) error {
 	if len(text) == 0 {
 		return nil
+	}
+	if errors.Is(context.Cause(ctx), errLimit) {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(context.WithoutCancel(ctx), keepTime)
+		defer cancel()
 	}
 	d, err := w.facts.Evidence.Put(ctx, text)
 	if err != nil {

@@ -185,18 +185,25 @@ func (w *work) proofKey(name string, c application.Check) string {
 // change that this one carries on. Only what passed is taken over.
 func (w *work) proved(ctx context.Context, st *report.Step, name string, c application.Check) (check.Result, error) {
 	key := w.proofKey(name, c)
-	var p proof
-	data, err := os.ReadFile(filepath.Join(w.baselines(), key+".json"))
-	now := w.s.now()
-	if key != "" && err == nil && json.Unmarshal(data, &p) == nil && p.Result.OK() && !p.At.After(now) && now.Before(p.At.Add(provedFor)) && carriedOn(w.facts.App, p.Change, w.v.Change) {
-		p.Result.Log = p.Log
+	if p, ok := w.proof(key); ok {
 		w.main.results[name] = p.Result
 		st.Cached, st.From = true, p.Change
 		return p.Result, nil
 	}
 	r, err := w.check(ctx, w.main, name, c)
 	if err == nil && key != "" && r.OK() {
-		err = w.store(key, proof{kept{r, r.Log}, w.v.Change, now.UTC().Truncate(time.Second)})
+		err = w.store(key, proof{kept{r, r.Log}, w.v.Change, w.s.now().UTC().Truncate(time.Second)})
 	}
 	return r, err
+}
+
+// proof is what a key stands for; false: there is nothing that could be taken over.
+func (w *work) proof(key string) (p proof, ok bool) {
+	data, err := os.ReadFile(filepath.Join(w.baselines(), key+".json"))
+	now := w.s.now()
+	if key == "" || err != nil || json.Unmarshal(data, &p) != nil || !p.Result.OK() || p.At.After(now) || !now.Before(p.At.Add(provedFor)) || !carriedOn(w.facts.App, p.Change, w.v.Change) {
+		return p, false
+	}
+	p.Result.Log = p.Log
+	return p, true
 }

@@ -1,14 +1,17 @@
 package validator
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
 	"syscall"
 	"time"
 
 	"github.com/drydock-dev/drydock/pkg/artifact"
+	"github.com/drydock-dev/drydock/pkg/bisect"
 	"github.com/drydock-dev/drydock/pkg/events"
 	"github.com/drydock-dev/drydock/pkg/forge"
 	"github.com/drydock-dev/drydock/pkg/index"
@@ -26,8 +29,13 @@ type halt struct {
 	do     string // of a parked change
 	log    []byte
 	asks   bool // only a person can mend it: it is not tried again by itself
+	step   string
+	blame  culprit // whether a variant fails in the same way; nil: as it is installed
 	cause  error
 }
+
+// culprit says whether a variant fails as the change does.
+type culprit func(context.Context, *trial) (bisect.Outcome, error)
 
 func (h *halt) Error() string { return h.reason }
 func (h *halt) Unwrap() error { return h.cause }
@@ -76,6 +84,40 @@ func judge(err error) *halt {
 		return judgeBuild(build)
 	}
 	return nil
+}
+
+// ended is how one of the checks of a change, or the look at what was sealed after them, came to its end: without
+// either it did well.
+type ended struct {
+	step string
+	halt *halt
+	err  error // a trouble that may go away by itself
+}
+
+// weigh finds the one that decides. All are carried out, whatever the others say, and the order in which they ended
+// makes no difference: that something changed what was sealed makes worthless what the rest says; then what rejects the
+// change, since no other result could save it; then what parks it; then a trouble for which all is tried again; and of
+// those that weigh the same the first in the order of the steps.
+func weigh(all []ended) ended {
+	if len(all) == 0 {
+		return ended{}
+	}
+	rank := func(e ended) int {
+		switch {
+		case e.halt == nil && e.err == nil:
+			return 4
+		case e.halt == nil:
+			return 3
+		case e.halt.kind == events.RejectedChanged:
+			return 0
+		case e.halt.result == report.Rejected:
+			return 1
+		}
+		return 2
+	}
+	return slices.MinFunc(all, func(a, b ended) int {
+		return cmp.Or(cmp.Compare(rank(a), rank(b)), cmp.Compare(placeOf(a.step), placeOf(b.step)))
+	})
 }
 
 // judgeForge is judge for what a repository answers.

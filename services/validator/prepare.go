@@ -12,7 +12,6 @@ import (
 	"strings"
 
 	"github.com/drydock-dev/drydock/pkg/application"
-	"github.com/drydock-dev/drydock/pkg/check"
 	"github.com/drydock-dev/drydock/pkg/events"
 	"github.com/drydock-dev/drydock/pkg/forge"
 	"github.com/drydock-dev/drydock/pkg/inventory"
@@ -108,7 +107,7 @@ func (w *work) checkout(ctx context.Context, st *report.Step) (err error) {
 	if w.room, err = w.s.artifacts.Room(); err != nil {
 		return err
 	}
-	w.main = &trial{dir: w.room, results: map[string]check.Result{}}
+	w.main = newTrial(w.room)
 	if w.tree, err = w.repo.Checkout(ctx, w.base.Commit, filepath.Join(w.room, srcDir)); err != nil {
 		return err
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -138,21 +139,9 @@ func (w *work) prove(ctx context.Context, st *report.Step, name string, c *appli
 		return err
 	}
 	st.Command = c.Command.String()
-	after, err := w.proved(ctx, st, name, *c)
+	after, err := w.settled(ctx, st, name, *c)
 	if err != nil {
-		return w.blameless(ctx, err, w.builtForTests)
-	}
-	if err := w.log(ctx, st, after.Log); err != nil {
 		return err
-	}
-	if after.ExitCode >= 0 {
-		code := after.ExitCode
-		st.ExitCode = &code
-	}
-	if !after.OK() && w.known[name] == nil {
-		if err := w.ask(ctx, name, *c); err != nil {
-			return err
-		}
 	}
 	before := w.known[name]
 	if after.Status == check.NotFound && (before == nil || before.Status == check.NotFound) { // else the change took it away
@@ -184,9 +173,55 @@ func (w *work) prove(ctx context.Context, st *report.Step, name string, c *appli
 		h.asks = true
 		return h
 	}
-	w.blamed = w.failsAs(name, *c)
 	h := rejected(events.RejectedTests, "%s: %s", name, v.Detail)
-	h.log = after.Log
+	h.log, h.blame = after.Log, w.failsAs(name, *c)
+	return h
+}
+
+// settled is what a check of the changed application says, with the unchanged one asked where it is to be compared
+// with that. What speaks against the change, or for nothing, and ran beside others is heard once more by itself.
+func (w *work) settled(ctx context.Context, st *report.Step, name string, c application.Check) (check.Result, error) {
+	after, err := w.proved(ctx, st, name, c)
+	if installFailed(err) {
+		return after, w.untestable(ctx, err)
+	}
+	if err == nil {
+		err = w.said(ctx, st, after)
+	}
+	if err == nil && !after.OK() && w.known[name] == nil {
+		err = w.ask(ctx, name, c)
+	}
+	if err != nil {
+		return after, err
+	}
+	if v := check.Judge(w.known[name], after); v.Status != check.VerdictFailed && v.Status != check.VerdictUnknown {
+		return after, nil
+	}
+	again, err := w.alone(ctx, w.main, name, c)
+	if err != nil || !again {
+		return after, err
+	}
+	after = w.main.results[name]
+	return after, w.said(ctx, st, after)
+}
+
+// said keeps what a check said of itself.
+func (w *work) said(ctx context.Context, st *report.Step, r check.Result) error {
+	if st.ExitCode = nil; r.ExitCode >= 0 {
+		st.ExitCode = &r.ExitCode
+	}
+	return w.log(ctx, st, r.Log)
+}
+
+// untestable is what becomes of a change whose tests need something that can't be installed.
+func (w *work) untestable(ctx context.Context, failed error) error {
+	err := w.blameless(ctx, failed, w.builtForTests)
+	var h *halt
+	if errors.As(err, &h) || !installFailed(err) {
+		return err
+	}
+	h = rejected(events.RejectedInstall, "%s", failed)
+	h.cause, h.blame = failed, w.failsForTests(failed)
 	return h
 }
 
@@ -223,23 +258,44 @@ func (w *work) check(ctx context.Context, t *trial, name string, c application.C
 	if r, ok := t.results[name]; ok {
 		return r, nil
 	}
-	if err := w.addTests(ctx, t, "overlay-"+filepath.Base(t.dir)); err != nil {
+	if a := t.aside[name]; a != nil && a.err != nil {
+		err := a.err
+		a.err = nil
 		return check.Result{}, err
 	}
-	dir, err := w.folder("check")
-	if err != nil {
+	if err := w.addTests(ctx, t); err != nil {
+		return check.Result{}, err
+	}
+	r, err := w.box(ctx, t, name, c)
+	if err == nil {
+		t.results[name] = r
+	}
+	return r, err
+}
+
+// cut is a check that was stopped before its end, with what it had printed.
+type cut struct {
+	error
+	log []byte
+}
+
+func (c *cut) Unwrap() error { return c.error }
+
+// box runs a check on a variant that is ready for it, and keeps nothing: several may run at the same time.
+func (w *work) box(ctx context.Context, t *trial, name string, c application.Check) (check.Result, error) {
+	dir := filepath.Join(w.dir, "check")
+	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return check.Result{}, err
 	}
 	run := check.Runner{Dock: w.dock, Interpreter: w.python.Path, Limits: w.limits(), Work: dir}
 	r, err := run.Run(ctx, name, c, check.Place{Root: t.dir, Overlay: t.overlay, Dir: w.app.Path})
-	if err != nil {
-		return r, err
+	if err == nil && ctx.Err() != nil {
+		err = context.Cause(ctx)
 	}
-	if ctx.Err() != nil {
-		return r, context.Cause(ctx)
+	if err != nil && len(r.Log) > 0 {
+		err = &cut{err, r.Log}
 	}
-	t.results[name] = r
-	return r, nil
+	return r, err
 }
 
 // counts sums up single tests.

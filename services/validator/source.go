@@ -181,5 +181,5 @@ func (w *work) builtForTests(ctx context.Context, t *trial) error {
 	if err := w.built(ctx, t); err != nil {
 		return err
 	}
-	return w.addTests(ctx, t, "overlay-base")
+	return w.addTests(ctx, t)
 }

@@ -33,6 +33,12 @@ type trial struct {
 	files   []string // of src, for telling whether there are tests
 
 	results map[string]check.Result // of checks that were run, by name
+	aside   map[string]*aside       // of those that ran beside others
+	unfit   error                   // what its tests need can't be installed
+}
+
+func newTrial(dir string) *trial {
+	return &trial{dir: dir, results: map[string]check.Result{}, aside: map[string]*aside{}}
 }
 
 const (
@@ -47,7 +53,7 @@ func (w *work) appDir(t *trial) string {
 
 // variant writes out the base with some updates in it, and reads what its manifests say.
 func (w *work) variant(ctx context.Context, dir string, updates []report.Update) (*trial, error) {
-	t := &trial{dir: dir, results: map[string]check.Result{}}
+	t := newTrial(dir)
 	if _, err := w.repo.Checkout(ctx, w.base.Commit, filepath.Join(dir, srcDir)); err != nil {
 		return nil, err
 	}
@@ -231,18 +237,22 @@ func (w *work) builder(ctx context.Context) (pybuild.Builder, error) {
 
 func (w *work) limits() dock.Limits { return dock.Limits{Memory: w.s.cfg.Memory} }
 
-// addTests installs what only tests need beside a variant.
-func (w *work) addTests(ctx context.Context, t *trial, name string) error {
-	if len(t.tests) == 0 || t.overlay != "" {
-		return nil
+// addTests installs what only tests need beside a variant. What can't be installed is not tried for each check.
+func (w *work) addTests(ctx context.Context, t *trial) error {
+	if len(t.tests) == 0 || t.overlay != "" || t.unfit != nil {
+		return t.unfit
 	}
 	b, err := w.builder(ctx)
 	if err != nil {
 		return err
 	}
-	to := filepath.Join(w.dir, name)
+	to := filepath.Join(w.dir, "overlay-"+filepath.Base(t.dir))
 	if _, err := b.Overlay(ctx, filepath.Join(t.dir, venvDir), t.tests, to); err != nil {
-		return fmt.Errorf("install what the tests need: %w", hinted(err))
+		err = fmt.Errorf("install what the tests need: %w", hinted(err))
+		if installFailed(err) {
+			t.unfit = err
+		}
+		return err
 	}
 	t.overlay = to
 	if t == w.main {

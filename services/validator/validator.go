@@ -3,7 +3,8 @@
 //
 // The way through: handle.go answers events. A change that opens, or stopped and was taken up again, is validated
 // (work.go: the steps in their order; prepare.go, build.go and prove.go are what they do; decide.go says what their
-// outcome means; blame.go finds the smallest updates that fail). What is validated is proposed: effects.go intends,
+// outcome means; beside.go runs checks at the same time where the policy wants that; blame.go finds the smallest updates
+// that fail). What is validated is proposed: effects.go intends,
 // looks again and acts. poll.go sees what people do with a branch. collect.go removes what nobody needs any more.
 package validator
 
@@ -154,6 +155,7 @@ type Service struct {
 	wheels    *wheelhouse.House
 	seen      memory
 	backups   backups
+	berths    berths
 }
 
 // New checks the configuration, opens the folders and makes the service. It starts nothing.

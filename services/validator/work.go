@@ -12,7 +12,6 @@ import (
 
 	"github.com/drydock-dev/drydock/pkg/application"
 	"github.com/drydock-dev/drydock/pkg/artifact"
-	"github.com/drydock-dev/drydock/pkg/bisect"
 	"github.com/drydock-dev/drydock/pkg/check"
 	"github.com/drydock-dev/drydock/pkg/events"
 	"github.com/drydock-dev/drydock/pkg/forge"
@@ -45,17 +44,18 @@ type work struct {
 	python artifact.Interpreter
 	target pep508.Environment
 
-	room    string                                                // beside the artifacts: what is being built; empty once it is sealed
-	main    *trial                                                // the changed application
-	before  *inventory.Inventory                                  // of the base
-	updates []report.Update                                       // all that were applied
-	plain   *trial                                                // the unchanged application, where it was built
-	known   map[string]*check.Result                              // of checks of the unchanged application, by name
-	tools   []wheelhouse.Wanted                                   // what source distributions are built with; none: nothing needs them
-	unmet   []quarrel                                             // requirements that are not met without the change
-	failed  error                                                 // of the installer, about the change
-	asked   bool                                                  // unmet is known
-	blamed  func(context.Context, *trial) (bisect.Outcome, error) // whether a variant fails as this change did
+	room    string                   // beside the artifacts: what is being built; empty once it is sealed
+	main    *trial                   // the changed application
+	before  *inventory.Inventory     // of the base
+	updates []report.Update          // all that were applied
+	plain   *trial                   // the unchanged application, where it was built
+	known   map[string]*check.Result // of checks of the unchanged application, by name
+	tools   []wheelhouse.Wanted      // what source distributions are built with; none: nothing needs them
+	unmet   []quarrel                // requirements that are not met without the change
+	failed  error                    // of the installer, about the change
+	asked   bool                     // unmet is known
+	blamed  culprit                  // whether a variant fails as this change did
+	until   time.Time                // validator.limit ends
 
 	checkedHealth preflight.Result
 	backupLog     string
@@ -113,18 +113,50 @@ func (s *Service) run(ctx context.Context, f worker.Facts, c events.Change, a ap
 	}
 	defer func() { err = errors.Join(err, leave()) }()
 	defer s.progress(ctx, f.App.App, c.Change, nil)
-	limited, cancel := context.WithTimeoutCause(ctx, s.cfg.Limit, errLimit)
+	w.until = time.Now().Add(s.cfg.Limit)
+	limited, cancel := context.WithDeadlineCause(ctx, w.until, errLimit)
 	defer cancel()
-	var end *halt
-	for i := range steps {
-		if end, err = w.take(limited, i); err != nil {
-			return nil, err
-		}
-		if end != nil {
-			break
-		}
+	end, err := w.carryOut(limited)
+	if err != nil {
+		return nil, err
 	}
 	return w.conclude(ctx, end)
+}
+
+// carryOut does all steps. What comes before the checks ends it at once where it can't be done; of the checks, and
+// the look at what was sealed after them, all are done: who mends the one wants to know of the others.
+func (w *work) carryOut(ctx context.Context) (*halt, error) {
+	checks := placeOf(report.StepBaseline)
+	for i := range checks {
+		if end, err := w.take(ctx, i); err != nil || end != nil {
+			return end, err
+		}
+	}
+	w.abreast(ctx)
+	var all []ended
+	for i := checks; i < len(steps); i++ {
+		if ctx.Err() != nil && weigh(all).halt != nil && w.asideOf(steps[i].name) == nil {
+			continue // it is decided, and nothing that is not begun yet is begun any more
+		}
+		e := ended{step: steps[i].name}
+		if e.halt, e.err = w.take(ctx, i); e.err != nil && ctx.Err() != nil {
+			return nil, e.err
+		}
+		all = append(all, e)
+	}
+	first := weigh(all)
+	return first.halt, first.err
+}
+
+// placeOf is where a step stands among all.
+func placeOf(name string) int {
+	at := -1
+	for i := range steps {
+		if steps[i].name == name {
+			at = i
+		}
+	}
+	return at
 }
 
 var errLimit = errors.New("the validation took longer than validator.limit")
@@ -135,7 +167,11 @@ func (w *work) take(ctx context.Context, i int) (*halt, error) {
 	w.s.progress(ctx, w.v.Application, w.v.Change, &Progress{Step: st.Name, N: i + 1, Of: len(steps), Since: st.Started, Worker: w.s.holder})
 	began := time.Now()
 	err := steps[i].fn(w, ctx, &st)
-	st.Seconds = seconds(time.Since(began))
+	took := time.Since(began)
+	if a := w.asideOf(st.Name); a != nil {
+		st.Started, took = a.started, took+a.took
+	}
+	st.Seconds = seconds(took)
 	w.crossed(st.Name)
 	if err == nil {
 		w.v.Steps = append(w.v.Steps, st)
@@ -145,8 +181,9 @@ func (w *work) take(ctx context.Context, i int) (*halt, error) {
 	switch {
 	case h != nil:
 	case errors.Is(context.Cause(ctx), errLimit):
-		h = parked(events.ParkedFailed, "raise validator.limit, or make the checks faster", "%s was not done when validator.limit (%s) was over", st.Name, w.s.cfg.Limit)
-		h.asks = true // others wait for their turn
+		if h, err = w.late(ctx, &st, err); err != nil {
+			return nil, err
+		}
 	case ctx.Err() != nil:
 		return nil, fmt.Errorf("validate change %s: %s: %w", w.v.Change, st.Name, context.Cause(ctx))
 	case w.facts.Attempt < giveUp:
@@ -160,8 +197,23 @@ func (w *work) take(ctx context.Context, i int) (*halt, error) {
 			st.Status = report.StepFailed
 		}
 	}
+	h.step = st.Name
 	st.Detail = cmp.Or(st.Detail, clean(h.reason))
 	w.v.Steps = append(w.v.Steps, st)
+	return h, nil
+}
+
+// late is what becomes of a step that validator.limit ended. What it printed until then is kept: it says where it hung.
+func (w *work) late(ctx context.Context, st *report.Step, err error) (*halt, error) {
+	h := parked(events.ParkedFailed, "raise validator.limit, or make the checks faster", "%s was not done when validator.limit (%s) was over", st.Name, w.s.cfg.Limit)
+	h.asks = true // others wait for their turn
+	var c *cut
+	if errors.As(err, &c) && st.Log == "" {
+		if err := w.log(ctx, st, c.log); err != nil {
+			return nil, err
+		}
+		h.reason += "; the last it printed: " + lastLine(c.log)
+	}
 	return h, nil
 }
 
@@ -179,6 +231,9 @@ func (w *work) conclude(ctx context.Context, end *halt) ([]said, error) {
 		v.Result, v.Kind, v.Reason, v.Do = end.result, end.kind, clean(end.reason), clean(end.do)
 	}
 	if v.Result == report.Rejected {
+		if end.blame != nil {
+			w.blamed = end.blame
+		}
 		if err := w.blame(ctx, end); err != nil {
 			return nil, err
 		}
@@ -251,7 +306,7 @@ func (w *work) tell(validation string, end *halt) []said {
 		out = append(out, said{v.Change, p})
 	default:
 		c := w.change
-		out = append(out, said{v.Change, events.ChangeParked{Change: v.Change, Kind: v.Kind, Reason: v.Reason, Do: v.Do, Step: v.Steps[len(v.Steps)-1].Name,
+		out = append(out, said{v.Change, events.ChangeParked{Change: v.Change, Kind: v.Kind, Reason: v.Reason, Do: v.Do, Step: end.step,
 			Retry: retryAt(c.Parked, c.ParkedAt, w.facts.Now, end.asks), Validation: validation}})
 	}
 	return out
@@ -277,6 +332,13 @@ func (w *work) folder(name string) (string, error) {
 		return "", err
 	}
 	return dir, os.MkdirAll(dir, 0o755)
+}
+
+func earlier(a, b time.Time) time.Time {
+	if b.Before(a) {
+		return b
+	}
+	return a
 }
 
 func seconds(d time.Duration) float64 { return d.Round(time.Millisecond).Seconds() }

@@ -35,6 +35,7 @@ type order struct {
 	Ask                      bool   // for the update
 	Die                      string // where it ends with SIGKILL: "step tests", "before append change.validated", "after propose"
 	Stall                    string // the same for SIGSTOP
+	Alone                    bool   // checks run one after another
 	Lease, AckWait, Patience time.Duration
 }
 
@@ -106,6 +107,9 @@ func (c *child) serve(ctx context.Context, t *testing.T) {
 	w.crossed = func(_, step string) { c.at("step " + step) }
 	w.adjust = func(d *validator.Deps) {
 		d.Lease, d.Log = o.Lease, log
+		if o.Alone {
+			oneByOne(d)
+		}
 		made := d.Forge
 		d.Forge = func(ctx context.Context, a application.Application) (forge.Forge, error) {
 			f, err := made(ctx, a)

@@ -28,6 +28,7 @@ type killed struct {
 	at     string // the place, as child.at names it; "inside STEP": at some moment while a box of it runs; or anywhere
 	always bool   // not only where DRYDOCK_E2E is set
 	bad    bool   // one of two updates fails the tests: rejected, and the other one goes on
+	alone  bool   // checks run one after another, not at the same time
 	usual  bool   // with the times of a running server: 30 s of a lease, 10 s until a message comes again
 }
 
@@ -46,7 +47,7 @@ var kills = []killed{
 	{at: "step " + report.StepRescan},
 	{at: "inside " + report.StepBaseline},
 	{at: "step " + report.StepBaseline},
-	{at: "inside " + report.StepTests},
+	{at: "inside " + report.StepTests, alone: true},
 	{at: "step " + report.StepTests},
 	{at: "step " + report.StepSecurity},
 	{at: "step " + report.StepSmoke},
@@ -135,6 +136,7 @@ func newKillYard(t *testing.T, k killed) *killYard {
 	}
 	dir := openTemp(t)
 	o := order{Dir: dir, Index: w.index.URL(), Repo: w.repo.Path, DB: w.db, Python: w.python, Ask: true, Lease: 6 * time.Second, AckWait: 3 * time.Second}
+	o.Alone = k.alone
 	if k.usual {
 		o.Lease, o.AckWait = 0, 0
 	}
