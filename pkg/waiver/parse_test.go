@@ -37,6 +37,7 @@ func TestParseTellsWhatIsWrong(t *testing.T) {
 		{"approved by the owner's address", written("owner", "Ana Berg <ana@bank.example>", "approved_by", "Ana@bank.example"), `waivers[0].approved_by: "Ana@bank.example" is the owner`},
 		{"approved by the owner's name", written("owner", "Ana Berg <ana@bank.example>", "approved_by", "ana  berg <a.berg@bank.example>"), `is the owner`},
 		{"approved by the owner's folded name", written("owner", "ſam", "approved_by", "SAM"), `is the owner`},
+		{"approved by the owner's other mailbox", written("approved_by", `ana+second@bank.example`), `"ana+second@bank.example" is the owner: a second person has to agree`},
 		{"approved by the owner in other alphabets", written("approved_by", `"аnа@bank.example"`), `is the owner: a second person has to agree`},
 		{"approved by the owner in capitals of other alphabets", written("approved_by", `"ΑNА@BANK.EXAMPLE"`), `is the owner: a second person has to agree`},
 		{"approved by the owner in full width", written("approved_by", `"Ａna@bank.example"`), `is the owner: a second person has to agree`},

@@ -2,6 +2,7 @@ package waiver
 
 import (
 	"maps"
+	"slices"
 	"strings"
 	"unicode"
 )
@@ -28,6 +29,12 @@ func called(text string) map[string]bool {
 	out := map[string]bool{folded: true}
 	if name, rest, ok := strings.Cut(folded, "<"); ok {
 		out[name], out[strings.TrimSuffix(rest, ">")] = true, true
+	}
+	for _, name := range slices.Collect(maps.Keys(out)) {
+		if box, host, ok := strings.Cut(name, "@"); ok { // ana+x@ and ana@ are one mailbox (RFC 5233)
+			box, _, _ = strings.Cut(box, "+")
+			out[box+"@"+host] = true
+		}
 	}
 	maps.DeleteFunc(out, func(name string, _ bool) bool { return name == "" })
 	return out
