@@ -33,7 +33,7 @@ var removable = []string{"gunicorn", "waitress", "redis", "pyyaml", "boto3", "fl
 // serving measures a `drydock up`: an application planned again, and many that share packages; those also with
 // an index that is not on this machine.
 func (b *bench) serving(ctx context.Context, st stage) ([]figure, error) {
-	near, err := b.fleet(ctx, st, fleet)
+	near, err := b.fleets(ctx, st, fleet)
 	if err != nil {
 		return nil, err
 	}
@@ -48,17 +48,60 @@ func (b *bench) serving(ctx context.Context, st stage) ([]figure, error) {
 	if err := os.RemoveAll(st.dir); err != nil {
 		return nil, err
 	}
-	away, err := b.fleet(ctx, st, fleet/10)
+	away, err := b.fleets(ctx, st, fleet/10)
 	if err != nil {
 		return nil, err
 	}
-	row := away[1]
+	row := away.secondAgainstFirst()
 	row.what = fmt.Sprintf("the same, %d applications and an index that takes %s for each answer", fleet/10, seconds(far))
-	return append(near, row), nil
+	return []figure{
+		{"`drydock up`, 30 pins, planned again with nothing changed: the planner's part", "≤ 20 ms, no uv", fmt.Sprintf("%s, %d runs of uv", seconds(near.again), near.runs), ""},
+		near.secondAgainstFirst(),
+		row,
+	}, nil
 }
 
-// fleet has n applications planned that share packages, and the first of them again.
-func (b *bench) fleet(ctx context.Context, st stage, n int) (rows []figure, err error) {
+// fleets is what servers with applications that share packages cost.
+type fleets struct {
+	firsts, seconds []planned     // of each server
+	rest            []planned     // all others than the first, of the one server that has them all
+	again           time.Duration // the first planned again
+	runs            int           // of uv for that
+}
+
+// fleets has n applications planned that share packages, and the first of them again; and the first two by servers that
+// know nothing, for a median.
+func (b *bench) fleets(ctx context.Context, st stage, n int) (fleets, error) {
+	out := fleets{}
+	top := st.dir
+	for i := range rounds {
+		st.dir = filepath.Join(top, fmt.Sprintf("round-%d", i))
+		plans, err := b.fleet(ctx, st, n, func(s *server, app string) error {
+			if i > 0 {
+				return nil
+			}
+			before := s.runs()
+			again, err := median(func() (time.Duration, error) {
+				p, err := s.plan(ctx, app)
+				return p.took, err
+			})
+			out.again, out.runs = again, s.runs()-before
+			return err
+		})
+		if err != nil {
+			return out, err
+		}
+		out.firsts, out.seconds = append(out.firsts, plans[0]), append(out.seconds, plans[1])
+		if i == 0 {
+			out.rest = plans[1:]
+		}
+		n = 2
+	}
+	return out, nil
+}
+
+// fleet starts a server, has it plan n applications, and does something more with the first.
+func (b *bench) fleet(ctx context.Context, st stage, n int, more func(s *server, app string) error) (plans []planned, err error) {
 	s, err := b.startServer(ctx, st)
 	if err != nil {
 		return nil, err
@@ -68,46 +111,50 @@ func (b *bench) fleet(ctx context.Context, st stage, n int) (rows []figure, err 
 	if err != nil {
 		return nil, err
 	}
-	plans := make([]planned, n)
+	plans = make([]planned, n)
+	app := func(i int) string { return filepath.Join(st.dir, "fleet", fmt.Sprintf("app-%03d", i)) }
 	for i := range plans {
-		app := filepath.Join(st.dir, "fleet", fmt.Sprintf("app-%03d", i))
-		if err := write(filepath.Join(app, "requirements.txt"), without(string(all), i)); err != nil {
+		if err := write(filepath.Join(app(i), "requirements.txt"), without(string(all), i)); err != nil {
 			return nil, err
 		}
-		if plans[i], err = s.plan(ctx, app); err != nil {
+		if plans[i], err = s.plan(ctx, app(i)); err != nil {
 			return nil, err
 		}
 	}
-	app := filepath.Join(st.dir, "fleet", "app-000")
-	before := s.runs()
-	again, err := median(func() (time.Duration, error) {
-		p, err := s.plan(ctx, app)
-		return p.took, err
-	})
-	if err != nil {
-		return nil, err
-	}
-	return []figure{
-		{"`drydock up`, 30 pins, planned again with nothing changed: the planner's part", "≤ 20 ms, no uv", fmt.Sprintf("%s, %d runs of uv", seconds(again), s.runs()-before), ""},
-		secondAgainstFirst(plans),
-	}, nil
+	return plans, more(s, app(0))
 }
 
 // secondAgainstFirst compares the plans of applications that share packages.
-func secondAgainstFirst(plans []planned) figure {
-	first, second := plans[0], plans[1]
-	var rest []time.Duration
+func (f fleets) secondAgainstFirst() figure {
+	first, second := middle(f.firsts), middle(f.seconds)
 	var cpu time.Duration
-	for _, p := range plans[1:] {
-		rest = append(rest, p.took)
+	runs := 0
+	for _, p := range f.rest {
 		cpu += p.cpu
+		runs += p.runs
 	}
-	slices.Sort(rest)
 	percent := func(d, of time.Duration) float64 { return 100 * d.Seconds() / max(of, time.Millisecond).Seconds() }
-	return figure{fmt.Sprintf("%d applications that share packages: the planner's part of the second against the first (empty caches)", len(plans)), "< 20 %",
+	return figure{fmt.Sprintf("%d applications that share packages: the planner's part of the second against the first (empty caches)", len(f.rest)+1), "< 20 %",
 		fmt.Sprintf("%.0f %%: %s (%d runs of uv) against %s (%d)", percent(second.took, first.took), seconds(second.took), second.runs, seconds(first.took), first.runs),
-		fmt.Sprintf("median of the others %s; CPU of the second %.0f %%, of the others on average %.0f %% of the first", seconds(rest[len(rest)/2]),
-			percent(second.cpu, first.cpu), percent(cpu/time.Duration(len(rest)), first.cpu))}
+		fmt.Sprintf("median of the others %s, %.2g runs of uv each; CPU of the second %.0f %%, of the others on average %.0f %% of the first", seconds(middle(f.rest).took),
+			float64(runs)/float64(len(f.rest)), percent(second.cpu, first.cpu), percent(cpu/time.Duration(len(f.rest)), first.cpu))}
+}
+
+// middle has the medians of what plans cost.
+func middle(all []planned) planned {
+	sorted := func(of func(planned) time.Duration) time.Duration {
+		var ds []time.Duration
+		for _, p := range all {
+			ds = append(ds, of(p))
+		}
+		slices.Sort(ds)
+		return ds[len(ds)/2]
+	}
+	runs := 0
+	for _, p := range all {
+		runs = max(runs, p.runs)
+	}
+	return planned{sorted(func(p planned) time.Duration { return p.took }), sorted(func(p planned) time.Duration { return p.cpu }), runs}
 }
 
 // without leaves out the removable pins whose bit is set in i.
