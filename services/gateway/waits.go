@@ -18,7 +18,7 @@ type dock struct {
 	progress   *api.Progress
 	holder     string        // who holds its lease
 	workers    bool          // a validator has worked on this log
-	ahead      int           // messages that wait to be validated, its own counted
+	ahead      int           // changes that wait to be validated or are at it, its own counted; 0: no message asks for any
 	unseen     *api.Progress // why its branch can't be looked at, and since when; nil: it can
 	now        time.Time
 }
@@ -49,13 +49,40 @@ func (s *Service) dock(ctx context.Context, st *events.State, c events.Change, p
 		return d, nil
 	}
 	bus, err := s.deps.Bus.Status(ctx)
+	asks := false
 	for _, k := range bus.Consumers {
 		if slices.Contains(s.deps.Validator, k.Name) {
 			d.workers = true
-			d.ahead += int(k.Pending) + k.InFlight
+			asks = asks || k.Pending > 0 || k.InFlight > 0
 		}
 	}
+	if err == nil && asks {
+		d.ahead, err = s.queued(ctx)
+	}
 	return d, err
+}
+
+// queued counts the changes that wait for the dock or are in it. Messages are more: those of changes that ended
+// meanwhile, or whose application is not declared, are passed over when their turn comes.
+func (s *Service) queued(ctx context.Context) (n int, err error) {
+	for _, name := range s.deps.Folds.Apps() {
+		if name == events.Org {
+			continue
+		}
+		if _, _, err := s.repository(name); err != nil {
+			continue
+		}
+		st, err := s.deps.Folds.App(ctx, name, 0)
+		if err != nil {
+			return 0, err
+		}
+		for _, c := range st.Changes {
+			if c.Stage() == events.StageOpened {
+				n++
+			}
+		}
+	}
+	return n, nil
 }
 
 // waits says what a change waits for, since when, and who can act: the first is what holds it. It is the pure part.
@@ -132,9 +159,9 @@ func queueWords(ahead int) string {
 	case 0:
 		return "nothing is queued, so it is looked at again within the hour"
 	case 1:
-		return "1 validation is queued or under way"
+		return "no other change is queued or under way"
 	}
-	return fmt.Sprintf("%d validations are queued or under way", ahead)
+	return fmt.Sprintf("%d changes are queued or under way, this one counted", ahead)
 }
 
 func parked(c events.Change) api.Wait {

@@ -1,11 +1,13 @@
 package gateway
 
 import (
+	"context"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/drydock-dev/drydock/pkg/events"
+	"github.com/drydock-dev/drydock/pkg/worker"
 	"github.com/drydock-dev/drydock/services/gateway/api"
 )
 
@@ -27,8 +29,8 @@ func TestWaits(t *testing.T) {
 	}{
 		"undeclared": {fresh, dock{undeclared: "app is not declared with a repository"}, api.WaitRepository, "not declared", "whoever runs Drydock"},
 		"nobody":     {fresh, dock{}, api.WaitWorker, "none has worked on this log", "whoever runs Drydock"},
-		"its turn":   {fresh, dock{workers: true, ahead: 3}, api.WaitQueue, "3 validations are queued or under way", "Drydock"},
-		"next":       {fresh, dock{workers: true, ahead: 1}, api.WaitQueue, "1 validation is queued", "Drydock"},
+		"its turn":   {fresh, dock{workers: true, ahead: 3}, api.WaitQueue, "3 changes are queued or under way, this one counted", "Drydock"},
+		"next":       {fresh, dock{workers: true, ahead: 1}, api.WaitQueue, "no other change is queued", "Drydock"},
 		"forgotten":  {fresh, dock{workers: true}, api.WaitQueue, "looked at again within the hour", "Drydock"},
 		"begun":      {fresh, dock{holder: "host process 7"}, api.WaitStep, "has begun", "host process 7"},
 		"at a step":  {fresh, dock{progress: &api.Progress{Step: "tests", Detail: "pytest -q"}}, api.WaitStep, "tests, pytest -q", "Drydock"},
@@ -65,4 +67,77 @@ func TestWaits(t *testing.T) {
 	if got := waits(ended("closed", ""), dock{}); got == nil || len(got) != 0 {
 		t.Errorf("closed: %+v", got)
 	}
+}
+
+// TestQueued: what is counted are the changes that wait, not the messages that speak of them: one that ended meanwhile
+// has a message still, and one whose application is not declared is passed over.
+func TestQueued(t *testing.T) {
+	h := build(t, withRepository)
+	h.scanned(t, "/srv/app") // opens ours
+	say := func(app, change string, payload any) {
+		t.Helper()
+		last, err := h.bus.LastSequence(t.Context(), app)
+		if err != nil {
+			t.Fatal(err)
+		}
+		e, err := events.New(events.Meta{App: app, Cause: "by-hand", Key: change, Change: change, Time: clock}, payload)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if last, err = h.bus.Append(t.Context(), app, []events.Event{e}, last); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := h.svc.deps.Folds.App(t.Context(), app, last); err != nil {
+			t.Fatal(err)
+		}
+	}
+	open := func(app, change string) { t.Helper(); say(app, change, events.ChangeOpened{Change: change}) }
+	waits := func(want string) {
+		t.Helper()
+		d, err := h.client.Change(t.Context(), ours)
+		if err != nil || len(d.Waits) == 0 || d.Waits[0].Kind != api.WaitQueue || d.Waits[0].What != "its turn in the dock: "+want {
+			t.Errorf("%+v, %v; want %q", d.Waits, err, want)
+		}
+	}
+	open("app", "c-2")
+	open("app", "c-3")
+	open("broken", "c-4")
+	say("app", "c-3", events.ChangeSuperseded{Change: "c-3", By: "c-2"})
+	busy := make(chan struct{})
+	run := worker.New(h.bus, []worker.Stage{{Name: "dock", Service: events.Validator, Consumes: []string{"change.opened"}, Workers: 1, Handle: func(ctx context.Context, _ events.Event, _ worker.Facts) ([]events.Event, error) {
+		select {
+		case <-ctx.Done():
+		case <-busy:
+		}
+		return nil, ctx.Err()
+	}}}, worker.Options{Drain: time.Millisecond})
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- run.Run(ctx) }()
+	defer func() { cancel(); <-ended }()
+	<-run.Ready()
+	waits("2 changes are queued or under way, this one counted")
+	say("app", "c-2", events.ChangeSuperseded{Change: "c-2"})
+	waits("no other change is queued or under way")
+	close(busy)
+	for deadline := time.Now().Add(time.Minute); ; {
+		d, err := h.svc.dock(t.Context(), mustFold(t, h, "app"), events.Change{ChangeOpened: events.ChangeOpened{Change: ours}}, nil)
+		if err != nil || time.Now().After(deadline) {
+			t.Fatalf("%+v, %v", d, err)
+		}
+		if d.ahead == 0 {
+			break
+		}
+		time.Sleep(time.Millisecond)
+	}
+	waits("nothing is queued, so it is looked at again within the hour")
+}
+
+func mustFold(t *testing.T, h *house, app string) *events.State {
+	t.Helper()
+	st, err := h.svc.deps.Folds.App(t.Context(), app, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return st
 }
