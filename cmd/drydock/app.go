@@ -207,7 +207,7 @@ func (c *cli) appListed(o *appOptions) error {
 	for i, r := range rows {
 		table[i] = []cell{{text: r.Application}, {text: r.Repository}, {text: cmp.Or(strings.Join(r.Environments, " "), "none")}, {text: r.Merge}, {text: r.Isolation}}
 	}
-	p.table([]column{{head: "APPLICATION"}, {head: "REPOSITORY", shrink: true, path: true}, {head: "ENVIRONMENTS", shrink: true}, {head: "MERGE"}, {head: "ISOLATION"}}, table)
+	p.table([]column{{head: "APPLICATION", shrink: true, path: true}, {head: "REPOSITORY", shrink: true, path: true}, {head: "ENVIRONMENTS", shrink: true}, {head: "MERGE"}, {head: "ISOLATION"}}, table)
 	return c.result([]byte(p.b.String()))
 }
 

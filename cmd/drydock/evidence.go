@@ -22,6 +22,7 @@ func evidenceCommand(c *cli) *cobra.Command {
 		Long: `SHA is a digest, with or without sha256:, or its first 8 digits where an event or a validation names it.
 The bytes come as they are; on a terminal only text is shown, and what a terminal would obey is
 written out. -o FILE takes any document.`,
+		ValidArgsFunction: cobra.NoFileCompletions,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if c.opt.format == "json" && !c.fromEnv("format") {
 				return usage("evidence get prints a document as it is; leave --format out")
