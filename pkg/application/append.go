@@ -51,11 +51,11 @@ func Append(file string, data []byte, name string, e Entry) ([]byte, error) {
 	}
 	out, err := insert(data, func(indent string) string { return e.block(name, indent) })
 	if err != nil {
-		return nil, fmt.Errorf("add %s to %s: %w; put this there by hand:\n%s", name, file, err, e.block(name, "  "))
+		return nil, fmt.Errorf("add %s to %s: %w; put this there by hand: %s", name, file, err, e.line(name))
 	}
 	after, err := ParseSet(file, out)
 	if err != nil || !before.isIn(after, name) {
-		return nil, fmt.Errorf("add %s to %s: its form is not one that can be added to; put this below applications by hand:\n%s", name, file, e.block(name, "  "))
+		return nil, fmt.Errorf("add %s to %s: its form is not one that can be added to; put this below applications by hand: %s", name, file, e.line(name))
 	}
 	return out, nil
 }
@@ -96,7 +96,7 @@ func insert(data []byte, block func(indent string) string) ([]byte, error) {
 	} else {
 		lines[last] += end
 	}
-	section := slices.IndexFunc(lines, func(l string) bool { return sectionForm.MatchString(strings.TrimRight(l, "\r\n")) })
+	section := slices.IndexFunc(lines, func(l string) bool { return sectionForm.MatchString(strings.TrimPrefix(strings.TrimRight(l, "\r\n"), "\ufeff")) })
 	if section < 0 {
 		return nil, errors.New("its applications do not stand in lines of their own")
 	}
@@ -124,6 +124,15 @@ func insert(data []byte, block func(indent string) string) ([]byte, error) {
 		indent = "  "
 	}
 	return []byte(strings.Join(slices.Insert(lines, at, strings.ReplaceAll(block(indent), "\n", end)), "")), nil
+}
+
+// line is the entry on one line, which fits below and between braces.
+func (e Entry) line(name string) string {
+	fields := strings.Split(strings.TrimSuffix(e.block(name, " "), "\n"), "\n")
+	for i := range fields {
+		fields[i] = strings.TrimSpace(fields[i])
+	}
+	return fields[0] + " {" + strings.Join(fields[1:], ", ") + "}"
 }
 
 func (e Entry) block(name, indent string) string {

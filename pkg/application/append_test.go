@@ -21,6 +21,7 @@ func TestAppend(t *testing.T) {
 		{"before another key", small + "\n# of the schema\nschema: " + Schema + "\n", small + block + "\n# of the schema\nschema: " + Schema + "\n"},
 		{"indented by four", "applications:\n    a:\n        repository: /srv/a\n", "applications:\n    a:\n        repository: /srv/a\n" + wide},
 		{"lines of Windows", "applications:\r\n  a: {repository: /srv/a}\r\n", "applications:\r\n  a: {repository: /srv/a}\r\n" + strings.ReplaceAll(block, "\n", "\r\n")},
+		{"a byte order mark", "\ufeffapplications:\n  a: {repository: /srv/a}\n", "\ufeffapplications:\n  a: {repository: /srv/a}\n" + block},
 		{"ended", small + "...\n", small + block + "...\n"},
 	} {
 		got, err := Append("a.yaml", []byte(tc.before), "new", entry)
@@ -42,7 +43,7 @@ func TestAppendRefuses(t *testing.T) {
 	}{
 		{small, "payments", entry, "add payments to a.yaml:3: there is an application of this name already"},
 		{"applications: {a: {}}", "new", entry, "add new to a.yaml, which has to be put right first: a.yaml:1: applications.a.repository: missing"},
-		{"applications: {a: {repository: /srv/a}}\n", "new", entry, "its applications do not stand in lines of their own; put this there by hand:\n" + block},
+		{"applications: {a: {repository: /srv/a}}\n", "new", entry, "its applications do not stand in lines of their own; put this there by hand: new: {repository: https://git.bank.example/new.git, owners: [team]}"},
 		{"{applications: {}}", "new", entry, "put this there by hand"},
 		{small, "New", entry, `"New": want the name of an application`},
 		{small, "new", Entry{}, "new: repository: missing"},
