@@ -2,9 +2,12 @@ package main
 
 import (
 	"cmp"
+	"fmt"
+	"path"
 	"time"
 
 	"github.com/drydock-dev/drydock/pkg/events"
+	"github.com/drydock-dev/drydock/pkg/inventory"
 	"github.com/drydock-dev/drydock/pkg/report"
 )
 
@@ -168,4 +171,37 @@ func renderUndecided(p *page, u updated) {
 		}
 		renderGap(p, g)
 	}
+	for _, h := range updateHints(u) {
+		p.wrapped(plain, "        ", "next    %s", h)
+	}
+}
+
+// updateHints is what makes the answer whole: an update has only the newest commit to go by.
+func updateHints(u updated) []string {
+	var out []string
+	var rest []inventory.Incomplete
+	var projects, files, nowhere bool
+	for _, g := range u.Incomplete {
+		switch {
+		case g.Reason == inventory.NoSource:
+			nowhere = true
+		case g.Reason != inventory.Unpinned && g.Reason != inventory.RangedPin:
+			rest = append(rest, g)
+		case path.Base(g.Source) == "pyproject.toml":
+			projects = true
+		default:
+			files = true
+		}
+	}
+	again := fmt.Sprintf("commit that, and run drydock update %s again", u.Application)
+	if files {
+		out = append(out, "compile what is not pinned: move the ranges to requirements.in, run uv pip compile requirements.in -o requirements.txt, "+again)
+	}
+	if projects {
+		out = append(out, "lock the project: run uv lock beside its pyproject.toml, "+again)
+	}
+	if nowhere {
+		out = append(out, "let `path` of the application, in the applications file, name the folder with its requirements")
+	}
+	return append(out, gapHints(rest)...)
 }

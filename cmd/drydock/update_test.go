@@ -180,7 +180,7 @@ func TestUpdateSaysWhatStaysOpen(t *testing.T) {
 	u.Incomplete, u.Left, u.Notes = []inventory.Incomplete{{Reason: inventory.Unpinned, Source: "requirements.txt", Line: 7, Detail: "flask has no exact version"}}, nil, []string{"a note"}
 	p = &page{width: 80}
 	renderUpdate(p, &updateDoc{Applications: []updated{u}}, asked)
-	for _, want := range []string{"? payments: no update, and not everything could be determined\n", "? requirements.txt:7: flask has no exact version (unpinned)", "! a note"} {
+	for _, want := range []string{"? payments: no update, and not everything could be determined\n", "? requirements.txt:7: flask has no exact version (unpinned)", "! a note", "next    compile what is not pinned"} {
 		if !strings.Contains(p.b.String(), want) || strings.Contains(p.b.String(), "nothing to do") {
 			t.Errorf("no %q in\n%s", want, p.b.String())
 		}
@@ -253,5 +253,23 @@ func TestWatchFooter(t *testing.T) {
 	out.Reset()
 	if w.draw(); strings.ContainsFunc(strings.TrimPrefix(out.String(), "\r\x1b[K"), unsafeRune) {
 		t.Errorf("footer %q", out.String())
+	}
+}
+
+// What makes an update whole is said for what it has to go by: a commit, never the environment of a person.
+func TestUpdateHints(t *testing.T) {
+	gap := func(reason, source string) inventory.Incomplete {
+		return inventory.Incomplete{Reason: reason, Source: source}
+	}
+	for want, gaps := range map[string][]inventory.Incomplete{
+		"compile what is not pinned: move the ranges to requirements.in, run uv pip compile requirements.in -o requirements.txt, commit that, and run drydock update payments again": {gap(inventory.RangedPin, "requirements.txt"), gap(inventory.Unpinned, "b/requirements.txt")},
+		"lock the project: run uv lock beside its pyproject.toml, commit that, and run drydock update payments again":                                                                {gap(inventory.RangedPin, "a/pyproject.toml")},
+		"let `path` of the application, in the applications file, name the folder with its requirements":                                                                             {gap(inventory.NoSource, "")},
+		"drydock db update: the advisories are too old": {gap(inventory.StaleDatabase, "")},
+		"": {gap(inventory.NotCovered, "requirements.txt")},
+	} {
+		if got := strings.Join(updateHints(updated{Application: "payments", Incomplete: gaps}), "\n"); got != want || strings.Contains(got, "--environment") {
+			t.Errorf("%v:\n%s\nwant\n%s", gaps, got, want)
+		}
 	}
 }

@@ -23,6 +23,7 @@ const (
 	oneShotTries = 3
 	oneShotPause = 200 * time.Millisecond
 	oneShotDrain = 500 * time.Millisecond
+	oneShotLeave = 500 * time.Millisecond // with the rest it stays below patience
 )
 
 // parts makes what every process stands on.
@@ -108,6 +109,7 @@ func (c *cli) workers(ctx context.Context, b bus.Bus, o oneShot, announce bool) 
 	how := worker.Options{Folds: p.folds, Log: p.log, Now: p.now, Drain: oneShotDrain}
 	if !announce { // a durable log holds the work of others, too, which is not given up because a person waits
 		how.Attempts, how.Backoff = oneShotTries, func(int) time.Duration { return oneShotPause }
+		how.Drain = time.Millisecond // nobody waits for what it would say
 	}
 	run := worker.New(b, p.stages, how)
 	ended := make(chan error, 1)
@@ -126,6 +128,11 @@ func (c *cli) workers(ctx context.Context, b bus.Bus, o oneShot, announce bool) 
 		cancel()
 		if announce { // a durable log: what is in hand is handed back
 			<-ended
+		} else { // what is in hand ends its children and removes their folders
+			select {
+			case <-ended:
+			case <-time.After(oneShotLeave):
+			}
 		}
 		_ = b.Close()
 		p.databases.close()

@@ -68,7 +68,7 @@ func (c *Client) redirect(req *http.Request, via []*http.Request) error {
 		return fmt.Errorf("%w: more than %d in a row", errRedirect, maxRedirects)
 	case req.URL.Scheme == "https":
 	case req.URL.Scheme != "http" || from.Scheme == "https":
-		return fmt.Errorf("%w: from https to %s", errRedirect, clip(req.URL.Scheme))
+		return fmt.Errorf("%w: from %s to %s", errRedirect, from.Scheme, clip(req.URL.Scheme))
 	case origin(req.URL) != origin(via[0].URL):
 		return fmt.Errorf("%w: to another host (%s) without https", errRedirect, clip(req.URL.Host))
 	}
