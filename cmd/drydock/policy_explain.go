@@ -27,6 +27,7 @@ type explained struct {
 	Deadline      policy.Deadline    `json:"deadline"`
 	Cooldown      explainedCooldown  `json:"cooldown"`
 	Approvals     explainedApprovals `json:"approvals"`
+	Checks        explainedChecks    `json:"checks"`
 	Backup        explainedBackup    `json:"backup"`
 	Window        explainedWindow    `json:"window"`
 }
@@ -47,6 +48,13 @@ type explainedCooldown struct {
 type explainedApprovals struct {
 	Count int      `json:"count"`
 	From  []string `json:"from"`
+}
+
+// explainedChecks is what a change is held to.
+type explainedChecks struct {
+	Dock     []string       `json:"dock"`     // run for every change, as far as the application names them
+	Parallel bool           `json:"parallel"` // at the same time
+	NotRun   []policy.Check `json:"not_run"`  // that the class asks for and nothing runs yet: they need staging
 }
 
 // explainedBackup is what is demanded of the backup before production.
@@ -175,6 +183,7 @@ func (c *cli) explain(ctx context.Context, q *question) error {
 	class := p.Class(doc.Decision.Class)
 	doc.Cooldown = explainedCooldown{policy.Duration(wait).String(), rule}
 	doc.Approvals = explainedApprovals{class.Approvals.Count, append([]string{}, class.Approvals.From...)}
+	doc.Checks = explainedChecks{[]string{report.StepTests, report.StepSecurity, report.StepSmoke}, class.Parallel, append([]policy.Check{}, class.AtStaging()...)}
 	if doc.Backup.Required = class.Backup.Required; class.Backup.MaxAge > 0 {
 		doc.Backup.MaxAge = class.Backup.MaxAge.String()
 	}
@@ -265,12 +274,29 @@ func (c *cli) explainText(doc *explained, class policy.Class) string {
 	pg.wrapped(plain, indent, "cooldown  %s", cooldown)
 	pg.wrapped(plain, indent, "by        %s, branch %s", class.Method, class.Branch)
 	pg.wrapped(plain, indent, "needs     %s", class.Approvals)
+	pg.wrapped(plain, indent, "checks    %s", doc.Checks)
 	pg.wrapped(plain, indent, "backup    %s", backupText(class.Backup))
 	pg.wrapped(plain, indent, "window    %s: %s", doc.Window.Name, doc.Window.Times)
 	pg.gap()
 	pg.line(dim, "APPLIES  RULE, CLASS AND WHY")
 	pg.trace(doc.Decision.Trace)
 	return pg.b.String()
+}
+
+func (c explainedChecks) String() string {
+	s := "in the dock " + strings.Join(c.Dock, ", ") + ", as far as the application has them"
+	if c.Parallel {
+		s += ", at the same time"
+	}
+	for i, k := range c.NotRun {
+		if i == 0 {
+			s += "; not run yet, for want of staging: "
+		} else {
+			s += ", "
+		}
+		s += string(k)
+	}
+	return s
 }
 
 func backupText(b policy.Backup) string {

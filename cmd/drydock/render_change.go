@@ -134,6 +134,9 @@ func renderValidation(p *page, v *report.Validation) {
 		mark := statusCell(s.Status)
 		p.wrapped(mark.style, strings.Repeat(" ", 34), "  %-10s %-9s %8s  %s", s.Name, mark.text, took, detail)
 	}
+	if len(v.NotRun) > 0 {
+		p.wrapped(yellow, "  ", "! not run: %s. The policy asks for that; it needs staging, which Drydock does not have yet", strings.Join(v.NotRun, ", "))
+	}
 	for _, n := range v.Notes {
 		p.wrapped(yellow, "  ", "! %s", n)
 	}

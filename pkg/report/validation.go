@@ -82,9 +82,11 @@ type Validation struct {
 	Log      string    `json:"log,omitempty"`     // sha256:… evidence: what failed printed
 	Inputs   DockInput `json:"inputs"`
 
-	Approvals string  `json:"approvals,omitempty"` // that production will need, in words
-	Merge     string  `json:"merge,omitempty"`     // person | automatic
-	Backup    *Backup `json:"backup,omitempty"`
+	// NotRun are checks that the policy asks for and nothing has run: integration, performance. They need staging.
+	NotRun    []string `json:"not_run,omitempty"`
+	Approvals string   `json:"approvals,omitempty"` // that production will need, in words
+	Merge     string   `json:"merge,omitempty"`     // person | automatic
+	Backup    *Backup  `json:"backup,omitempty"`
 }
 
 // Interpreter is the host's Python that runs the artifact.

@@ -82,7 +82,7 @@ func sameToReaders(a, b events.ChangeOpened, before, after *report.Validation) b
 	return a.Phase == b.Phase && a.Class == b.Class && a.Branch == b.Branch && a.Deadline.Equal(b.Deadline) && a.DeadlineRule == b.DeadlineRule &&
 		slices.Equal(a.Updates, b.Updates) && slices.Equal(a.Findings, b.Findings) &&
 		before.Branch == after.Branch && before.Base == after.Base && before.Artifact == after.Artifact && before.Isolation == after.Isolation &&
-		before.Merge == after.Merge && before.Approvals == after.Approvals && before.Phase == after.Phase &&
+		before.Merge == after.Merge && before.Approvals == after.Approvals && before.Phase == after.Phase && slices.Equal(before.NotRun, after.NotRun) &&
 		slices.Equal(before.Manifests, after.Manifests) && slices.Equal(steps(before), steps(after)) && complete(before) == complete(after)
 }
 

@@ -144,6 +144,9 @@ func (w *work) readBase(ctx context.Context, st *report.Step) error {
 	w.eff = eff
 	w.v.Approvals = eff.ApprovalsFor(policy.ClassName(w.change.Class), "production").String()
 	w.v.Merge = string(eff.Merge)
+	for _, k := range eff.Policy.Class(policy.ClassName(w.change.Class)).AtStaging() {
+		w.v.NotRun = append(w.v.NotRun, string(k))
+	}
 	for text, into := range map[string]*string{string(w.app.Text()): &w.v.Inputs.Application, string(own.Text()): &w.v.Inputs.Repository, string(pol.Text()): &w.v.Inputs.Policy} {
 		if text == "" {
 			continue

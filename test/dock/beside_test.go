@@ -127,7 +127,11 @@ func TestChecksAtOnce(t *testing.T) {
 		t.Errorf("of its progress it says %s, %v", told, err)
 	}
 	tell(t, syscall.SIGUSR1, all["smoke"], all["tests"], all["security"]) // the last one first
-	v := w.validation(w.stage(events.StageProposed).Validated.Validation)
+	c := w.stage(events.StageProposed)
+	v := w.validation(c.Validated.Validation)
+	if text := string(w.evidence(c.Proposed.Text)); !slices.Equal(v.NotRun, []string{"integration", "performance"}) || !strings.Contains(text, "what integration, performance checks would show") {
+		t.Errorf("what nothing ran is not told: %v\n%s", v.NotRun, text)
+	}
 	var order []string
 	for _, st := range v.Steps {
 		if !slices.Contains(checks, st.Name) {

@@ -114,6 +114,9 @@ func (d *draft) dockGaps() []md {
 	}
 	out = append(out, d.testGaps()...)
 	out = append(out, d.stepGaps()...)
+	if all := d.Validation.NotRun; len(all) > 0 {
+		out = append(out, "what "+list(all, d.Names, name)+" checks would show: the policy asks for them, and they need staging, which Drydock does not have yet. **Nothing ran them.**")
+	}
 	switch r := d.Validation.Rescan; {
 	case r == nil:
 		out = append(out, "that no vulnerability is left: what is installed was not scanned.")

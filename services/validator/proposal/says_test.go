@@ -66,6 +66,8 @@ func TestSays(t *testing.T) {
 			f.State = &events.Change{}
 			f.State.Parked = &events.ChangeParked{Kind: events.ParkedTouched, Reason: "somebody pushed", Do: "merge or close it", Tip: "abc123", By: "Ana"}
 		}, []string{"somebody pushed to its branch, which is left alone", "The branch shows `abc123` (Ana)", "Not tried again before somebody asks"}, nil},
+		"checks of staging": {func(f *Facts) { f.Validation.NotRun = []string{"integration", "performance"} },
+			[]string{"**Not proved**: what integration, performance checks would show: the policy asks for them", "**Nothing ran them.**", "see Risk"}, []string{"nothing was left out"}},
 		"not found out": {func(f *Facts) {
 			f.Validation.Result, f.Validation.Kind, f.Validation.Failing = report.Rejected, events.RejectedTests, f.Plan.Phases[0].Updates
 		}, []string{"whether fewer would fail, too, was not found out"}, nil},
