@@ -3,6 +3,7 @@ package advisory
 import (
 	"errors"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -191,6 +192,13 @@ func isID(s string) bool {
 	return s != "" && len(s) < 2048 && !strings.ContainsFunc(s, func(c rune) bool { return c <= ' ' || unicode.IsControl(c) || c == utf8.RuneError })
 }
 
+// introduction is a sentence that says what a package is, before the one that says what is wrong with it. A third of the
+// records of PyPI begin with one, and a title has room for little more.
+var introduction = regexp.MustCompile("^[\\w.\\- ()/`]{1,60} is (?:a|an|the) [^.\n]{1,200}\\.[ \n]+([A-Za-z0-9`])")
+
+// tellsOfFlaw finds sentences that are none.
+var tellsOfFlaw = regexp.MustCompile(`(?i)^(?:there|this|it|here|cve\S*) is|vulnerab|attack|flaw|issue|overflow|inject|bypass|malicious|leak|exploit|insecure|denial|crash|bug\b|weakness|expos|race|affect`)
+
 // title is the summary, else the beginning of the details: many databases have no summaries.
 func title(summary, details string) string {
 	t := strings.TrimSpace(summary)
@@ -201,6 +209,12 @@ func title(summary, details string) string {
 			t = strings.TrimSpace(t)
 		}
 		t, _, _ = strings.Cut(t, "\n\n")
+		t = strings.TrimSpace(t)
+		for range 2 { // of the package, and of what it is part of
+			if m := introduction.FindStringSubmatchIndex(t); m != nil && !tellsOfFlaw.MatchString(t[:m[2]]) {
+				t = t[m[2]:]
+			}
+		}
 	}
 	t = strings.Map(func(c rune) rune {
 		if unicode.IsControl(c) { // escape sequences have no business in a title

@@ -84,6 +84,12 @@ func TestTitles(t *testing.T) {
 		{"", "### Impact\nAll of it. And more.\n\nSecond paragraph", "All of it. And more."},
 		{"", "", ""},
 		{"", "# only a heading", ""},
+		{"", "urllib3 is a user-friendly HTTP client library for Python. urllib3 doesn't treat the `Cookie` header specially.", "urllib3 doesn't treat the `Cookie` header specially."},
+		{"", "Synapse (a server) is an open source platform.\n`x` overflows.", "`x` overflows."},
+		{"", "There is a way in demo 1.0. An attacker takes it.", "There is a way in demo 1.0. An attacker takes it."},
+		{"", "demo is a package with a remote vulnerability. Update.", "demo is a package with a remote vulnerability. Update."},
+		{"", "demo is a library.", "demo is a library."},
+		{"demo is a library. It leaks.", "", "demo is a library. It leaks."},
 	} {
 		if got := title(c.summary, c.details); got != c.want {
 			t.Errorf("title(%q, %q) = %q, want %q", c.summary, c.details, got, c.want)
