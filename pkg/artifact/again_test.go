@@ -8,7 +8,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
-	"strings"
 	"testing"
 	"testing/quick"
 	"time"
@@ -158,7 +157,7 @@ func TestCollectorInAnotherProcess(t *testing.T) {
 	if err := cmd.Wait(); err != nil {
 		t.Error(err)
 	}
-	if left := slices.DeleteFunc(names(t, s.dir), func(n string) bool { return strings.HasPrefix(n, ".lock") || len(n) == 64 }); len(left) > 0 {
+	if left := slices.DeleteFunc(names(t, s.dir), func(n string) bool { return n == lockName || len(n) == 64 }); len(left) > 0 {
 		t.Errorf("left %v", left)
 	}
 	if gone == 0 {

@@ -251,7 +251,7 @@ func TestCollect(t *testing.T) {
 	for _, e := range left {
 		names = append(names, e.Name())
 	}
-	want := []string{lockName, ".new-YOUNG", filepath.Base(mine), filepath.Base(mine) + ".lock", strings.TrimPrefix(keep, "sha256:"), "README"}
+	want := []string{".new-YOUNG", lockName, filepath.Base(mine), filepath.Base(mine) + ".lock", strings.TrimPrefix(keep, "sha256:"), "README"}
 	slices.Sort(want)
 	if !slices.Equal(names, want) {
 		t.Errorf("left %v, want %v", names, want)

@@ -26,7 +26,7 @@ var ErrChanged = errors.New("not what was sealed")
 //
 //	<dir>/<sha256 hex>/manifest.json
 //	<dir>/<sha256 hex>/files/…
-//	<dir>/.lock                       held for a moment by who puts in again, or collects
+//	<dir>/lock                        held for a moment by who puts in again, or collects
 //	<dir>/.new-…                      being put in, with a lock beside it; what a crash left is removed by Collect
 //
 // Whoever can write there decides what runs: the folder is for its owner alone.
@@ -177,7 +177,7 @@ func (s *Store) alone(do func() error) error {
 }
 
 // lockName is never removed: whoever waits for it must wait for the same file.
-const lockName = ".lock"
+const lockName = "lock"
 
 // Open reads the manifest of an artifact and says where its files are. The files are not looked at: see Verify.
 func (s *Store) Open(digest string) (m *Manifest, files string, err error) {
