@@ -44,8 +44,8 @@ or something could not be determined or was not waited for.`,
 	cmd.ValidArgsFunction = c.offers(c.declaredApps)
 	f := cmd.Flags()
 	f.BoolVar(&o.again, "again", true, "try again what was rejected, turned down or is parked; --again=false, for a timer, leaves each to its own time")
-	f.BoolVar(&o.securityOnly, "security-only", true, "plan only the updates that fix findings")
-	f.BoolVar(&o.full, "full", false, "plan the updates that fix nothing known, too, in the phases of their classes")
+	f.BoolVar(&o.securityOnly, "security-only", false, "plan only the updates that fix findings, though the last update was --full; that closes the branches of the others. Without either as at the last update, at first security only")
+	f.BoolVar(&o.full, "full", false, "plan the updates that fix nothing known, too, in the phases of their classes; from then on")
 	f.BoolVar(&o.noWait, "no-wait", false, "ask a running Drydock for the updates, and do not wait for what comes of them")
 	f.StringVar(&o.uv, "uv", "", "the resolver, where the work is done here: uv `PROGRAM`; default uv on PATH, else fetched once from the package index")
 	f.DurationVar(&o.timeout, "timeout", 0, "`TIME` to wait at most, such as 30m (default: as long as it takes)")
@@ -216,7 +216,11 @@ func (c *cli) leftWork(s *session, app string, err error) error {
 // updateOne updates one application. What it returns says how far it came, with an error too.
 func (c *cli) updateOne(ctx context.Context, s *session, o *updateOptions, app string) (updated, error) {
 	u := updated{Application: app, State: updateDone, Left: []report.Outcome{}, Changes: []updatedChange{}}
-	asked, err := s.api.RequestUpdate(ctx, app, api.UpdateRequest{Full: o.full || !o.securityOnly, Again: &o.again, Lane: string(events.Urgent)})
+	q := api.UpdateRequest{Full: o.full, Again: &o.again, Lane: string(events.Urgent)}
+	if o.changed("security-only") {
+		q.SecurityOnly = &o.securityOnly
+	}
+	asked, err := s.api.RequestUpdate(ctx, app, q)
 	if err != nil {
 		return u, err
 	}

@@ -89,6 +89,38 @@ func TestUpdateAsksForTheRepository(t *testing.T) {
 	}
 }
 
+// TestUpdateAsBefore: an update that says neither is as full as the last one, so that no branch goes for want of a word.
+func TestUpdateAsBefore(t *testing.T) {
+	h := build(t, withRepository)
+	yes := true
+	for i, c := range []struct {
+		q    api.UpdateRequest
+		full bool
+	}{{api.UpdateRequest{}, false}, {api.UpdateRequest{Full: true}, true}, {api.UpdateRequest{}, true}, {api.UpdateRequest{SecurityOnly: &yes}, false}, {api.UpdateRequest{}, false}} {
+		asked, err := h.client.RequestUpdate(t.Context(), "app", c.q)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got events.ScanRequested
+		done := false
+		for deadline := time.Now().Add(time.Minute); !done && time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
+			if _, err = h.client.Events(t.Context(), api.EventQuery{App: "app"}, func(r bus.Record) error {
+				if r.Sequence == asked.ID {
+					got, err = events.Decode[events.ScanRequested](r.Event)
+				}
+				row, _ := events.Lookup(r.Event.Type())
+				done = done || r.Sequence > asked.ID && row.Name() == "scan.completed"
+				return err
+			}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if !done || got.PlanOptions.Full != c.full {
+			t.Errorf("%d: full %t, want %t (done %t)", i, got.PlanOptions.Full, c.full, done)
+		}
+	}
+}
+
 func TestUpdatesThatCanNotBeAskedFor(t *testing.T) {
 	h := build(t, withRepository)
 	yes := true

@@ -38,15 +38,21 @@ func (s *Service) Follow(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-// unread is the change that arrived last in a repository and after the newest scan of it, and whether that scan's
-// plan was to hold all updates; "" when there is none. It is pure.
-func unread(st *events.State) (change string, full bool) {
-	var read, merged time.Time
+// lastRead is when a repository was read last, and whether the plan of it was to hold all updates.
+func lastRead(st *events.State) (read time.Time, full bool) {
 	for _, sc := range st.Scans {
 		if sc.Scan.Repository && sc.Time.After(read) {
 			read, full = sc.Time, sc.Scan.PlanOptions.Full
 		}
 	}
+	return read, full
+}
+
+// unread is the change that arrived last in a repository and after the newest scan of it, and whether that scan's
+// plan was to hold all updates; "" when there is none. It is pure.
+func unread(st *events.State) (change string, full bool) {
+	var merged time.Time
+	read, full := lastRead(st)
 	for _, c := range st.Changes {
 		if c.Merged != nil && c.MergedAt.After(read) && (c.MergedAt.After(merged) || c.MergedAt.Equal(merged) && c.Change < change) {
 			change, merged = c.Change, c.MergedAt

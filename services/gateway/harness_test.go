@@ -98,7 +98,8 @@ func fakeScan(ctx context.Context, e events.Event, f worker.Facts) ([]events.Eve
 	if err != nil {
 		return nil, err
 	}
-	done := events.ScanCompleted{Application: q.Application, Target: q.Target, Trigger: events.TriggerRequest, Report: string(digest), Inventory: string(digest), Complete: true, Packages: 1}
+	done := events.ScanCompleted{Application: q.Application, Target: q.Target, Trigger: events.TriggerRequest, Report: string(digest), Inventory: string(digest), Complete: true, Packages: 1,
+		Repository: q.Repository, PlanOptions: q.PlanOptions}
 	found := events.FindingOpened{Finding: "f-1", Package: "flask", Version: "2.2.2", Vulnerability: "CVE-2023-30861", Urgency: events.Urgency{Severity: "high"}}
 	if len(f.App.Findings) > 0 {
 		out, err := f.New("completed", "", done)

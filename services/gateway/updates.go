@@ -23,13 +23,21 @@ func (s *Service) RequestUpdate(ctx context.Context, app string, q api.UpdateReq
 	}
 	ctx, end := telemetry.Start(ctx, "update.request")
 	defer func() { end(failed) }()
+	full := q.Full || q.SecurityOnly != nil && !*q.SecurityOnly
+	if !full && q.SecurityOnly == nil { // a plan of less would take branches away that people look at
+		st, err := s.deps.Folds.App(ctx, app, 0)
+		if err != nil {
+			return nil, problem("read application "+app, err)
+		}
+		_, full = lastRead(st)
+	}
 	m := events.Meta{App: app, Lane: events.Lane(q.Lane), Cause: q.RequestID, Key: remote,
 		Actor: "gateway", Traceparent: telemetry.Traceparent(ctx), Time: s.now()}
 	if m.Cause == "" {
 		m.Cause = "request-" + rand.Text()
 	}
 	request := events.ScanRequested{Application: app, Target: remote, Given: app, Repository: true, PlanOptions: events.PlanOptions{
-		Python: q.Python, Full: q.Full || q.SecurityOnly != nil && !*q.SecurityOnly, Again: q.Again == nil || *q.Again}}
+		Python: q.Python, Full: full, Again: q.Again == nil || *q.Again}}
 	return s.ask(ctx, "request the updates of "+app, Identity{Application: app, Target: remote, Remote: remote, SubPath: path}, m, request)
 }
 

@@ -10,7 +10,7 @@ import (
 // and each change of the plan is validated and proposed.
 type UpdateRequest struct {
 	Full         bool   `json:"full,omitempty" doc:"The plan holds the updates that fix nothing known, too"`
-	SecurityOnly *bool  `json:"security_only,omitempty" doc:"The opposite of full; default true"`
+	SecurityOnly *bool  `json:"security_only,omitempty" doc:"The opposite of full; without either as at the last update, at first security only"`
 	Python       string `json:"python,omitempty" maxLength:"64" doc:"The target interpreter's version; default what the application declares"`
 	Again        *bool  `json:"again,omitempty" doc:"Rejections are forgotten, and what is parked is tried again; default true"`
 	Lane         string `json:"lane,omitempty" enum:"urgent,routine" doc:"urgent has workers of its own; default routine"`
