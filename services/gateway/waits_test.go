@@ -73,7 +73,12 @@ func TestWaits(t *testing.T) {
 // has a message still, and one whose application is not declared is passed over.
 func TestQueued(t *testing.T) {
 	h := build(t, withRepository)
-	h.scanned(t, "/srv/app") // opens ours
+	h.scanned(t, "/srv/app")
+	for deadline := time.Now().Add(time.Minute); mustFold(t, h, "app").Changes[ours].Change == ""; time.Sleep(time.Millisecond) { // the plan that opens it comes after
+		if time.Now().After(deadline) {
+			t.Fatal("no change is opened")
+		}
+	}
 	say := func(app, change string, payload any) {
 		t.Helper()
 		last, err := h.bus.LastSequence(t.Context(), app)
