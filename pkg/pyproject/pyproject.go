@@ -178,6 +178,9 @@ func (f *File) Redirects() []Setting {
 		out = append(out, Setting{"tool.uv.index", url})
 	}
 	for _, name := range sorted(uv.Sources) {
+		if source, _ := uv.Sources[name].(map[string]any); source["workspace"] == true {
+			continue // it leads nowhere else
+		}
 		out = append(out, Setting{Key: "tool.uv.sources." + name})
 	}
 	for _, key := range []string{"index-url", "extra-index-url", "find-links"} {

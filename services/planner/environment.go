@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"maps"
+	"path"
 	"slices"
 
 	"github.com/drydock-dev/drydock/pkg/inventory"
@@ -46,8 +47,12 @@ func environments(inv *inventory.Inventory, t pep508.Environment) []environment 
 			}
 		}
 		for _, b := range inv.Bounds {
-			if slices.Contains(g.Scopes, b.Scope) && active(b.Marker, t) {
+			switch {
+			case !slices.Contains(g.Scopes, b.Scope):
+			case active(b.Marker, t):
 				e.bound(b, pins)
+			default:
+				elsewhere(b, pins[b.Package])
 			}
 		}
 		for _, name := range slices.Sorted(maps.Keys(pins)) {
@@ -130,6 +135,22 @@ func (e *environment) bound(b inventory.Bound, pins map[string]*pin) {
 		e.Bounds = map[string][]resolution.Bound{}
 	}
 	e.Bounds[b.Package] = append(e.Bounds[b.Package], resolution.Bound{Specifier: b.Specifier, By: at})
+}
+
+// elsewhere adds what a project asks of other environments than the target: its lock holds one version for all of them,
+// so what does not go there can't be written. A bound that the lock's own version does not meet is for environments
+// that the lock is not for.
+func elsewhere(b inventory.Bound, p *pin) {
+	if p == nil || path.Base(p.Lines[0].Source) != "uv.lock" || p.Lines[0].Marker != "" {
+		return
+	}
+	v, verr := pep440.Parse(p.Version)
+	set, err := pep440.ParseSpecifiers(b.Specifier)
+	if b.Specifier == "" || verr != nil || err != nil || !set.Contains(v, true) {
+		return
+	}
+	by := fmt.Sprintf("%s, where %s,", where(b.Source, b.Line), printable(b.Marker))
+	p.Allowed = append(p.Allowed, resolution.Bound{Specifier: b.Specifier, By: by})
 }
 
 // beyondPin is what a line allows that does not itself name the version it is pinned to.

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/drydock-dev/drydock/pkg/inventory"
+	"github.com/drydock-dev/drydock/pkg/pep508"
 	"github.com/drydock-dev/drydock/pkg/report"
 )
 
@@ -80,6 +82,38 @@ func TestProjectWithoutALock(t *testing.T) {
 		w.write(dir)
 		if _, err := os.Stat(filepath.Join(dir, "updated")); err == nil {
 			t.Errorf("full %v: something is written", full)
+		}
+	}
+}
+
+// A lock has one version for all its environments: what the project asks of others than the target holds, too, unless
+// the version that is locked does not meet it: then the lock is not for those.
+func TestBoundsOfOtherEnvironments(t *testing.T) {
+	for _, marker := range []string{"python_version < '3.8'", "python_version >= '3.8'", ""} {
+		for _, lock := range []bool{true, false} {
+			for _, specifier := range []string{"<2.2.4", "<2"} {
+				w := paymentsWorld(t, Config{})
+				inv := w.inventoryOf(map[string]string{"requirements.txt": "flask==2.2.2\n"})
+				if lock {
+					inv.Sources[0].Path, inv.Packages[0].Source = "uv.lock", "uv.lock"
+				}
+				inv.Bounds = []inventory.Bound{{Package: "flask", Specifier: specifier, Marker: marker, Source: "pyproject.toml", Line: 4, Scope: inv.Packages[0].Scope}}
+				envs := environments(inv, pep508.Environment{Python: "3.11", Platform: "linux"})
+				var got []string
+				for _, a := range envs[0].Pins[0].Allowed {
+					got = append(got, a.By+" "+a.Specifier)
+				}
+				want := ""
+				switch {
+				case marker != "python_version < '3.8'":
+					want = "pyproject.toml:4 " + specifier
+				case lock && specifier == "<2.2.4":
+					want = "pyproject.toml:4, where python_version < '3.8', <2.2.4"
+				}
+				if strings.Join(got, "|") != want {
+					t.Errorf("%q, lock %v, %s: %q, want %q", marker, lock, specifier, got, want)
+				}
+			}
 		}
 	}
 }
