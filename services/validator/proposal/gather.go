@@ -48,20 +48,33 @@ func gather(f Facts, c caps) *draft {
 	}
 	if f.Validation != nil {
 		d.Approvals, d.Merge = cmp.Or(f.Approvals, f.Validation.Approvals), cmp.Or(f.Merge, f.Validation.Merge)
-		own := map[[4]string]bool{}
-		for _, u := range d.updates {
-			own[[4]string{u.Package, u.From, u.To, u.Source}] = true
-		}
-		for _, u := range f.Validation.Updates {
-			if !own[[4]string{u.Package, u.From, u.To, u.Source}] {
-				d.carried = append(d.carried, u)
-			}
-		}
+		d.carried = beyond(f.Validation.Updates, d.updates)
 	}
 	d.flaws = flaws(f.Findings, d.updates)
 	d.updates = lead(d.updates, d.flaws)
 	d.moves = distinct(d.updates)
 	return d
+}
+
+// beyond are the updates that were applied without those of the change itself. Where an earlier phase moves what this
+// one moves on, both were applied in one go: what is left is the way up to where this one begins.
+func beyond(applied, own []report.Update) []report.Update {
+	type place struct{ pkg, to, source string }
+	from := map[place]string{}
+	for _, u := range own {
+		from[place{u.Package, u.To, u.Source}] = u.From
+	}
+	var out []report.Update
+	for _, u := range applied {
+		if begins, ok := from[place{u.Package, u.To, u.Source}]; ok {
+			if begins == u.From {
+				continue
+			}
+			u.To = begins
+		}
+		out = append(out, u)
+	}
+	return out
 }
 
 // flaws are the vulnerabilities that the updates fix. One that the scan does not tell of is there all the same.

@@ -44,7 +44,15 @@ func (d *draft) writeRollback(b *strings.Builder) {
 	if d.stage() != events.StageMerged {
 		writeItem(b, "Before the merge there is nothing to roll back: it was installed nowhere but in the dock.")
 	}
-	writeItem(b, "After the merge: `git revert $(git log -1 --format=%H --grep 'Drydock-Change: ", d.id(), "')`, and through the pipeline like any change. It brings the old versions back, and what this change fixes is open again.")
+	writeItem(b, "After the merge: `git revert $(git log -1 --format=%H --grep 'Drydock-Change: ", d.id(), "')`, and through the pipeline like any change. It brings the old versions back", d.reopens(), ".")
+}
+
+// reopens is what a revert undoes besides: nothing, where it fixes nothing known.
+func (d *draft) reopens() md {
+	if len(d.flaws) == 0 && len(d.carried) == 0 && (d.phase != nil || len(d.Change.Findings) == 0) {
+		return ""
+	}
+	return ", and what the commit fixes is open again"
 }
 
 // writeBackup says whether there is something to restore what no git brings back.

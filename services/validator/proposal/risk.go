@@ -62,7 +62,7 @@ func (d *draft) majors() md {
 	if len(ms) == 0 {
 		return ""
 	}
-	return " **Major**: " + list(ms, d.Names, move) + ". Read what changed in it."
+	return " **Major**: " + list(ms, d.Names, move) + ". Read what changed in " + plural(len(ms), "it", "them") + "."
 }
 
 // young is below which age few people have used a release, and a taken-over account may not have been noticed.

@@ -34,7 +34,7 @@ func (d *draft) writeWhat(b *strings.Builder) {
 func (d *draft) writeCarried(b *strings.Builder) {
 	on := md("")
 	if phases := d.Validation.Earlier; len(phases) > 0 {
-		on = " of phase " + list(phases, d.Names, name) + " of the same plan, on which it stands"
+		on = " of " + plural(len(phases), "phase ", "phases ") + list(phases, d.Names, name) + " of the same plan, on which it stands"
 	}
 	b.WriteString("\n")
 	writeItem(b, "**The commit carries ", md(count(len(d.carried), "more update", "more updates")), "**", on, ": ", list(d.carried, d.Names, move), ".")

@@ -17,6 +17,13 @@ func count(n int, one, many string) string {
 	return fmt.Sprintf("%d %s", n, many)
 }
 
+func plural(n int, one, many string) md {
+	if n == 1 {
+		return md(one)
+	}
+	return md(many)
+}
+
 // is is the verb that goes with n of something.
 func is(n int) string {
 	if n == 1 {
