@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -15,15 +16,19 @@ import (
 // table is what uv is offered: the set as it stands, or all that it could become.
 type table struct {
 	b     *book
-	wants map[*pack]bool // nil: the set as it stands
-	of    map[*pack]int  // nil: all; else only what is in it
-	stray *bool          // set when something else is asked for
+	wants map[*pack]bool  // nil: the set as it stands
+	only  map[*pack]bool  // nil: all; else only what is in it
+	asked map[string]bool // what was asked for
 }
 
-func (t table) strayed() bool {
+// looked is what was asked for, and whether all of it is offered.
+func (t table) looked() (names map[string]bool, strayed bool) {
 	t.b.mu.Lock()
 	defer t.b.mu.Unlock()
-	return *t.stray
+	for name := range t.asked {
+		strayed = strayed || t.only != nil && !t.only[t.b.packs[name]]
+	}
+	return maps.Clone(t.asked), strayed
 }
 
 // Versions lists the releases of a package that uv may take.
@@ -32,8 +37,10 @@ func (t table) Versions(ctx context.Context, name string) ([]uv.Offered, error) 
 	defer t.b.mu.Unlock()
 	t.b.ctx = ctx
 	p := t.b.pack(name)
-	if _, in := t.of[p]; t.of != nil && !in {
-		*t.stray = true
+	if t.asked != nil {
+		t.asked[p.name] = true
+	}
+	if t.only != nil && !t.only[p] {
 		return nil, fmt.Errorf("%s: %w", name, uv.ErrUnknown)
 	}
 	var rs []*release
@@ -147,13 +154,11 @@ func (p *pack) named() string {
 	return p.name + "[" + strings.Join(p.extras, ",") + "]"
 }
 
-// stands is the problem whose only answer is the set as it stands, or what is in of; nil: all.
-func (r *run) stands(of map[*pack]int) uv.Problem {
-	q := uv.Problem{Preferences: map[string]string{}, Env: r.p.Env, Offer: table{b: r.b, of: of, stray: new(bool)}}
-	counts := func(p *pack) bool {
-		_, in := of[p]
-		return in || of == nil
-	}
+// stands is the problem whose only answer is the set as it stands, or what is in of with nothing offered but only;
+// nil: all.
+func (r *run) stands(of, only map[*pack]bool) uv.Problem {
+	q := uv.Problem{Preferences: map[string]string{}, Env: r.p.Env, Offer: table{b: r.b, only: only, asked: map[string]bool{}}}
+	counts := func(p *pack) bool { return of == nil || of[p] }
 	for _, p := range r.b.pins {
 		if p.held == "" && counts(p) {
 			q.Requirements = append(q.Requirements, p.named()+"=="+p.at.version)
@@ -274,7 +279,7 @@ func (r *run) judge(c choice) error {
 }
 
 func (r *run) judgeWhole() error {
-	a, err := r.ask(r.stands(nil))
+	a, err := r.ask(r.stands(nil, nil))
 	if err != nil {
 		return err
 	}

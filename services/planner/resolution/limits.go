@@ -24,8 +24,11 @@ const (
 	maxFine = 60
 	// maxRanges is how many requirements of one package on another a chain names before it sums up.
 	maxRanges = 3
-	// maxVerdicts bounds the questions whose answers are remembered: each takes some 250 bytes, all have under 3 MB.
+	// maxVerdicts bounds the questions whose answers are remembered: each takes some 250 bytes, and 50 to 100 more for
+	// each package that it leads to. All have under 16 MB, mostly under 3.
 	maxVerdicts = 8192
+	// maxNeighbours bounds the packages that a remembered one may lead to.
+	maxNeighbours = 16
 	// searchShare is the part of the limit, in per cent, after which the best found so far has to do: the rest is
 	// uv's, without which nothing is proved.
 	searchShare = 60

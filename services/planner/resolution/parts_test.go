@@ -178,9 +178,9 @@ func TestPartsAreTheWhole(t *testing.T) {
 			conflicts++
 		}
 		defer c.put()()
-		if parts, ok := r.parts(); ok && len(parts) > 1 {
+		if d, ok := r.parts(); ok && len(d.parts) > 1 {
 			split++
-			switch err := r.judgeParts(parts); {
+			switch err := r.judgeParts(d); {
 			case errors.Is(err, errEntangled):
 				entangled++
 			case err == nil:
@@ -196,50 +196,77 @@ func TestPartsAreTheWhole(t *testing.T) {
 
 // foul says whether the engine has something against the pins before any change.
 func foul(r *run) bool {
-	all := part{packs: map[*pack]bool{}}
+	all := map[*pack]bool{}
 	for _, p := range (&state{b: r.b}).reach() {
-		all.packs[p] = true
+		all[p] = true
 	}
-	_, _, err := r.judgeTogether([]part{all}, len(all.packs))
+	_, _, err := r.judgeTogether([]part{{packs: all}}, division{present: all})
 	return err != nil
 }
 
-// linked is an engine that sees two packages that have to do with one another, where the metadata say nothing of it.
+// linked is an engine that sees more than the metadata say.
 type linked struct {
 	known
 	via  map[string][]string
 	asks string // another package that it wants to see
+	all  bool   // as many as there may be, and more
 }
 
 func (l *linked) Compile(ctx context.Context, p uv.Problem) (uv.Answer, error) {
 	a, err := l.known.Compile(ctx, p)
+	for i := range maxNeighbours + 1 {
+		if l.all {
+			_, _ = p.Offer.Versions(ctx, fmt.Sprintf("more-%d", i))
+		}
+	}
 	if l.asks != "" {
 		_, _ = p.Offer.Versions(ctx, l.asks)
 	}
 	a.Via = l.via
+	for name := range l.via { // what it leads to is part of the answer
+		if offered, err := p.Offer.Versions(ctx, name); err == nil && a.Pins != nil && len(offered) == 1 {
+			a.Pins[name] = offered[0].Version
+		}
+	}
 	return a, err
 }
 
-// TestEntangled: what uv sees together is not remembered apart, and where it looks beyond the parts only its answer
-// to the whole counts.
-func TestEntangled(t *testing.T) {
-	both := asking{world: shared, pins: "flask==2.2.0 werkzeug==2.2.0 idna==3.6 six==1.15", change: func(p *Problem) { p.Wants = []string{"flask", "idna"} }}
-	v, e := NewVerdicts(), &linked{known: known{name: "uv"}, via: map[string][]string{"werkzeug": {"flask", "idna"}}}
-	for i := range 2 {
-		if s := both.solve(t, v, e); len(s.Moves) != 3 || e.runs != 2*i+2 || v.order.Len() != 0 {
-			t.Errorf("linked: %d runs, %d remembered\n%s", e.runs, v.order.Len(), show(s))
+// TestBeside: where uv sees a part lead to others, its answer counts beside the same; where it looks beyond the set only
+// its answer to the whole counts.
+func TestBeside(t *testing.T) {
+	both := asking{world: shared, pins: "flask==2.2.0 werkzeug==2.2.0 idna==3.6 six==1.15 redis==4.0 async-timeout==4.0", change: func(p *Problem) { p.Wants = []string{"flask", "idna"} }}
+	for name, c := range map[string]struct {
+		via  map[string][]string
+		asks string
+	}{
+		"linked":        {via: map[string][]string{"werkzeug": {"flask"}, "six": {"idna", "werkzeug"}}},
+		"asks for more": {asks: "six"},
+	} {
+		v, e := NewVerdicts(), &linked{known: known{name: "uv"}, via: c.via, asks: c.asks}
+		for i, other := range []struct {
+			old, with string
+			runs      int
+		}{{"", "", 1}, {"", "", 1}, {" redis==4.0", "", 1}, {"six==1.15", "six==1.16", 2}, {"six==1.15", "six==1.16", 2}, {"", "", 3}} {
+			one := both
+			one.pins = strings.Replace(one.pins, other.old, other.with, 1)
+			if s := one.solve(t, v, e); len(s.Moves) != 3 || e.runs != other.runs || v.order.Len() != 2 {
+				t.Errorf("%s, %d: %d runs, %d remembered\n%s", name, i, e.runs, v.order.Len(), show(s))
+			}
 		}
 	}
-	v, e = NewVerdicts(), &linked{known: known{name: "uv"}, asks: "six"}
+	v, e := NewVerdicts(), &linked{known: known{name: "uv"}, asks: "nowhere"}
 	for i := range 2 {
 		if s := both.solve(t, v, e); len(s.Moves) != 3 || e.runs != 2*i+2 || v.order.Len() != 0 || !strings.Contains(e.said[1], "six==1.15") {
-			t.Errorf("asks for more: %q, %d remembered\n%s", e.said, v.order.Len(), show(s))
+			t.Errorf("beyond the set: %q, %d remembered\n%s", e.said, v.order.Len(), show(s))
 		}
 	}
-	v, e = NewVerdicts(), &linked{known: known{name: "uv"}, via: map[string][]string{"werkzeug": {"flask", "idna"}}}
-	both.pins = "flask==2.2.0 werkzeug==2.2.0 idna==3.6" // these are the whole
+	v, e = NewVerdicts(), &linked{known: known{name: "uv"}, all: true}
+	for i := range maxNeighbours + 1 {
+		both.world += fmt.Sprintf("more-%d 1.0\n", i)
+		both.pins += fmt.Sprintf(" more-%d==1.0", i)
+	}
 	if s := both.solve(t, v, e); len(s.Moves) != 3 || e.runs != 1 || v.order.Len() != 0 {
-		t.Errorf("linked, and all there is: %d runs, %d remembered\n%s", e.runs, v.order.Len(), show(s))
+		t.Errorf("too many: %d runs, %d remembered\n%s", e.runs, v.order.Len(), show(s))
 	}
 }
 

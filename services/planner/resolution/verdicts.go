@@ -8,6 +8,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"hash"
+	"slices"
 	"sync"
 )
 
@@ -29,9 +30,18 @@ type question [sha256.Size]byte
 
 func (q question) compare(o question) int { return bytes.Compare(q[:], o[:]) }
 
+// entry is a question with the answer that it holds.
 type entry struct {
 	question question
-	args     []string // of the run that answered; most have the same
+	beside   []neighbour
+	args     []string // of the run that answered; one list for those that have the same
+}
+
+// neighbour is a package outside of a part, with the digest of what the engine was told of it: by its reading the part
+// leads there, so the answer counts only beside the same.
+type neighbour struct {
+	name    string
+	offered question
 }
 
 // NewVerdicts makes an empty memory.
@@ -42,13 +52,15 @@ func remembering(most int) *Verdicts {
 }
 
 // claim sorts questions: those known to hold, with the arguments of the run that said so; those that are now the
-// caller's to ask, who has to release them; and whether somebody else asks others of them, which one can wait for.
-func (v *Verdicts) claim(qs []question) (known map[question][]string, mine []question, others []<-chan struct{}) {
+// caller's to ask, who has to release them; and those that others ask now, which one can wait for. same says whether a
+// package is told of as it was.
+func (v *Verdicts) claim(qs []question, same func(neighbour) bool) (known map[question][]string, mine []question, others []<-chan struct{}) {
 	known = map[question][]string{}
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	for _, q := range qs {
-		if e, ok := v.known[q]; ok {
+		e, ok := v.known[q]
+		if ok && !slices.ContainsFunc(e.Value.(entry).beside, func(n neighbour) bool { return !same(n) }) {
 			v.order.MoveToFront(e)
 			known[q] = e.Value.(entry).args
 		} else if busy, ok := v.running[q]; ok {
@@ -61,16 +73,24 @@ func (v *Verdicts) claim(qs []question) (known map[question][]string, mine []que
 	return known, mine, others
 }
 
-// release ends what claim began. hold says that the engine found each of them to hold by itself.
-func (v *Verdicts) release(mine []question, hold bool, args []string) {
+// release ends what claim began. found are those that the engine found to hold, with what they lead to.
+func (v *Verdicts) release(mine []question, found map[question][]neighbour, args []string) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
+	if e := v.order.Front(); e != nil && slices.Equal(e.Value.(entry).args, args) {
+		args = e.Value.(entry).args
+	}
 	for _, q := range mine {
 		close(v.running[q])
 		delete(v.running, q)
-		if hold && v.known[q] == nil {
-			v.known[q] = v.order.PushFront(entry{q, args})
+		beside, ok := found[q]
+		if !ok {
+			continue
 		}
+		if old := v.known[q]; old != nil { // beside others
+			v.order.Remove(old)
+		}
+		v.known[q] = v.order.PushFront(entry{q, beside, args})
 	}
 	for v.order.Len() > v.most {
 		last := v.order.Back()
