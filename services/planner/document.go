@@ -79,9 +79,6 @@ func notes(in *situation, answers []solved) []string {
 			out = append(out, fmt.Sprintf("%s: %s", e.Name, u))
 		}
 		out = append(out, e.Left...) // each names its line
-		if n := len(answers[i].Fates); n > 1 && answers[i].nobodyKnown() {
-			out = append(out, fmt.Sprintf("%s: the index knows none of its %s with findings; is its address the right one?", e.Name, count(n, "package", "packages")))
-		}
 	}
 	return once(out)
 }

@@ -166,12 +166,26 @@ func (s *solver) solve(ctx context.Context) solved {
 	}
 	s.compareHashes(ctx)
 	s.out.Away, s.out.Patchy = s.book.missed()
+	s.doubt()
 	s.out.Ripe = s.book.ripens(func(string) time.Duration { return s.task.Routine })
 	s.out.Ripe = earlier(s.out.Ripe, s.book.ripens(func(string) time.Duration { return 0 })) // published at last
 	for _, w := range s.task.Wants {
 		s.out.Ripe = earlier(s.out.Ripe, s.book.ripens(func(string) time.Duration { return w.Cooldown }))
 	}
 	return s.out
+}
+
+// doubt takes an index that knows none of several packages with findings for the wrong one, or one that is away behind
+// something that answers for it: what it does not know says nothing about them.
+func (s *solver) doubt() {
+	if len(s.out.Fates) < 2 || !s.out.nobodyKnown() {
+		return
+	}
+	s.out.Away = true
+	for name := range s.out.Fates {
+		s.out.Fates[name] = fate{Kind: fateFailed, Unreachable: true,
+			Detail: fmt.Sprintf("the index knows none of the %d packages with findings; check its address", len(s.out.Fates))}
+	}
 }
 
 // inParallel calls do for each of all, a few at a time.

@@ -36,7 +36,10 @@ func TestHashesOfPinsThatStayAreCompared(t *testing.T) {
 func TestIndexThatKnowsNothing(t *testing.T) {
 	w := newWorld(t, Config{Python: "3.11"}, advisories{"a": {"CVE-1 <2 low"}, "b": {"CVE-2 <2 low"}}, map[string][]string{})
 	w.plan(w.scan(map[string]string{"requirements.txt": "a==1\nb==1\n"}))
-	if said := strings.Join(w.document().Notes, "; "); !strings.Contains(said, "the index knows none of its 2 packages with findings") {
-		t.Errorf("notes %q", said)
+	p := w.document()
+	for _, id := range []string{"CVE-1", "CVE-2"} {
+		if o := outcome(t, p, id); o.Outcome != report.OutcomeError || o.Detail != "the index knows none of the 2 packages with findings; check its address" || p.ExitCode != report.ExitIncomplete {
+			t.Errorf("exit %d, %+v", p.ExitCode, o)
+		}
 	}
 }
