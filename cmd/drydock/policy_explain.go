@@ -3,14 +3,19 @@ package main
 import (
 	"cmp"
 	"context"
+	"errors"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/drydock-dev/drydock/pkg/application"
+	"github.com/drydock-dev/drydock/pkg/bus"
 	"github.com/drydock-dev/drydock/pkg/events"
 	"github.com/drydock-dev/drydock/pkg/policy"
 	"github.com/drydock-dev/drydock/pkg/report"
+	"github.com/drydock-dev/drydock/pkg/strictyaml"
+	"github.com/drydock-dev/drydock/services/gateway/api"
 )
 
 // explained is `drydock policy explain --format json`.
@@ -71,6 +76,7 @@ type explainedWindow struct {
 // question is what `policy explain` was asked.
 type question struct {
 	file, db, app, id, ecosystem string
+	own                          string // the repository's own file
 	severity, kind, step         string
 	detected, fixed              string
 	kev, update                  bool
@@ -95,6 +101,7 @@ beside (--severity, --kev, --epss, --kind) then stands in place of what is known
 	f.StringVar(&q.app, "app", "", "`NAME` of the application whose policy it is judged by")
 	f.StringVar(&q.app, "application", "", "the same as --app")
 	_ = f.MarkHidden("application") // the flag is there
+	f.StringVar(&q.own, "repository-file", "", "the repository's own `FILE` (.drydock.yaml), which may tighten the policy; default, with --app, the one that the log's newest scan of the declared repository read")
 	f.StringVar(&q.id, "vulnerability", "", "`ID` of the finding (CVE, GHSA, PYSEC …), looked up in the advisory database")
 	f.StringVar(&q.db, "db", "", "advisory database `DIR`: holds osv-scalibr/<Ecosystem>/all.zip or <Ecosystem>/all.zip; default the one in the data directory")
 	f.StringVar(&q.ecosystem, "ecosystem", "PyPI", "OSV `ECOSYSTEM` of the package")
@@ -145,9 +152,9 @@ func (c *cli) explain(ctx context.Context, q *question) error {
 	if err != nil {
 		return err
 	}
-	p := whole
-	if q.app != "" {
-		p = whole.For(q.app)
+	p, err := c.policyOf(ctx, q, whole)
+	if err != nil {
+		return err
 	}
 	doc := explained{Schema: "drydock.policy-explanation/v1", Tool: c.tool(), Policy: p.Digest(), Application: q.app, Version: q.version}
 	doc.Facts = policy.Facts{Package: q.name, Finding: !q.update, Kind: q.kind, Severity: q.severity, Step: q.step}
@@ -192,6 +199,71 @@ func (c *cli) explain(ctx context.Context, q *question) error {
 		return c.resultJSON(doc)
 	}
 	return c.result([]byte(c.explainText(&doc, class)))
+}
+
+// policyOf is the policy an application's plans are made by: what the whole says of it, tightened by its repository.
+func (c *cli) policyOf(ctx context.Context, q *question, whole *policy.Policy) (*policy.Policy, error) {
+	p := whole
+	if q.app != "" {
+		p = whole.For(q.app)
+	}
+	if q.own != "" {
+		own, err := readRepository(q.own)
+		if err != nil {
+			return nil, err
+		}
+		tight, problems := own.Tighten(p)
+		return tight, fileErrors(problems)
+	}
+	if q.app == "" || q.file != "" || c.opt.server == "" && c.opt.data == "" {
+		return p, nil
+	}
+	own, err := c.ownInLog(ctx, q.app)
+	var many *strictyaml.Errors
+	if err != nil && !errors.As(err, &many) {
+		return nil, err
+	}
+	tight, problems := own.Tighten(p)
+	if many != nil {
+		problems = many.Problems
+	}
+	for _, f := range problems { // as in a plan
+		c.note("the repository's policy does not count, and the server's does: %s", oneLine(f.String()))
+	}
+	return tight, nil
+}
+
+// ownInLog is the repository's own file as the newest scan of the declared repository read it.
+func (c *cli) ownInLog(ctx context.Context, app string) (own application.Repository, err error) {
+	s, err := c.reads(ctx)
+	if err != nil {
+		return own, err
+	}
+	defer s.close()
+	digest := ""
+	_, err = s.api.Events(ctx, api.EventQuery{App: app, Type: "scan.completed"}, func(r bus.Record) error {
+		done, err := events.Decode[events.ScanCompleted](r.Event)
+		if err == nil && done.Repository {
+			digest = done.Own
+		}
+		return err
+	})
+	if err != nil || digest == "" {
+		return own, err
+	}
+	text, err := s.api.Evidence(ctx, digest)
+	if err != nil {
+		return own, err
+	}
+	return application.ParseRepository(application.RepositoryFile, text)
+}
+
+// fileErrors is what is wrong with a file that was given; nil for nothing.
+func fileErrors(problems []strictyaml.Problem) error {
+	if err := strictyaml.NewErrors(problems); err != nil {
+		return fileError(err)
+	}
+	return nil
 }
 
 func (q *question) clocks() (policy.Clocks, error) {

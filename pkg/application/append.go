@@ -96,7 +96,9 @@ func insert(data []byte, block func(indent string) string) ([]byte, error) {
 	} else {
 		lines[last] += end
 	}
-	section := slices.IndexFunc(lines, func(l string) bool { return sectionForm.MatchString(strings.TrimPrefix(strings.TrimRight(l, "\r\n"), "\ufeff")) })
+	section := slices.IndexFunc(lines, func(l string) bool {
+		return sectionForm.MatchString(strings.TrimPrefix(strings.TrimRight(l, "\r\n"), "\ufeff"))
+	})
 	if section < 0 {
 		return nil, errors.New("its applications do not stand in lines of their own")
 	}

@@ -41,7 +41,7 @@ func Compose(server Application, repo Repository, p *policy.Policy) (Effective, 
 	}
 	e := Effective{Application: server, Own: repo, Checks: repo.Checks, Policy: p.For(server.Name), from: map[string]string{}}
 	e.served = e.Policy
-	var found []Problem
+	var found []Problem // of the repository's block
 	ours, theirs := &checker{}, &checker{}
 	e.isolate(ours)
 	e.windows(ours)
@@ -62,13 +62,7 @@ func Compose(server Application, repo Repository, p *policy.Policy) (Effective, 
 	case e.Merge != MergePerson:
 		e.Merge, e.from["merge"] = MergePerson, repo.at("merge")
 	}
-	if repo.policy != nil {
-		if tight, problems := e.Policy.TightenedBy(*repo.policy); len(problems) > 0 {
-			found = problems
-		} else {
-			e.Policy = tight
-		}
-	}
+	e.Policy, found = repo.Tighten(e.Policy)
 	if e.Checks.Tests == nil {
 		e.Checks.Tests = &Check{Command: Command{"pytest"}, Timeout: defaultTests, IfTests: true}
 	}

@@ -106,6 +106,19 @@ func ParseRepository(name string, data []byte) (Repository, error) {
 // Text is the file as it was read; Digest its digest, "" for no file. They are kept as evidence.
 func (r Repository) Text() []byte { return slices.Clone(r.text) }
 
+// Tighten is the policy of an application with the repository's block laid over it, which it may only tighten; the
+// policy as it is where the file has none, or beside problems.
+func (r Repository) Tighten(p *policy.Policy) (*policy.Policy, []Problem) {
+	if r.policy == nil {
+		return p, nil
+	}
+	tight, problems := p.TightenedBy(*r.policy)
+	if len(problems) > 0 {
+		return p, problems
+	}
+	return tight, nil
+}
+
 // Digest is the digest of [Repository.Text].
 func (r Repository) Digest() string {
 	if r.File == "" {

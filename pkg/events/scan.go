@@ -49,6 +49,7 @@ type ScanCompleted struct {
 	Confinement string     `json:"confinement"`           // landlock+seccomp | landlock | none
 	Engine      string     `json:"engine"`                // native | osv-scanner
 	Repository  bool       `json:"repository,omitempty"`  // the target is the address of the declared repository; Revision says which commit was read
+	Own         string     `json:"own,omitempty"`         // sha256:… evidence: the repository's own .drydock.yaml at that commit, where it has one
 
 	PlanOptions PlanOptions `json:"plan_options,omitzero"` // as asked for
 }

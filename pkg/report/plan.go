@@ -37,6 +37,7 @@ type Inputs struct {
 	Advisories   string     `json:"advisories"`
 	Index        string     `json:"index,omitempty"`
 	Policy       string     `json:"policy"`
+	ServerPolicy string     `json:"server_policy,omitempty"` // where the repository's own file tightened it: what the server says
 	Now          time.Time  `json:"now"`
 	ExcludeNewer *time.Time `json:"exclude_newer,omitempty"`
 	Python       string     `json:"python,omitempty"`

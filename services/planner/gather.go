@@ -1,6 +1,7 @@
 package planner
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -45,7 +46,8 @@ type situation struct {
 	Findings      []finding        // open ones
 	Gone          []events.Finding // closed ones
 	Wishes        wishes
-	Policy        *policy.Policy
+	Policy        *policy.Policy                // of the application, tightened by its repository's own file
+	Served        string                        // digest of what the server says, where the repository tightened it
 	InForce       *report.Plan                  // the plan in force; nil: none
 	InForceDigest string                        // of its document
 	Told          map[outcomeKey]report.Outcome // of the plan in force, when it was made under the same policy
@@ -75,6 +77,9 @@ func (s *Service) gather(ctx context.Context, f worker.Facts) (*situation, error
 		return nil, err
 	}
 	in.setPolicy(whole)
+	if err := in.tighten(ctx, f); err != nil {
+		return nil, err
+	}
 	if in.Exceptions, err = readExceptions(s.cfg); err != nil {
 		return nil, worker.NeedsHuman(fmt.Errorf("read what people decided beside the policy: %w", err))
 	}
@@ -130,7 +135,7 @@ func (in *situation) takeInForce(ctx context.Context, f worker.Facts) error {
 	if err := read(ctx, f.Evidence, f.App.Plan.Document, in.InForce); err != nil {
 		return fmt.Errorf("read the plan in force: %w", err)
 	}
-	if f.App.Plan.Policy == in.Policy.Digest() {
+	if served := cmp.Or(in.InForce.Inputs.ServerPolicy, in.InForce.Inputs.Policy); served == cmp.Or(in.Served, in.Policy.Digest()) {
 		in.Told = told(in.InForce)
 	}
 	return nil

@@ -136,7 +136,9 @@ func (in *situation) conclude(answers []solved, tool report.Tool, advisories str
 	d.phases = phases(in, answers, d.verdicts)
 	in.Warnings = in.Exceptions.hold(in.App, in.Now, d.verdicts)
 	var err error
-	d.plan, err = document(in, answers, d.verdicts, d.phases, tool, advisories)
+	if d.plan, err = document(in, answers, d.verdicts, d.phases, tool, advisories); err == nil {
+		d.plan.Inputs.ServerPolicy = in.Served // beside the digest, as all inputs are
+	}
 	return d, err
 }
 

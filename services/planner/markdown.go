@@ -208,6 +208,7 @@ func writeInputs(b *strings.Builder, p *report.Plan) {
 	row("advisories", in.Advisories)
 	row("index", in.Index)
 	row("policy", in.Policy)
+	row("policy of the server, which the repository tightened", in.ServerPolicy)
 	row("waivers", in.Waivers)
 	row("freezes", in.Freezes)
 	row("vex", in.VEX)

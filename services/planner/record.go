@@ -37,6 +37,7 @@ type planRecord struct {
 	Gone        []events.Finding       `json:"gone,omitempty"`
 	Wishes      wishes                 `json:"wishes"`
 	Policy      string                 `json:"policy"`             // sha256:… evidence
+	Served      string                 `json:"served,omitempty"`   // digest of what the server says, where the repository tightened it
 	InForce     string                 `json:"in_force,omitempty"` // sha256:… evidence: the plan in force
 	Told        bool                   `json:"told,omitempty"`     // its deadlines bind
 	Provisional bool                   `json:"provisional,omitempty"`
@@ -64,7 +65,7 @@ func (d *made) keepRecord(ctx context.Context, store evidence.Store) (string, er
 	}
 	r := planRecord{Schema: recordSchema, Tool: d.plan.Tool, Resolver: d.plan.Inputs.Resolver, Advisories: d.plan.Inputs.Advisories, Limit: d.limit,
 		App: in.App, Now: in.Now, Scan: in.Scan, Inventory: in.Digest, Inventories: in.Inventories, Incomplete: in.Incomplete, Complete: in.Complete,
-		Findings: in.Findings, Gone: in.Gone, Wishes: in.Wishes, Policy: in.Policy.Digest(), InForce: in.InForceDigest, Told: in.Told != nil,
+		Findings: in.Findings, Gone: in.Gone, Wishes: in.Wishes, Policy: in.Policy.Digest(), Served: in.Served, InForce: in.InForceDigest, Told: in.Told != nil,
 		Refused: in.Refused, Merged: in.Merged, Branches: in.Branches}
 	if _, err := store.Put(ctx, in.Policy.Text()); err != nil {
 		return "", err
@@ -153,7 +154,7 @@ func Recompute(ctx context.Context, store evidence.Store, document string, engin
 // situation is what was gathered when the plan was made.
 func (r planRecord) situation(ctx context.Context, store evidence.Store) (*situation, error) {
 	in := &situation{App: r.App, Now: r.Now, Scan: r.Scan, Digest: r.Inventory, Inventories: r.Inventories, Incomplete: r.Incomplete, Complete: r.Complete,
-		Findings: r.Findings, Gone: r.Gone, Wishes: r.Wishes, Provisional: r.Provisional, Inventory: &inventory.Inventory{},
+		Findings: r.Findings, Gone: r.Gone, Wishes: r.Wishes, Provisional: r.Provisional, Served: r.Served, Inventory: &inventory.Inventory{},
 		Refused: r.Refused, Merged: r.Merged, Branches: r.Branches}
 	if err := readEvidence(ctx, store, r.Inventory, in.Inventory); err != nil {
 		return nil, &Divergence{"inventory", err.Error()}

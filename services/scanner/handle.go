@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"maps"
+	"os"
 	"time"
 
 	"github.com/drydock-dev/drydock/pkg/events"
@@ -46,9 +47,17 @@ func (s *Service) handle(ctx context.Context, e events.Event, f worker.Facts) ([
 			return nil, fmt.Errorf("keep a manifest of %s: %w", req.Target, err)
 		}
 	}
+	own := ""
+	if result.own != nil {
+		digest, err := f.Evidence.Put(ctx, result.own)
+		if err != nil {
+			return nil, fmt.Errorf("keep %s of %s: %w", ownName, req.Target, err)
+		}
+		own = string(digest)
+	}
 	v := decide(f.App.Findings, seen{app: f.App.App, inventory: result.inventory, previous: previous, findings: result.report.Findings, incomplete: result.incomplete})
 	done := events.ScanCompleted{Application: req.Application, Trigger: events.TriggerRequest, Target: req.Target, Environment: req.Environment,
-		Revision: result.report.Revision, Confinement: result.report.Confinement, Engine: engineName(req.Engine), Repository: req.Repository, PlanOptions: req.PlanOptions}
+		Revision: result.report.Revision, Confinement: result.report.Confinement, Engine: engineName(req.Engine), Repository: req.Repository, Own: own, PlanOptions: req.PlanOptions}
 	return emit(ctx, f, v, result, done)
 }
 
@@ -74,7 +83,29 @@ func (s *Service) scanned(ctx context.Context, req events.ScanRequested, now tim
 		return nil, err
 	}
 	r.report.Revision = revision
-	return r, nil
+	r.own, err = ownFile(dir)
+	return r, err
+}
+
+// ownFile is the repository's own file in a checkout, which may tighten how its findings are judged; nil where there
+// is none. One that is no plain file, or too large, says nothing: the validator, which stops at it, says why.
+func ownFile(dir string) ([]byte, error) {
+	root, err := os.OpenRoot(dir) // no link leads out of it
+	if err != nil {
+		return nil, fmt.Errorf("read %s: %w", ownName, err)
+	}
+	defer func() { _ = root.Close() }() // it is only read
+	info, err := root.Lstat(ownName)
+	if errors.Is(err, fs.ErrNotExist) || err == nil && (!info.Mode().IsRegular() || info.Size() > maxOwnFile) {
+		return nil, nil
+	}
+	if err == nil {
+		var data []byte
+		if data, err = root.ReadFile(ownName); err == nil {
+			return append([]byte{}, data...), nil
+		}
+	}
+	return nil, fmt.Errorf("read %s: %w", ownName, err)
 }
 
 // rematch judges the stored inventories that speak of the present by the databases now in use. Nothing is read

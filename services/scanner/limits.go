@@ -54,3 +54,10 @@ const (
 	osvBuild   = 15 * time.Minute
 	osvOutput  = 64 << 20
 )
+
+const (
+	// ownName is what a repository says of itself (pkg/application reads it), at the application's path.
+	ownName = ".drydock.yaml"
+	// maxOwnFile is as the dock has it: one that is larger says nothing there either.
+	maxOwnFile = 32 << 10
+)

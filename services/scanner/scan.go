@@ -19,6 +19,7 @@ type result struct {
 	incomplete []inventory.Incomplete // of the matching
 	databases  []advisory.Database
 	files      [][]byte // manifests as read
+	own        []byte   // the repository's own file; nil: none
 }
 
 // Once scans without a log: for benchmarks and programs that keep their own books. An error that is a failed
