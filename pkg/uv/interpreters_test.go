@@ -106,7 +106,7 @@ func TestPythonFactsBounded(t *testing.T) {
 	if len(k.known) != 0 {
 		t.Errorf("%d are kept", len(k.known))
 	}
-	if k.of("sha256:1", python{path: "/python3"}) != k.of("sha256:1", python{path: "/python3"}) {
+	if first := k.of("sha256:1", python{path: "/python3"}); first != k.of("sha256:1", python{path: "/python3"}) {
 		t.Error("not kept")
 	}
 }

@@ -105,7 +105,9 @@ func TestUnseen(t *testing.T) {
 	if !s.unseen(t.Context(), "shop", refused) || hint().Detail != "access is denied" || !hint().Since.Equal(since) {
 		t.Errorf("%+v, since %s", hint(), since)
 	}
-	if s.unseen(t.Context(), "shop", nil) || s.unseen(t.Context(), "shop", nil) || hint().Detail != "" {
-		t.Errorf("%+v", hint())
+	for range 2 {
+		if s.unseen(t.Context(), "shop", nil) || hint().Detail != "" {
+			t.Errorf("%+v", hint())
+		}
 	}
 }
