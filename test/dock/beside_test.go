@@ -34,12 +34,11 @@ var checks = []string{report.StepBaseline, report.StepTests, report.StepSecurity
 // waits says no on one signal, and yes on another: tests have checks wait for each other by waiting until all wait.
 const waits = `import signal, sys, time
 
-both = {signal.SIGUSR1, signal.SIGUSR2}
-signal.pthread_sigmask(signal.SIG_BLOCK, both)
 if sys.argv[2] == "changed":
     import lib
     if lib.__version__ == "1.0":
         sys.exit(0)
+signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGUSR1, signal.SIGUSR2})
 while not signal.sigpending():
     time.sleep(0.01)
 sys.exit(0 if signal.SIGUSR1 in signal.sigpending() else "no room")
@@ -310,4 +309,21 @@ func TestStoppedBeside(t *testing.T) {
 			t.Errorf("%s was said", kind(r))
 		}
 	}
+}
+
+// What is killed as a kernel kills that is short of memory is heard once more, and so by itself.
+func TestKilledOnce(t *testing.T) {
+	w := newWorld(t, plain())
+	files, mark := waitFor(t, "changed", "smoke")
+	w.repo.Push("main", "waits", files)
+	w.start(bus.NewMemory())
+	w.update("first")
+	tell(t, syscall.SIGKILL, meet(t, mark, map[string]int{"smoke": 1})["smoke"])
+	meet(t, mark, map[string]int{})
+	tell(t, syscall.SIGUSR1, meet(t, mark, map[string]int{"smoke": 1})["smoke"])
+	v := w.validation(w.stage(events.StageProposed).Validated.Validation)
+	if notes := strings.Join(v.Notes, "\n"); v.Step(report.StepSmoke).Status != report.StepPassed || !strings.Contains(notes, "smoke ended badly once (ended by signal 9 (killed)") {
+		t.Errorf("%+v\n%s", v.Step(report.StepSmoke), notes)
+	}
+	w.settled()
 }
