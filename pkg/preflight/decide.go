@@ -51,6 +51,20 @@ func Fresh(b *application.BackupCheck, verified, now time.Time) (ok bool, until 
 	return !now.After(until) && !verified.After(now.Add(skew)), until
 }
 
+// Counts is Fresh by what the policy demands, too: its max_age where that is the shorter one.
+func (w Want) Counts(verified time.Time) (ok bool, until time.Time) {
+	check := application.BackupCheck{}
+	if w.Check != nil {
+		check = *w.Check
+	}
+	own := time.Duration(check.MaxAge)
+	if own <= 0 {
+		own = defaultAge
+	}
+	check.MaxAge = policy.Duration(w.Backup.Age(own))
+	return Fresh(&check, verified, w.Now)
+}
+
 // Decide says whether a change goes on, from the newest results there are (not necessarily of now). It is pure.
 //
 // A health check that did not pass holds every change; where none is configured that is told. A backup that is not
@@ -85,16 +99,7 @@ func (w Want) backup(r Result, d *Decision) (why, do string) {
 	if r.Status != Passed {
 		return tell(r), remedy(r.Status, BackupName)
 	}
-	check := application.BackupCheck{}
-	if w.Check != nil {
-		check = *w.Check
-	}
-	own := time.Duration(check.MaxAge)
-	if own <= 0 {
-		own = defaultAge
-	}
-	check.MaxAge = policy.Duration(w.Backup.Age(own))
-	ok, until := Fresh(&check, r.Started, w.Now)
+	ok, until := w.Counts(r.Started)
 	switch {
 	case ok:
 		d.BackupGoodUntil = until

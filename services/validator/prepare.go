@@ -42,10 +42,13 @@ func (w *work) health(ctx context.Context, st *report.Step) error {
 func (w *work) backup(ctx context.Context, st *report.Step) error {
 	s, check := w.s, w.app.BeforeUpdate.Backup
 	r, ok := s.backups.get(w.v.Application)
-	if fresh, _ := preflight.Fresh(check, r.Started, s.now()); ok && fresh && r.Command == check.Command.String() {
+	want, err := w.demanded(ctx)
+	if err != nil {
+		return err
+	}
+	if fresh, _ := want.Counts(r.Started); ok && fresh && check != nil && r.Command == check.Command.String() {
 		st.Cached = true
 	} else {
-		var err error
 		if r, err = preflight.Backup(ctx, w.app.BeforeUpdate); err != nil {
 			return err
 		}
@@ -75,13 +78,21 @@ func (w *work) commandStep(ctx context.Context, st *report.Step, r preflight.Res
 	return w.log(ctx, st, r.Log)
 }
 
+// demanded is what the policy and the application ask of the two results.
+func (w *work) demanded(ctx context.Context) (preflight.Want, error) {
+	pol, err := w.s.policyInForce(ctx, w.facts)
+	if err != nil {
+		return preflight.Want{}, err
+	}
+	return preflight.Want{Stage: preflight.Validation, Backup: pol.For(w.v.Application).BackupFor(policy.ClassName(w.change.Class)), Check: w.app.BeforeUpdate.Backup, Now: w.s.now().UTC()}, nil
+}
+
 // preflight decides whether the change goes on.
 func (w *work) preflight(ctx context.Context, health, backup preflight.Result, both bool) error {
-	pol, err := w.s.policyInForce(ctx, w.facts)
+	want, err := w.demanded(ctx)
 	if err != nil {
 		return err
 	}
-	want := preflight.Want{Stage: preflight.Validation, Backup: pol.For(w.v.Application).BackupFor(policy.ClassName(w.change.Class)), Check: w.app.BeforeUpdate.Backup, Now: w.s.now().UTC()}
 	d := preflight.Decide(health, backup, want)
 	if d.Hold {
 		return parked(events.ParkedHealth, d.Do, "%s", d.Reason)
