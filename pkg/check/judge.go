@@ -2,6 +2,7 @@ package check
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -25,8 +26,8 @@ const (
 // Judge compares the check of a changed application with that of the unchanged one; nil: there is none.
 //
 //	after                    before                   verdict
-//	passed                   whatever                 passed; warned if tests that passed are not run any more, or
-//	                                                  if its own report says that tests fail that did not
+//	passed                   whatever                 passed; warned if tests that passed are not run any more, if its
+//	                                                  own report says that tests fail, or that not one was run
 //	no tests                 tests that passed        failed; else unknown
 //	not found                none, not found          unknown: what the check names is wrong, not the change
 //	timeout, killed, limit   the same                 unknown: it says nothing of either
@@ -98,9 +99,14 @@ func ofTests(r Result) bool { return r.ExitCode == 1 || r.ExitCode == 2 }
 // passed is the verdict of a check that passed: warned if it says less than it did.
 func passed(v Verdict, c comparison, before *Result, after Result) Verdict {
 	v.Status, v.Detail = VerdictPassed, strings.TrimSpace("passed "+note(after.Detail))
+	ran := func(t Test) bool { return t.Outcome != TestSkipped }
 	switch {
+	case len(after.Tests) > 0 && !slices.ContainsFunc(after.Tests, ran): // pytest ends with 0
+		v.Status, v.Detail = VerdictWarned, fmt.Sprintf("passed by its exit code, but not one test was run: of %d all are skipped", len(after.Tests))
 	case len(c.fresh) > 0: // pytest || true
 		v.Status, v.Detail = VerdictWarned, fmt.Sprintf("passed by its exit code, but by its report %s, not known to have failed before: %s", fail(len(c.fresh)), strings.Join(c.fresh[:min(len(c.fresh), 10)], ", "))
+	case len(c.before) > 0:
+		v.Status, v.Detail = VerdictWarned, fmt.Sprintf("passed by its exit code, but by its report %s, and failed before the change too: %s", fail(len(c.before)), strings.Join(c.before[:min(len(c.before), 10)], ", "))
 	case before == nil:
 	case len(before.Tests) > 0 && len(after.Tests) == 0:
 		v.Status, v.Detail = VerdictWarned, fmt.Sprintf("passed, but it reports no single tests any more, of which there were %d", len(before.Tests))

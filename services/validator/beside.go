@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/drydock-dev/drydock/pkg/application"
@@ -25,7 +26,6 @@ type aside struct {
 	err     error // that it gave instead of a result; told once
 	started time.Time
 	took    time.Duration
-	again   bool // it was run once more by itself
 }
 
 // berth is one check that is to run beside others.
@@ -200,22 +200,30 @@ func (w *work) asideOf(step string) *aside {
 	return t.aside[name]
 }
 
-// alone runs a check once more by itself if it ended badly beside others: then it may have been their doing, by the
-// processors they took or the processes they were. What it says alone is what counts.
+// alone runs a check once more by itself if it ended badly for what may have been somebody else's doing: that of those
+// beside it, by the processors they took or the processes they were; or that of a kernel short of memory, which kills
+// as a program kills itself. What it says then is what counts.
 func (w *work) alone(ctx context.Context, t *trial, name string, c application.Check) (again bool, err error) {
 	r, known := t.results[name]
-	a := t.aside[name]
-	if !known || a == nil || a.again || !slices.Contains([]check.Status{check.Failed, check.TimedOut, check.Killed, check.Limited}, r.Status) {
+	why := ""
+	switch {
+	case !known || t.again[name]:
+	case t.aside[name] != nil && slices.Contains([]check.Status{check.Failed, check.TimedOut, check.Killed, check.Limited}, r.Status):
+		why = "at the same time as other checks"
+	case r.Status == check.Killed && r.Signal == int(syscall.SIGKILL):
+		why = "once"
+	}
+	if why == "" {
 		return false, nil
 	}
 	delete(t.results, name)
-	a.again = true
+	t.again[name] = true
 	now, err := w.check(ctx, t, name, c)
 	if err != nil {
 		return true, err
 	}
 	if now.OK() {
-		w.v.Notes = append(w.v.Notes, name+" ended badly at the same time as other checks ("+clean(r.Detail)+"), and passed by itself, which is what counts")
+		w.v.Notes = append(w.v.Notes, name+" ended badly "+why+" ("+clean(r.Detail)+"), and passed by itself, which is what counts")
 	}
 	return true, nil
 }

@@ -74,9 +74,9 @@ func (w *work) askKnown(ctx context.Context, name string, c application.Check) (
 		return false, w.unknown(err)
 	}
 	r, err := w.check(ctx, w.plain, name, c)
-	if changed, ok := w.main.results[name]; err == nil && ok && !r.OK() && !changed.OK() {
+	if changed, ok := w.main.results[name]; err == nil && !r.OK() && (ok && !changed.OK() || r.Status == check.Killed) {
 		var again bool
-		if again, err = w.alone(ctx, w.plain, name, c); again && err == nil { // it would excuse the change
+		if again, err = w.alone(ctx, w.plain, name, c); again && err == nil { // it would excuse the change, or leave it without an excuse
 			r = w.plain.results[name]
 		}
 	}
@@ -84,7 +84,7 @@ func (w *work) askKnown(ctx context.Context, name string, c application.Check) (
 		return false, w.unknown(err)
 	}
 	w.known[name] = &r
-	if a := w.plain.aside[name]; a != nil && !a.again && !r.OK() {
+	if w.plain.aside[name] != nil && !w.plain.again[name] && !r.OK() {
 		return false, nil // it may have been the others' doing: not for the next change
 	}
 	return false, w.remember(key, r)
@@ -274,13 +274,16 @@ func (w *work) blame(ctx context.Context, end *halt) error {
 	w.s.progress(ctx, w.v.Application, w.v.Change, &Progress{Step: st.Name, Detail: fmt.Sprintf("%d packages", len(groups)), N: len(steps), Of: len(steps), Since: st.Started, Worker: w.s.holder})
 	limited, cancel := context.WithDeadline(ctx, earlier(began.Add(w.s.cfg.Limit/bisectShare), w.until))
 	defer cancel()
-	found, err := bisect.Smallest(limited, len(groups), func(ctx context.Context, subset []int) (bisect.Outcome, error) {
+	found, chance, err := smallest(limited, len(groups), func(ctx context.Context, subset []int) (bisect.Outcome, error) {
 		var some []report.Update
 		for _, i := range subset {
 			some = append(some, groups[i]...)
 		}
 		return w.try(ctx, some)
-	}, bisect.Options{})
+	})
+	if chance {
+		w.v.Notes = append(w.v.Notes, "what was found to fail passes when it is tried once more: it comes and goes, and may be no update's fault")
+	}
 	switch {
 	case ctx.Err() != nil:
 		return fmt.Errorf("find what fails in change %s: %w", w.v.Change, context.Cause(ctx))
@@ -299,12 +302,27 @@ func (w *work) blame(ctx context.Context, end *halt) error {
 	st.Detail = fmt.Sprintf("%s; %d sets were tried", joined(names), found.Trials)
 	if !found.Complete {
 		st.Status = report.StepWarned
-		st.Detail += "; it may be fewer, the search did not come to its end"
+		st.Detail += "; it may be fewer or others, the search came to no sure end"
 	}
 	w.v.Steps = append(w.v.Steps, st)
 	w.v.Reason = clean(fmt.Sprintf("%s: %s", joined(names), w.v.Reason))
 	w.crossed(st.Name)
 	return nil
+}
+
+// smallest is the smallest of n that fail, tried once more: what fails by chance (true) was found by chance, too, and
+// nothing is proved of it. One alone is not tried: there is nobody else to blame.
+func smallest(ctx context.Context, n int, try bisect.Trial) (found bisect.Found, chance bool, err error) {
+	found, err = bisect.Smallest(ctx, n, try, bisect.Options{})
+	if err != nil || !found.Complete || n == 1 {
+		return found, false, err
+	}
+	found.Trials++
+	out, err := try(ctx, slices.Clone(found.Minimal))
+	if err != nil || out != bisect.Fails {
+		found.Complete = false
+	}
+	return found, err == nil && out == bisect.Passes, err
 }
 
 // try builds a variant with some of the updates and asks whether it fails as the change did.

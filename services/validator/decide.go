@@ -166,13 +166,9 @@ func retryAt(before *events.ChangeParked, parkedAt, now time.Time, asks bool) ti
 // unforeseen are the findings of an installed environment that the change brings: those of releases it moved to.
 // What else is left has its answer in the plan, or comes with the next scan.
 func unforeseen(found []report.Finding, updates []report.Update) []report.Finding {
-	to := map[string]bool{}
-	for _, u := range updates {
-		to[u.Package+" "+u.To] = true
-	}
 	var out []report.Finding
 	for _, f := range found {
-		if to[f.Package+" "+f.Version] {
+		if slices.ContainsFunc(updates, func(u report.Update) bool { return u.Package == f.Package && sameVersion(u.To, f.Version) }) {
 			out = append(out, f)
 		}
 	}

@@ -18,6 +18,7 @@ const (
 	unusedFor   = 30 * 24 * time.Hour // a distribution or baseline that nobody asked for goes then
 	provedFor   = 24 * time.Hour      // what a check said of an artifact counts for a change that carries on the one it was run for
 	progressTTL = 2 * time.Minute     // a hint of a worker that died goes away
+	afterLimit  = 5 * time.Minute     // what validator.limit ended is told and cleared away; before it, the lease of one that died is waited for
 	keepTime    = 20 * time.Second    // for keeping a log when the time of its step is over
 
 	maxNames    = 100      // of tests listed in a document

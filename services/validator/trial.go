@@ -34,11 +34,12 @@ type trial struct {
 
 	results map[string]check.Result // of checks that were run, by name
 	aside   map[string]*aside       // of those that ran beside others
+	again   map[string]bool         // of those that were run once more
 	unfit   error                   // what its tests need can't be installed
 }
 
 func newTrial(dir string) *trial {
-	return &trial{dir: dir, results: map[string]check.Result{}, aside: map[string]*aside{}}
+	return &trial{dir: dir, results: map[string]check.Result{}, aside: map[string]*aside{}, again: map[string]bool{}}
 }
 
 const (

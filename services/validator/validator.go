@@ -15,8 +15,10 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 
@@ -76,21 +78,27 @@ func Default() Config {
 // Validate names the YAML path of what is wrong.
 func (c Config) Validate() error {
 	var errs []error
-	for name, d := range map[string]time.Duration{"poll": c.Poll, "revalidate": c.Revalidate, "limit": c.Limit, "rejection": c.Rejection} {
-		if d < 0 {
-			errs = append(errs, fmt.Errorf("validator.%s: %s is negative; want a duration such as 10m", name, d))
+	for _, d := range []struct {
+		name  string
+		value time.Duration
+	}{{"poll", c.Poll}, {"revalidate", c.Revalidate}, {"limit", c.Limit}, {"rejection", c.Rejection}} {
+		if d.value < 0 {
+			errs = append(errs, fmt.Errorf("validator.%s: %s is negative; want a duration such as 10m", d.name, d.value))
 		}
 	}
-	for name, n := range map[string]int64{"memory": c.Memory, "disk": c.Disk} {
-		if n < 0 || n > 0 && n < 64<<20 {
-			errs = append(errs, fmt.Errorf("validator.%s: %d bytes are too few to install anything; want at least 67108864", name, n))
+	for _, n := range []struct {
+		name  string
+		value int64
+	}{{"memory", c.Memory}, {"disk", c.Disk}} {
+		if n.value < 0 || n.value > 0 && n.value < 64<<20 {
+			errs = append(errs, fmt.Errorf("validator.%s: %d bytes are too few to install anything; want at least 67108864", n.name, n.value))
 		}
 	}
 	if c.Workers < 0 || c.Workers > 64 {
 		errs = append(errs, fmt.Errorf("validator.workers: %d; want 1 to 64", c.Workers))
 	}
-	for version, path := range c.Pythons {
-		if !filepath.IsAbs(path) {
+	for _, version := range slices.Sorted(maps.Keys(c.Pythons)) {
+		if path := c.Pythons[version]; !filepath.IsAbs(path) {
 			errs = append(errs, fmt.Errorf("validator.pythons.%s: %q is not an absolute path", version, path))
 		}
 	}
@@ -202,7 +210,7 @@ func (s *Service) workDir() string { return filepath.Join(s.cfg.Dir, "work") }
 func (s *Service) Routes() []worker.Stage {
 	return []worker.Stage{
 		{Name: "dock", Service: events.Validator, Consumes: []string{"change.opened", "change.resumed", "artifact.voided"},
-			Handle: s.validate, Workers: s.cfg.Workers, Limit: s.cfg.Limit + time.Minute, Long: true},
+			Handle: s.validate, Workers: s.cfg.Workers, Limit: s.cfg.Limit + afterLimit, Long: true},
 		{Name: "proposer", Service: events.Validator, Consumes: []string{"change.validated", "change.superseded", "change.rejected", "scan.completed", "effect.intended"},
 			Handle: s.attend, OnDue: s.onDue, Timers: timers, Limit: attendLimit},
 	}
