@@ -54,7 +54,7 @@ const (
 // or of whole checks, sorted.
 type TestResult struct {
 	Result        Result     `json:"result"`
-	Configuration []Resource `json:"configuration"` // what was run, and with what: commands, the confinement, the plan
+	Configuration []Resource `json:"configuration"` // what says what was run: declarations of the application, policy, plan
 	Passed        []string   `json:"passedTests,omitempty"`
 	Warned        []string   `json:"warnedTests,omitempty"`
 	Failed        []string   `json:"failedTests,omitempty"`
