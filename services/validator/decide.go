@@ -176,7 +176,9 @@ func unforeseen(found []report.Finding, updates []report.Update) []report.Findin
 }
 
 // sealedError is an artifact that is not what was sealed.
-func sealedError(err error) bool { return errors.Is(err, artifact.ErrChanged) }
+func sealedError(err error) bool {
+	return errors.Is(err, artifact.ErrChanged) || errors.Is(err, artifact.ErrManifest)
+}
 
 func missing(err error) bool { return errors.Is(err, fs.ErrNotExist) }
 

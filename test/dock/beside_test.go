@@ -327,3 +327,27 @@ func TestKilledOnce(t *testing.T) {
 	}
 	w.settled()
 }
+
+// What only the tests need and can't be installed is found among the updates as what ships is.
+func TestUpdateOfTestsThatBreaks(t *testing.T) {
+	all := several("def test_a():\n    assert a\n")
+	all["requirements-dev.txt"] += "raw==1.0\n"
+	w := newWorld(t, all)
+	w.offer("a", "b", "c", "d")
+	w.index.Backend()
+	w.index.Source("raw", "1.0", map[string]string{"raw.py": ""})
+	w.index.Source("raw", "1.1", map[string]string{"raw.py": "", "setup.py": "raise SystemExit('no compiler here')\n"})
+	w.advise("a", "1.1", "", "b", "1.1", "", "raw", "1.1", "")
+	w.cfg.BuildWith = []string{"yardbuild==1.0"}
+	w.policy("source_builds: allow\n")
+	w.start(bus.NewMemory())
+	w.update("first")
+	c := w.change(0, reports...)
+	w.check(c, want{stage: "rejected", kind: events.RejectedInstall, reason: []string{"raw 1.1: install what the tests need", "no compiler here"}})
+	if failing(c) != "raw" || !c.Rejected.Proved {
+		t.Errorf("blamed: %s, proved %t", failing(c), c.Rejected.Proved)
+	}
+	next := w.stage(events.StageProposed)
+	w.standsOn(next.Branch, w.repo.Git("rev-parse", "main"), "a==1.1\nb==1.1\nc==1.0\nd==1.0")
+	w.settled()
+}
