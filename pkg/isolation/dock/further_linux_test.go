@@ -231,7 +231,7 @@ func TestMemoryOfNobody(t *testing.T) {
 	for _, d := range docks(t, false) {
 		limits := Limits{Memory: 128 << 20, Time: 30 * time.Second}
 		if len(ownEnv) > 0 {
-			limits.Memory = 280 << 20 // the race detector's own
+			limits.Memory = 600 << 20 // the race detector's own
 		}
 		if d.Level() == Landlock {
 			limits.Memory = 0 // refused, however little it is
@@ -277,7 +277,7 @@ func watch() int {
 // hoard takes memory of the kernel until it is stopped, and leaves it lying.
 func hoard(how string) int {
 	const size = 16 << 20
-	for range 80 {
+	for range 160 {
 		if how == "semaphores" {
 			if _, _, errno := unix.RawSyscall(unix.SYS_SEMGET, 0, 32000, 0o600); errno != 0 {
 				break
