@@ -20,4 +20,4 @@ mkdir -p .cache
 $GO build -o .cache/testsum ./scripts/testsum
 # go test's exit code is repeated in the stream; testsum fails for a failed test, package or build, and
 # pipefail for what never reached the stream.
-$GO test -json "${race[@]}" -timeout "${TIMEOUT:-12m}" "$@" | .cache/testsum
+$GO test -json "${race[@]}" -timeout "${TIMEOUT:-25m}" "$@" | .cache/testsum
