@@ -33,6 +33,7 @@ import (
 	"github.com/drydock-dev/drydock/pkg/manifest"
 	"github.com/drydock-dev/drydock/pkg/policy"
 	"github.com/drydock-dev/drydock/pkg/report"
+	"github.com/drydock-dev/drydock/pkg/telemetry"
 	"github.com/drydock-dev/drydock/pkg/uv"
 	"github.com/drydock-dev/drydock/pkg/wheelhouse"
 	"github.com/drydock-dev/drydock/pkg/worker"
@@ -185,11 +186,13 @@ func New(cfg Config, deps Deps) (*Service, error) {
 	return s, nil
 }
 
-// open makes the folders on first need: a process that never validates leaves none.
+// open makes the folders on first need: a process that never validates leaves none. What a process left there that was
+// killed goes then, so that it goes where nobody ever lets one run for long, too.
 func (s *Service) open() error {
 	s.opening.Lock()
 	defer s.opening.Unlock()
 	var err error
+	first := s.wheels == nil
 	if s.artifacts == nil {
 		if s.artifacts, err = artifact.OpenStore(filepath.Join(s.cfg.Dir, "artifacts")); err != nil {
 			return err
@@ -200,7 +203,14 @@ func (s *Service) open() error {
 			return err
 		}
 	}
-	return os.MkdirAll(s.workDir(), 0o700)
+	if err := os.MkdirAll(s.workDir(), 0o700); err != nil || !first {
+		return err
+	}
+	_, err = s.artifacts.Collect(func(string) bool { return true }, s.now()) // only what was never finished
+	if err := errors.Join(err, artifact.Sweep(s.workDir(), "", s.now())); err != nil {
+		s.log.Warn("not everything that a killed process left could be removed", telemetry.KeyError, err)
+	}
+	return nil
 }
 
 func (s *Service) workDir() string { return filepath.Join(s.cfg.Dir, "work") }

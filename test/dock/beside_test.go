@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"path/filepath"
 	"runtime"
 	"slices"
 	"strconv"
@@ -349,5 +350,23 @@ func TestUpdateOfTestsThatBreaks(t *testing.T) {
 	}
 	next := w.stage(events.StageProposed)
 	w.standsOn(next.Branch, w.repo.Git("rev-parse", "main"), "a==1.1\nb==1.1\nc==1.0\nd==1.0")
+	w.settled()
+}
+
+// What a process that was killed left is cleared away by the next one that validates, also where none ever stays.
+func TestLeftByAnother(t *testing.T) {
+	w := newWorld(t, plain())
+	for _, name := range []string{"work/c-dead-1", "artifacts/.new-DEAD"} {
+		at := filepath.Join(w.cfg.Dir, name)
+		if err := os.MkdirAll(filepath.Join(at, "src"), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(at+".lock", nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w.start(bus.NewMemory())
+	w.update("first")
+	w.stage(events.StageProposed)
 	w.settled()
 }
