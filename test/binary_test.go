@@ -42,7 +42,7 @@ func programs(t testing.TB) string {
 			return
 		}
 		for _, p := range []string{"./cmd/drydock", "./scripts/demo"} {
-			cmd := exec.Command("go", "build", "-o", filepath.Join(built.dir, filepath.Base(p)), p)
+			cmd := exec.Command("go", "build", "-ldflags", "-s -w", "-o", filepath.Join(built.dir, filepath.Base(p)), p)
 			cmd.Dir, cmd.Env = root(t), append(os.Environ(), "CGO_ENABLED=0")
 			if out, err := cmd.CombinedOutput(); err != nil {
 				built.err = fmt.Errorf("build %s: %w\n%s", p, err, out)
