@@ -201,23 +201,23 @@ func (w *work) asideOf(step string) *aside {
 }
 
 // alone runs a check once more by itself if it ended badly for what may have been somebody else's doing: that of those
-// beside it, by the processors they took or the processes they were; or that of a kernel short of memory, which kills
-// as a program kills itself. What it says then is what counts.
+// beside it, by the processors they took or the processes they were; that of a kernel short of memory, which kills as a
+// program kills itself; or that of chance, where tests of the changed application fail. What it says then is what counts.
 func (w *work) alone(ctx context.Context, t *trial, name string, c application.Check) (again bool, err error) {
 	r, known := t.results[name]
 	why := ""
 	switch {
-	case !known || t.again[name]:
+	case !known || t.again[name] != "":
 	case t.aside[name] != nil && slices.Contains([]check.Status{check.Failed, check.TimedOut, check.Killed, check.Limited}, r.Status):
 		why = "at the same time as other checks"
-	case r.Status == check.Killed && r.Signal == int(syscall.SIGKILL):
+	case r.Status == check.Killed && r.Signal == int(syscall.SIGKILL), r.Status == check.Failed && t == w.main:
 		why = "once"
 	}
 	if why == "" {
 		return false, nil
 	}
 	delete(t.results, name)
-	t.again[name] = true
+	t.again[name] = r.Status
 	now, err := w.check(ctx, t, name, c)
 	if err != nil {
 		return true, err

@@ -84,7 +84,7 @@ func (w *work) askKnown(ctx context.Context, name string, c application.Check) (
 		return false, w.unknown(err)
 	}
 	w.known[name] = &r
-	if w.plain.aside[name] != nil && !w.plain.again[name] && !r.OK() {
+	if w.plain.aside[name] != nil && w.plain.again[name] == "" && !r.OK() {
 		return false, nil // it may have been the others' doing: not for the next change
 	}
 	return false, w.remember(key, r)

@@ -154,6 +154,10 @@ func (w *work) prove(ctx context.Context, st *report.Step, name string, c *appli
 	st.Detail = clean(v.Detail)
 	switch v.Status {
 	case check.VerdictPassed:
+		if w.main.again[name] == check.Failed && w.main.aside[name] == nil { // by chance, or with what comes and goes
+			st.Status = report.StepWarned
+			st.Detail += "; it failed when it ran first"
+		}
 		return nil
 	case check.VerdictWarned:
 		if before != nil && mute(*c, *before, after) {
@@ -179,7 +183,7 @@ func (w *work) prove(ctx context.Context, st *report.Step, name string, c *appli
 }
 
 // settled is what a check of the changed application says, with the unchanged one asked where it is to be compared
-// with that. What speaks against the change, or for nothing, and ran beside others is heard once more by itself.
+// with that. What speaks against the change, or for nothing, is heard once more by itself.
 func (w *work) settled(ctx context.Context, st *report.Step, name string, c application.Check) (check.Result, error) {
 	after, err := w.proved(ctx, st, name, c)
 	if installFailed(err) {

@@ -329,6 +329,24 @@ func TestKilledOnce(t *testing.T) {
 	w.settled()
 }
 
+// What fails is run once more before it is held against the change. Where it passes then a person is told: nobody knows
+// which of the two it will be in production.
+func TestFailsOnce(t *testing.T) {
+	w := newWorld(t, plain())
+	files, mark := waitFor(t, "changed", "smoke")
+	w.repo.Push("main", "waits", files)
+	w.start(bus.NewMemory())
+	w.update("first")
+	tell(t, syscall.SIGUSR2, meet(t, mark, map[string]int{"smoke": 1})["smoke"])
+	meet(t, mark, map[string]int{})
+	tell(t, syscall.SIGUSR1, meet(t, mark, map[string]int{"smoke": 1})["smoke"])
+	v := w.validation(w.stage(events.StageProposed).Validated.Validation)
+	if st := v.Step(report.StepSmoke); st.Status != report.StepWarned || !strings.Contains(st.Detail, "it failed when it ran first") {
+		t.Errorf("%+v", st)
+	}
+	w.settled()
+}
+
 // What only the tests need and can't be installed is found among the updates as what ships is.
 func TestUpdateOfTestsThatBreaks(t *testing.T) {
 	all := several("def test_a():\n    assert a\n")
