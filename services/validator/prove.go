@@ -209,8 +209,9 @@ func (w *work) settled(ctx context.Context, st *report.Step, name string, c appl
 	return after, w.said(ctx, st, after)
 }
 
-// said keeps what a check said of itself.
+// said keeps what a check said of itself, in the place of what it said before.
 func (w *work) said(ctx context.Context, st *report.Step, r check.Result) error {
+	st.Log = ""
 	if st.ExitCode = nil; r.ExitCode >= 0 {
 		st.ExitCode = &r.ExitCode
 	}
