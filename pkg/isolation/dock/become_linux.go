@@ -69,12 +69,13 @@ func (c *confinement) exec(program string) int {
 	memory := unix.Rlimit{Cur: uint64(c.Limits.Memory), Max: uint64(c.Limits.Memory)}
 	said := []byte(ready)
 	debug.SetGCPercent(-1)
+	runtime.GOMAXPROCS(1) // and nothing from here on lets another goroutine run: a thread started for it would be allocated
 	// What the supervisor ignores would be ignored for good; a handler ends with execve (signal(7)).
 	var standard [4]uint64 // struct sigaction with SIG_DFL, on every architecture here
 	for n := uintptr(1); n <= 64; n++ {
 		_, _, _ = unix.RawSyscall6(unix.SYS_RT_SIGACTION, n, uintptr(unsafe.Pointer(&standard)), 0, 8, 0, 0)
 	}
-	_, _ = unix.Write(4, said)
+	_, _, _ = unix.RawSyscall(unix.SYS_WRITE, 4, uintptr(unsafe.Pointer(&said[0])), uintptr(len(said)))
 	_, _, _ = unix.RawSyscall6(unix.SYS_PRLIMIT64, 0, unix.RLIMIT_DATA, uintptr(unsafe.Pointer(&memory)), 0, 0, 0)
 	_, _, _ = unix.RawSyscall(unix.SYS_EXECVE, uintptr(unsafe.Pointer(path)), uintptr(unsafe.Pointer(&argv[0])), uintptr(unsafe.Pointer(&env[0])))
 	_, _, _ = unix.RawSyscall(unix.SYS_WRITE, 4, uintptr(unsafe.Pointer(&failed[0])), uintptr(len(failed)))
