@@ -54,7 +54,9 @@ func TestKill(t *testing.T) {
 				break // sometimes it dies before all were asked for
 			}
 		}
-		time.Sleep(time.Duration(random.Int64N(int64(150 * time.Millisecond)))) // the random moment
+		// The random moment. A plan takes some tenths of a second in a new process: were none ever long enough alive for
+		// it, the question would be given up as one that ends every process.
+		time.Sleep(time.Duration(random.Int64N(int64(500 * time.Millisecond))))
 		up.kill()
 	}
 	up := k.start()
