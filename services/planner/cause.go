@@ -89,16 +89,7 @@ func (c comparison) pagesDiffer() []string {
 
 // hitsDiffer are the packages of which a release that both plans looked at is hit by something else, sorted.
 func (c comparison) hitsDiffer() []string {
-	var out []string
-	for _, name := range slices.Sorted(maps.Keys(c.a.Hits)) {
-		for version, before := range c.a.Hits[name] {
-			if after, ok := c.b.Hits[name][version]; ok && after != before {
-				out = append(out, name)
-				break
-			}
-		}
-	}
-	return out
+	return bothDiffer(c.a.Hits, c.b.Hits)
 }
 
 // rejectionsDiffer are the packages of which other releases are rejected, sorted.
@@ -110,10 +101,7 @@ func (c comparison) rejectionsDiffer() []string {
 		}
 		return out
 	}
-	before, after := of(c.a.Plan), of(c.b.Plan)
-	names := maps.Clone(before)
-	maps.Copy(names, after)
-	return slices.DeleteFunc(slices.Sorted(maps.Keys(names)), func(name string) bool { return slices.Equal(before[name], after[name]) })
+	return listsDiffer(of(c.a.Plan), of(c.b.Plan))
 }
 
 // pinsDiffer are the packages that stand otherwise in the two inventories, sorted.
@@ -128,7 +116,11 @@ func (c comparison) pinsDiffer() []string {
 		}
 		return out
 	}
-	before, after := pins(c.a.Inventory), pins(c.b.Inventory)
+	return listsDiffer(pins(c.a.Inventory), pins(c.b.Inventory))
+}
+
+// listsDiffer are the names with another list, or with one on one side only, sorted.
+func listsDiffer(before, after map[string][]string) []string {
 	names := maps.Clone(before)
 	maps.Copy(names, after)
 	return slices.DeleteFunc(slices.Sorted(maps.Keys(names)), func(name string) bool { return slices.Equal(before[name], after[name]) })
@@ -136,16 +128,7 @@ func (c comparison) pinsDiffer() []string {
 
 // urgencyDiffers are the packages with a finding in both plans of which something else was known, sorted.
 func (c comparison) urgencyDiffers() []string {
-	var out []string
-	for _, name := range slices.Sorted(maps.Keys(c.a.Urgency)) {
-		for vulnerability, before := range c.a.Urgency[name] {
-			if after, ok := c.b.Urgency[name][vulnerability]; ok && after != before {
-				out = append(out, name)
-				break
-			}
-		}
-	}
-	return out
+	return bothDiffer(c.a.Urgency, c.b.Urgency)
 }
 
 // decided are the packages of whose findings the plans have an outcome that people decide, one of them or until another
@@ -196,4 +179,18 @@ func (c comparison) deadlineCause(phase string) string {
 		return "when the findings of the phase were detected, or their fixes published"
 	}
 	return strings.Join(may, ", or ")
+}
+
+// bothDiffer are the packages of which both sides say something of the same thing, and not the same, sorted.
+func bothDiffer[M ~map[string]string](a, b map[string]M) []string {
+	var out []string
+	for _, name := range slices.Sorted(maps.Keys(a)) {
+		for thing, before := range a[name] {
+			if after, ok := b[name][thing]; ok && after != before {
+				out = append(out, name)
+				break
+			}
+		}
+	}
+	return out
 }

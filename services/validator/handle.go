@@ -122,7 +122,11 @@ func announce(f worker.Facts, change string, all []said) ([]events.Event, error)
 func announceAll(f worker.Facts, all []said) ([]events.Event, error) {
 	var out []events.Event
 	for _, n := range all {
-		e, err := announce(f, about(n.payload), []said{n})
+		change := about(n.payload)
+		if change == "" {
+			return nil, worker.Permanent(fmt.Errorf("%T does not say which change it speaks of", n.payload))
+		}
+		e, err := announce(f, change, []said{n})
 		if err != nil {
 			return nil, err
 		}

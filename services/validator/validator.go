@@ -3,10 +3,10 @@
 //
 // The way through: handle.go answers events. A change that opens, or stopped and was taken up again, is validated
 // (work.go: the steps in their order; prepare.go, build.go and prove.go are what they do; decide.go says what their
-// outcome means; beside.go runs checks at the same time where the policy wants that; blame.go finds the smallest updates
-// that fail). What is validated is proposed: effects.go intends,
-// looks again and acts; carry.go keeps what a newer plan carries on as it was, refused.go says what becomes of what the
-// repository refuses. poll.go sees what people do with a branch. collect.go removes what nobody needs any more.
+// outcome means; beside.go runs checks at the same time where the policy wants that; blame.go finds the smallest
+// updates that fail). What is validated is proposed: effects.go intends, looks again and acts; carry.go keeps what a newer
+// plan carries on as it was, refused.go says what becomes of what the repository refuses. poll.go sees what people do with
+// a branch. collect.go removes what nobody needs any more.
 package validator
 
 import (
