@@ -26,36 +26,37 @@ const LockSuffix = ".lock"
 // abandonedAfter is when a folder goes that nobody ever locked.
 const abandonedAfter = 24 * time.Hour
 
-// claimTries bounds how often a new name is tried; a Sweep can come between a lock's file and the lock once, hardly
-// twice.
-const claimTries = 5
+// makingSuffix is in the name of a lock's file that is not locked yet, or not for sure: to try it would take the lock
+// away from whom it is made for, so a sweep leaves it alone while it is younger than makingFor.
+const (
+	makingSuffix = ".new"
+	makingFor    = time.Minute
+)
 
 // Claim makes a new folder in dir, whose name begins with prefix, and holds it until Leave or the end of this
-// process.
+// process. What a Sweep meets is locked from the moment it has its name.
 func Claim(dir, prefix string) (*Claimed, error) {
-	for range claimTries {
-		c := &Claimed{Dir: filepath.Join(dir, prefix+rand.Text())}
-		c.lock = flock.New(c.Dir + LockSuffix)
-		ok, err := c.lock.TryLock()
-		if err == nil && ok && c.there() {
-			// The lock is first: a folder without one is nobody's.
-			if err = os.Mkdir(c.Dir, 0o700); err == nil {
-				return c, nil
-			}
-			err = errors.Join(err, os.Remove(c.Dir+LockSuffix))
-		}
-		if err = errors.Join(err, c.lock.Close()); err != nil {
-			return nil, fmt.Errorf("make a folder to work in: %w", err)
+	c := &Claimed{Dir: filepath.Join(dir, prefix+rand.Text())}
+	making := c.Dir + makingSuffix + LockSuffix
+	c.lock = flock.New(making)
+	ok, err := c.lock.TryLock()
+	if err == nil && !ok {
+		err = fmt.Errorf("%s is locked by another process", making)
+	}
+	if err == nil {
+		if err = os.Rename(making, c.Dir+LockSuffix); err == nil {
+			err = os.Mkdir(c.Dir, 0o700) // the lock is first: a folder without one is nobody's
 		}
 	}
-	return nil, errors.New("make a folder to work in: its lock is taken away again and again")
-}
-
-// there says whether the file that is locked is the one that others see.
-func (c *Claimed) there() bool {
-	mine, err := c.lock.Stat()
-	seen, serr := os.Stat(c.Dir + LockSuffix)
-	return err == nil && serr == nil && os.SameFile(mine, seen)
+	if err == nil {
+		return c, nil
+	}
+	for _, name := range []string{making, c.Dir + LockSuffix} {
+		if rerr := os.Remove(name); !errors.Is(rerr, fs.ErrNotExist) {
+			err = errors.Join(err, rerr)
+		}
+	}
+	return nil, fmt.Errorf("make a folder to work in: %w", errors.Join(err, c.lock.Close()))
 }
 
 // Leave removes the folder, if it is still there, and gives up the claim.
@@ -90,7 +91,11 @@ func Sweep(dir, prefix string, now time.Time) error {
 // SweepOne removes one folder if its claim ended with its process, or if it is a day old and nobody ever claimed it.
 // Who sweeps a place that others write to looks first at whose it is: rights are changed to remove what is in it.
 func SweepOne(folder string, now time.Time) error {
-	if _, err := os.Lstat(folder + LockSuffix); errors.Is(err, fs.ErrNotExist) {
+	claim, err := os.Lstat(folder + LockSuffix)
+	if err == nil && strings.HasSuffix(folder, makingSuffix) && now.Sub(claim.ModTime()) < makingFor {
+		return nil
+	}
+	if errors.Is(err, fs.ErrNotExist) {
 		if info, err := os.Lstat(folder); err != nil || now.Sub(info.ModTime()) < abandonedAfter {
 			return nil // gone meanwhile, or young
 		}
