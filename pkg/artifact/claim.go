@@ -26,37 +26,53 @@ const LockSuffix = ".lock"
 // abandonedAfter is when a folder goes that nobody ever locked.
 const abandonedAfter = 24 * time.Hour
 
-// makingSuffix is in the name of a lock's file that is not locked yet, or not for sure: to try it would take the lock
-// away from whom it is made for, so a sweep leaves it alone while it is younger than makingFor.
+// makingSuffix is in the name of a lock's file that may not be locked yet: to try it could take the lock away from
+// whom it is made for, so a sweep leaves it alone while it is younger than makingFor.
 const (
 	makingSuffix = ".new"
 	makingFor    = time.Minute
 )
 
+// errSwept is a claim that a Sweep took the lock from while it was made.
+var errSwept = errors.New("swept while it was made")
+
 // Claim makes a new folder in dir, whose name begins with prefix, and holds it until Leave or the end of this
 // process. What a Sweep meets is locked from the moment it has its name.
 func Claim(dir, prefix string) (*Claimed, error) {
-	c := &Claimed{Dir: filepath.Join(dir, prefix+rand.Text())}
+	for {
+		c := &Claimed{Dir: filepath.Join(dir, prefix+rand.Text())}
+		err := c.make()
+		if err == nil {
+			return c, nil
+		}
+		if !errors.Is(err, errSwept) { // that takes a process that stood still, or a clock that is ahead: once more
+			return nil, fmt.Errorf("make a folder to work in: %w", err)
+		}
+	}
+}
+
+// make makes the lock, gives it its name, then makes the folder: one without a lock is nobody's.
+func (c *Claimed) make() error {
 	making := c.Dir + makingSuffix + LockSuffix
 	c.lock = flock.New(making)
 	ok, err := c.lock.TryLock()
-	if err == nil && !ok {
-		err = fmt.Errorf("%s is locked by another process", making)
+	if err != nil {
+		_ = os.Remove(making) // it is there on a file system without locks
+		return err
 	}
-	if err == nil {
-		if err = os.Rename(making, c.Dir+LockSuffix); err == nil {
-			err = os.Mkdir(c.Dir, 0o700) // the lock is first: a folder without one is nobody's
+	if !ok {
+		return errSwept
+	}
+	if err := os.Rename(making, c.Dir+LockSuffix); err != nil {
+		if errors.Is(err, fs.ErrNotExist) { // if it is the whole of dir that is gone, the next try says so
+			return errors.Join(errSwept, c.lock.Close())
 		}
+		return errors.Join(err, os.Remove(making), c.lock.Close())
 	}
-	if err == nil {
-		return c, nil
+	if err := os.Mkdir(c.Dir, 0o700); err != nil {
+		return errors.Join(err, os.Remove(c.Dir+LockSuffix), c.lock.Close())
 	}
-	for _, name := range []string{making, c.Dir + LockSuffix} {
-		if rerr := os.Remove(name); !errors.Is(rerr, fs.ErrNotExist) {
-			err = errors.Join(err, rerr)
-		}
-	}
-	return nil, fmt.Errorf("make a folder to work in: %w", errors.Join(err, c.lock.Close()))
+	return nil
 }
 
 // Leave removes the folder, if it is still there, and gives up the claim.

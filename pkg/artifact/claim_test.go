@@ -2,12 +2,16 @@ package artifact
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -104,19 +108,35 @@ func TestSweepAfterAKill(t *testing.T) {
 	}
 }
 
-// No sweep takes a folder from who just claims it.
+// A folder that can't be made is told at once, with its reason, and leaves nothing.
+func TestClaimWhereNoneCanBe(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "file"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for at, want := range map[string]error{"absent": fs.ErrNotExist, "file": syscall.ENOTDIR} {
+		if c, err := Claim(filepath.Join(dir, at), "x-"); c != nil || !errors.Is(err, want) || strings.Count(err.Error(), at) != 1 {
+			t.Errorf("%s: %v", at, err)
+		}
+	}
+	if got := names(t, dir); len(got) != 1 {
+		t.Errorf("left %v", got)
+	}
+}
+
+// No sweep takes a folder from who just claims it, also not one whose clock is two days ahead.
 func TestClaimsAndSweepsAtOnce(t *testing.T) {
 	dir := t.TempDir()
 	stop := make(chan struct{})
 	var sweeps, claims sync.WaitGroup
 	sweeps.Go(func() {
-		for {
+		for n := 0; ; n++ {
 			select {
 			case <-stop:
 				return
 			default:
 			}
-			if err := Sweep(dir, "", time.Now()); err != nil {
+			if err := Sweep(dir, "", time.Now().Add(time.Duration(n%2)*48*time.Hour)); err != nil {
 				t.Error(err)
 			}
 		}

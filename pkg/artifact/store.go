@@ -118,13 +118,17 @@ func (s *Store) Put(ctx context.Context, room string, m *Manifest, outside Outsi
 	if err := os.Chmod(filepath.Join(whole, "files"), 0o555); err != nil {
 		return "", fmt.Errorf("take the artifact in: %w", err)
 	}
-	if err := os.Rename(whole, s.place(digest)); err != nil {
-		if there, aerr := s.again(ctx, digest); aerr == nil && there { // somebody else was quicker with the same
+	for {
+		err := os.Rename(whole, s.place(digest))
+		if err == nil {
 			return digest, nil
 		}
-		return "", fmt.Errorf("take the artifact in: %w", err)
+		if there, aerr := s.again(ctx, digest); there { // somebody else was quicker with the same
+			return digest, nil
+		} else if aerr != nil || !errors.Is(err, fs.ErrExist) { // if it was there, it was spoilt or collected meanwhile
+			return "", fmt.Errorf("take the artifact in: %w", errors.Join(err, aerr))
+		}
 	}
-	return digest, nil
 }
 
 // again says whether an artifact is there, whole, and from now on young (Uses). One that is not whole is taken away.
@@ -138,14 +142,19 @@ func (s *Store) again(ctx context.Context, digest string) (there bool, err error
 	if err == nil {
 		_, err = s.Verify(ctx, digest)
 	}
-	switch {
-	case err == nil:
-		return true, nil
-	case errors.Is(err, ErrChanged), errors.Is(err, ErrManifest), errors.Is(err, ErrUnknown):
-		_, err = s.takeAway(digest, func(string) bool { return false })
+	if spoilt(err) { // once more, alone: somebody else may have put it in anew meanwhile
+		_, err = s.takeAway(digest, func(string) bool { _, err := s.Verify(ctx, digest); return !spoilt(err) })
 		return false, err
 	}
-	return false, fmt.Errorf("look at what is kept: %w", err)
+	if err != nil {
+		return false, fmt.Errorf("look at what is kept: %w", err)
+	}
+	return true, nil
+}
+
+// spoilt says whether an error of Verify is about the artifact, and not about the attempt to look at it.
+func spoilt(err error) bool {
+	return errors.Is(err, ErrChanged) || errors.Is(err, ErrManifest) || errors.Is(err, ErrUnknown)
 }
 
 // takeAway removes an artifact that nobody keeps, out of sight first: nobody opens half of one.
