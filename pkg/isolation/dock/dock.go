@@ -89,12 +89,25 @@ func Offers(ctx context.Context) []Offer {
 
 func offer(ctx context.Context, l Level) Offer {
 	d, err := at(ctx, l)
-	if err == nil {
-		_, err = d.Run(ctx, Command{probe: true, Least: l})
+	if err != nil {
+		return refused(l, err)
 	}
-	if err == nil {
-		return Offer{Level: l, Available: true}
+	return tried(ctx, d, Command{probe: true, Least: l})
+}
+
+// tried is an offer only where the probe came to its end.
+func tried(ctx context.Context, d Dock, probe Command) Offer {
+	r, err := d.Run(ctx, probe)
+	if err == nil && !r.OK() {
+		err = &LevelError{Missing: fmt.Sprintf("the trial did not come to its end: %s (it is given %s)", r.Ended, probeTime)}
 	}
+	if err != nil {
+		return refused(d.Level(), err)
+	}
+	return Offer{Level: d.Level(), Available: true}
+}
+
+func refused(l Level, err error) Offer {
 	o := Offer{Level: l, Why: err.Error(), Do: remedy[l]}
 	if missing := (*LevelError)(nil); errors.As(err, &missing) {
 		o.Why = missing.Missing

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 	"unsafe"
@@ -29,19 +30,19 @@ type prey struct {
 	Folder   int    // a descriptor of the secret's folder that Drydock forgot to close
 	Kept     string // a file in a mount
 	SetUID   string // this program with the set-user-ID bit, in a mount; or ""
+	Sleeper  string // marks what is left behind
 }
 
 const (
-	secretText  = "the customer's secret"
-	secretName  = "DRYDOCK_TEST_SECRET"
-	sleeperMark = "a-sleeper-of-the-dock-tests"
+	secretText = "the customer's secret"
+	secretName = "DRYDOCK_TEST_SECRET"
 )
 
 // hostile tries what one property names and prints what it got away with, a JSON list.
 func hostile(args []string) int {
 	switch args[0] {
 	case "sleep":
-		time.Sleep(time.Minute)
+		time.Sleep(sleep)
 		return 0
 	case "effective":
 		if syscall.Geteuid() == 0 && syscall.Getuid() != 0 {
@@ -49,9 +50,10 @@ func hostile(args []string) int {
 		}
 		return 1
 	case "segments", "semaphores":
-		return hoard(args[0])
+		return hoard(args[0], args[1])
 	case "watchers":
-		return watch()
+		fmt.Println(watchers(1000))
+		return 0
 	}
 	var p prey
 	if err := json.Unmarshal([]byte(args[1]), &p); err != nil {
@@ -133,7 +135,7 @@ var attacks = map[string]func(prey) []string{
 		return got(map[string]error{"the file": reads("/etc/shadow", ":"), "through pid 1": reads("/proc/1/root/etc/shadow", ":"), "its copy": reads("/etc/shadow-", ":")})
 	},
 	"tcp": func(p prey) []string {
-		_, err := net.DialTimeout("tcp", p.TCP, time.Second)
+		_, err := net.DialTimeout("tcp", p.TCP, time.Minute) // refused at once, or there
 		return got(map[string]error{"connect": err})
 	},
 	"udp": func(p prey) []string { // the tests say what arrived
@@ -148,9 +150,10 @@ var attacks = map[string]func(prey) []string{
 		return got(map[string]error{"named": named, "abstract": abstract, "vsock": call(unix.SYS_SOCKET, unix.AF_VSOCK, unix.SOCK_STREAM, 0), "packet": call(unix.SYS_SOCKET, unix.AF_PACKET, unix.SOCK_RAW, 0)})
 	},
 	"fork": func(prey) []string {
+		spareThreads()
 		n := 0
 		for ; n < forkTries; n++ {
-			if exec.Command("/bin/sleep", "60").Start() != nil {
+			if exec.Command("/bin/sleep", sleepSeconds).Start() != nil {
 				break
 			}
 		}
@@ -180,8 +183,8 @@ var attacks = map[string]func(prey) []string{
 		}
 		return []string{"5000 files"}
 	},
-	"outlive": func(prey) []string { // the tests look for it
-		cmd := exec.Command("/bin/sh", "-c", "trap '' HUP INT TERM QUIT; (setsid "+os.Args[0]+" hostile sleep "+sleeperMark+" >/dev/null 2>&1 &)")
+	"outlive": func(p prey) []string { // the tests look for it
+		cmd := exec.Command("/bin/sh", "-c", "trap '' HUP INT TERM QUIT; (setsid "+os.Args[0]+" hostile sleep "+p.Sleeper+" >/dev/null 2>&1 &)")
 		cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 		_ = cmd.Run()
 		return nil
@@ -209,6 +212,16 @@ var attacks = map[string]func(prey) []string{
 }
 
 const forkTries = 200
+
+// spareThreads lets the runtime make threads while it may: one that it can't have later ends this program, and not its
+// attack.
+func spareThreads() {
+	var all sync.WaitGroup
+	for range 8 {
+		all.Go(func() { _ = unix.Nanosleep(&unix.Timespec{Nsec: 50_000_000}, nil) })
+	}
+	all.Wait()
+}
 
 func over(yes bool) error {
 	if yes {

@@ -53,10 +53,10 @@ const (
 	// ownProcesses are threads of the box's own two children, which the kernel counts too.
 	ownProcesses = 32
 	// grace is what the supervisor gets beyond Limits.Time to kill, copy out and report, before it is killed
-	// itself.
-	grace = 30 * time.Second
-	// probeTime bounds the trial of a level.
-	probeTime = 10 * time.Second
+	// itself. On a machine with other work that takes long, and what is killed before its time has leaked.
+	grace = 2 * time.Minute
+	// probeTime bounds the trial of a level: a busy machine must not look like one without it.
+	probeTime = time.Minute
 	// maxReport bounds what the supervisor may say.
 	maxReport = 64 << 10
 	// killRounds bounds the hunt for processes without a process namespace: each round stops those that the

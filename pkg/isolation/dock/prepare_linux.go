@@ -1,7 +1,6 @@
 package dock
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -11,7 +10,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync/atomic"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -42,34 +40,6 @@ func at(_ context.Context, l Level) (Dock, error) {
 	return b, nil
 }
 
-// identity is who the command is on the host. As root that is nobody: root mapped to root would read what root
-// reads, and no limit of processes binds it.
-type identity struct {
-	uid, gid int
-	dropped  bool
-}
-
-// The range that no account should have; systemd gives its dynamic users of it, for as short a time.
-const firstUnused, unusedIDs = 61184, 4336
-
-var boxes atomic.Uint32
-
-func whoRuns() identity {
-	if os.Geteuid() != 0 {
-		return identity{uid: os.Geteuid(), gid: os.Getegid()}
-	}
-	passwd, _ := os.ReadFile("/etc/passwd")
-	group, _ := os.ReadFile("/etc/group")
-	for i := range uint32(unusedIDs) {
-		id := firstUnused + int((uint32(os.Getpid())*61+boxes.Add(1)+i)%unusedIDs)
-		mark := fmt.Appendf(nil, ":%d:", id)
-		if !bytes.Contains(passwd, mark) && !bytes.Contains(group, mark) {
-			return identity{id, id, true}
-		}
-	}
-	return identity{firstUnused, firstUnused, true}
-}
-
 // system are the folders of programs and libraries, shown where the host has them.
 var system = []string{"/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32"}
 
@@ -78,9 +48,11 @@ var devices = []string{"/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/d
 
 // prepare finds everything the command needs on this host.
 func (b *box) prepare(c Command) (_ *run, err error) {
-	r := &run{c: c, level: b.level, bwrap: b.bwrap, user: whoRuns()}
-	if b.level == None {
-		r.user = identity{uid: os.Geteuid(), gid: os.Getegid()}
+	r := &run{c: c, level: b.level, bwrap: b.bwrap, user: identity{uid: os.Geteuid(), gid: os.Getegid()}}
+	if b.level != None && r.user.uid == 0 {
+		var free func()
+		r.user, free = nobody()
+		r.undo = append(r.undo, free)
 	}
 	defer func() {
 		if err != nil {

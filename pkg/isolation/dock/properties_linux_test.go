@@ -3,6 +3,7 @@ package dock
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"net"
 	"os"
 	"os/exec"
@@ -23,7 +24,7 @@ func TestMain(m *testing.M) {
 		case "hostile":
 			syscall.Exit(hostile(os.Args[2:]))
 		case "parent":
-			syscall.Exit(parent(os.Args[2]))
+			syscall.Exit(parent(os.Args[2], os.Args[3]))
 		}
 	}
 	code := m.Run()
@@ -34,6 +35,15 @@ func TestMain(m *testing.M) {
 }
 
 var self struct{ dir, path string }
+
+// sleeperMark is in the arguments of what must not be left behind, and in those of no other run of these tests.
+var sleeperMark = fmt.Sprintf("a-sleeper-of-the-dock-tests-%d", os.Getpid())
+
+// What sleeps does so longer than any test takes on the slowest machine, and is ended.
+const (
+	sleep        = time.Hour
+	sleepSeconds = "3600"
+)
 
 // program is a copy of this executable that any user may run: where go test builds it only its owner can.
 func program(t testing.TB) string {
@@ -63,7 +73,11 @@ func program(t testing.TB) string {
 // openDir is a folder that every user gets to, which t.TempDir is not.
 func openDir(t testing.TB) string {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "dock-test-")
+	in := ""
+	if len(os.TempDir()) > 60 {
+		in = "/tmp" // the path of a socket has 107 bytes (unix(7))
+	}
+	dir, err := os.MkdirTemp(in, "dock-test-")
 	if err == nil {
 		err = os.Chmod(dir, 0o755)
 	}
@@ -99,7 +113,7 @@ func docks(t testing.TB, none bool) []Dock {
 func field(t *testing.T) (prey, *atomic.Int32) {
 	t.Helper()
 	dir := openDir(t)
-	p := prey{Secret: filepath.Join(dir, "secret"), Outside: filepath.Join(dir, "outside"), Own: filepath.Join(dir, "outside", "own"), Unix: filepath.Join(dir, "s"), Abstract: filepath.Base(dir) + t.Name(), Drydock: os.Getpid()}
+	p := prey{Secret: filepath.Join(dir, "secret"), Outside: filepath.Join(dir, "outside"), Own: filepath.Join(dir, "outside", "own"), Unix: filepath.Join(dir, "s"), Abstract: filepath.Base(dir) + t.Name(), Drydock: os.Getpid(), Sleeper: sleeperMark}
 	t.Setenv(secretName, secretText)
 	if os.Mkdir(p.Outside, 0o777) != nil || os.Chmod(p.Outside, 0o777) != nil || os.WriteFile(p.Secret, []byte(secretText), 0o644) != nil || os.WriteFile(p.Own, []byte("own"), 0o666) != nil {
 		t.Fatal("set up the files")
@@ -128,13 +142,21 @@ func field(t *testing.T) (prey, *atomic.Int32) {
 	p.TCP, p.UDP = tcp.Addr().String(), udp.LocalAddr().String()
 	var heard atomic.Int32
 	go func() {
-		for b := make([]byte, 64); ; heard.Add(1) {
-			if _, _, err := udp.ReadFrom(b); err != nil {
+		for b := make([]byte, 64); ; {
+			n, _, err := udp.ReadFrom(b)
+			if err != nil {
 				return
+			}
+			if string(b[:n]) == "hostile" { // and no stray one of somebody who had this port before
+				heard.Add(1)
 			}
 		}
 	}()
-	victim := exec.Command("sleep", "60")
+	victim := exec.Command("sort") // until its input ends: as long as the tests need it, and no longer
+	in, err := victim.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
 	if err := victim.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -143,7 +165,7 @@ func field(t *testing.T) (prey, *atomic.Int32) {
 		_ = victim.Process.Kill()
 		_ = victim.Wait()
 		_ = syscall.Close(p.Folder)
-		for _, c := range []interface{ Close() error }{tcp, udp, named, abstract} {
+		for _, c := range []interface{ Close() error }{in, tcp, udp, named, abstract} {
 			_ = c.Close()
 		}
 	})
@@ -167,7 +189,7 @@ func attack(t *testing.T, d Dock, name string, p prey) []string {
 	}
 	var out, errs bytes.Buffer
 	r, err := d.Run(t.Context(), Command{Path: Inside("/hostile"), Args: []string{"hostile", name, string(told)}, Mounts: append(mounts, Mount{program(t), "/hostile"}, Mount{mount, "/kept"}),
-		Writable: []Tmpfs{{Path: Home, Size: 8 << 20, Inodes: 500}}, Limits: Limits{Time: 20 * time.Second, Processes: 40}, Stdout: &out, Stderr: &errs})
+		Writable: []Tmpfs{{Path: Home, Size: 8 << 20, Inodes: 500}}, Limits: Limits{Time: 5 * time.Minute, Processes: 40}, Stdout: &out, Stderr: &errs})
 	if err != nil {
 		t.Fatalf("%s at %s: %v", name, d.Level(), err)
 	}
@@ -176,6 +198,16 @@ func attack(t *testing.T, d Dock, name string, p prey) []string {
 		t.Fatalf("%s at %s: %+v: %q %q", name, d.Level(), r, out.String(), errs.String())
 	}
 	return append(got, spoilt(t, p, mount)...)
+}
+
+// within waits until a condition holds; false when it does not after much longer than that should take anywhere.
+func within(holds func() bool) bool {
+	for end := time.Now().Add(2 * time.Minute); !holds(); time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(end) {
+			return false
+		}
+	}
+	return true
 }
 
 // sleepers are processes that an attack left behind.
@@ -227,13 +259,7 @@ func TestAttacksSucceedWithoutIsolation(t *testing.T) {
 	}
 	for _, name := range []string{"home", "environment", "tcp", "udp", "unix", "fork", "signal", "processes", "ptrace", "write"} {
 		got := attack(t, d, name, p)
-		for range 100 {
-			if name != "udp" || heard.Load() > 0 {
-				break
-			}
-			time.Sleep(10 * time.Millisecond)
-		}
-		if name == "udp" && heard.Load() > 0 {
+		if name == "udp" && within(func() bool { return heard.Load() > 0 }) {
 			got = []string{"datagrams arrived"}
 		}
 		if len(got) == 0 && (name != "fork" || os.Getuid() == 0) {

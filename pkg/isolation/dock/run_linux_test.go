@@ -2,6 +2,7 @@ package dock
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"io/fs"
 	"os"
@@ -253,6 +254,53 @@ func TestABrokenBwrap(t *testing.T) {
 	if e := (*LevelError)(nil); !errors.As(err, &e) || !strings.Contains(e.Missing, "No permissions to create a new namespace") {
 		t.Errorf("%v", err)
 	}
+}
+
+// A bwrap that never ends is not taken for one that works.
+func TestAHangingBwrap(t *testing.T) {
+	dir := openDir(t)
+	if err := os.WriteFile(filepath.Join(dir, "bwrap"), []byte("#!/bin/sh\necho there\nexec cat <&6\n"), 0o755); err != nil { // until nobody waits
+		t.Fatal(err)
+	}
+	t.Setenv("PATH", dir+":"+os.Getenv("PATH"))
+	ctx, cancel := context.WithCancel(t.Context())
+	d, err := at(ctx, Bubblewrap)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pipe := &first{said: make(chan struct{})}
+	go func() { <-pipe.said; cancel() }()
+	if o := tried(ctx, d, Command{probe: true, Least: Bubblewrap, Stdout: pipe}); o.Available || !strings.Contains(o.Why, "the trial did not come to its end") {
+		t.Errorf("%+v", o)
+	}
+}
+
+// No two boxes of a host run as the same user, whoever runs them.
+func TestBoxesShareNoUser(t *testing.T) {
+	held := map[int]bool{}
+	next := firstUnused + int((uint32(os.Getpid())*61+boxes.Load()+1)%unusedIDs)
+	free, taken := claim(next) // somebody else, whose process this could be as well
+	if taken {
+		t.Skip("somebody else has it")
+	}
+	held[next] = true
+	for range 100 {
+		who, release := nobody()
+		defer release()
+		if held[who.uid] || !who.dropped || who.uid < firstUnused || who.uid >= firstUnused+unusedIDs {
+			t.Errorf("%+v, held: %v", who, held[who.uid])
+		}
+		held[who.uid] = true
+	}
+	if _, taken := claim(next); !taken {
+		t.Error("claimed twice")
+	}
+	free()
+	again, taken := claim(next)
+	if taken {
+		t.Error("not free after it was released")
+	}
+	again()
 }
 
 // BenchmarkStart is from Run to its return, of a program that does nothing: the aim is 50 ms. The baseline is to

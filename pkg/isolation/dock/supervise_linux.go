@@ -163,7 +163,7 @@ func (s *supervisor) begin() *childError {
 	go s.reap()
 	c := confinement{Level: s.spec.Level, Path: s.spec.Path, Args: s.spec.Args, Dir: s.spec.Dir, Env: s.spec.Env, Limits: s.spec.Limits,
 		Readable: s.spec.Readable, Writable: s.spec.Places, Probe: s.spec.Probe}
-	if s.spec.Level == Landlock {
+	if !s.alone { // all of the user's count
 		c.Processes = threadsOf(os.Getuid())
 	}
 	if err := json.NewEncoder(specW).Encode(c); err != nil {
