@@ -161,7 +161,7 @@ func TestUpdatesThatCanNotBeAskedFor(t *testing.T) {
 func TestAChangeOnItsWay(t *testing.T) {
 	h := build(t, withRepository)
 	done := h.scanned(t, "/srv/app")
-	plan, err := h.client.Plan(t.Context(), "app", done.Answered, 30*time.Second)
+	plan, err := h.client.Plan(t.Context(), "app", done.Answered, time.Minute)
 	if err != nil || len(plan.Changes) != 0 {
 		t.Fatalf("plan = %+v, %v", plan, err)
 	}

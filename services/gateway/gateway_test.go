@@ -23,12 +23,12 @@ func TestScanToPlanOverHTTP(t *testing.T) {
 	if err != nil || !strings.Contains(string(doc), "drydock.scan/v1") {
 		t.Fatalf("evidence = %s, %v", doc, err)
 	}
-	plan, err := h.client.Plan(t.Context(), "app", done.Answered, 30*time.Second)
+	plan, err := h.client.Plan(t.Context(), "app", done.Answered, time.Minute)
 	if err != nil || plan.Document.Resolution != "per-package" {
 		t.Fatalf("plan = %+v, %v", plan, err)
 	}
 	again := h.scanned(t, "/srv/app")
-	same, err := h.client.Plan(t.Context(), "app", again.Answered, 30*time.Second)
+	same, err := h.client.Plan(t.Context(), "app", again.Answered, time.Minute)
 	if err != nil || same.Sequence != plan.Sequence {
 		t.Fatalf("a plan that makes no event: %+v, %v; want the one of sequence %d", same, err, plan.Sequence)
 	}

@@ -139,7 +139,7 @@ func (h *house) scanned(t *testing.T, path string) *api.Scan {
 	if err != nil {
 		t.Fatal(err)
 	}
-	done, err := h.client.Scan(t.Context(), asked.ID, 30*time.Second)
+	done, err := h.client.Scan(t.Context(), asked.ID, time.Minute)
 	if err != nil {
 		t.Fatal(err)
 	}
