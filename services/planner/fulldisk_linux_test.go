@@ -18,6 +18,6 @@ func mounted(t *testing.T, flags uintptr, options string) string {
 		t.Logf("no small file system can be mounted here (%v): not tried", err)
 		return ""
 	}
-	t.Cleanup(func() { _ = syscall.Unmount(dir, 0) })
+	t.Cleanup(func() { _ = syscall.Unmount(dir, syscall.MNT_DETACH) })
 	return dir
 }

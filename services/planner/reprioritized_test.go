@@ -9,7 +9,6 @@ import (
 	"github.com/drydock-dev/drydock/pkg/bus"
 	"github.com/drydock-dev/drydock/pkg/events"
 	"github.com/drydock-dev/drydock/pkg/report"
-	"github.com/drydock-dev/drydock/pkg/worker"
 )
 
 func urgent(severity string, kev bool, epss float64) events.Urgency {
@@ -132,7 +131,7 @@ func TestReprioritizedInABatch(t *testing.T) {
 
 // On the bus nothing but finding.reprioritized is needed for a new plan.
 func TestReprioritizedOnTheBus(t *testing.T) {
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	b := bus.NewMemory()
 	defer b.Close()
@@ -144,7 +143,7 @@ func TestReprioritizedOnTheBus(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	r := worker.New(b, w.service.Routes(), worker.Options{Backoff: func(int) time.Duration { return time.Millisecond }})
+	r := runnerOf(b, w.service, w.now)
 	running := make(chan error, 1)
 	go func() { running <- r.Run(ctx) }()
 	last, err := b.Append(ctx, "payments", w.said, 0)

@@ -13,22 +13,32 @@ import (
 	"github.com/drydock-dev/drydock/pkg/worker"
 )
 
+// patience bounds what must come: it is never reached.
+const patience = 5 * time.Minute
+
+// runnerOf runs the service on a bus. Its clock stands still, for what is planned depends on the day: the bus's goes on,
+// and what is due by it is due.
+func runnerOf(b bus.Bus, s *Service, now time.Time) *worker.Runner {
+	return worker.New(b, s.Routes(), worker.Options{Now: func() time.Time { return now }, Backoff: func(int) time.Duration { return time.Millisecond }})
+}
+
 // The service on a bus, under the runner: a scan goes in, a plan comes out, once; its deadline falls due.
 func TestOnTheBus(t *testing.T) {
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	b := bus.NewMemory()
 	defer b.Close()
 	w := paymentsWorld(t, Config{})
 	// An emergency found so long ago that its deadline is due as soon as the plan is made.
-	w.now = time.Now().UTC().Add(-25 * time.Hour)
+	now := time.Now().UTC()
+	w.now = now.Add(-25 * time.Hour)
 	w.scan(paymentsFiles)
 	for _, data := range w.store.docs {
 		if _, err := b.Evidence().Put(ctx, data); err != nil {
 			t.Fatal(err)
 		}
 	}
-	r := worker.New(b, w.service.Routes(), worker.Options{Backoff: func(int) time.Duration { return time.Millisecond }})
+	r := runnerOf(b, w.service, now)
 	running := make(chan error, 1)
 	go func() { running <- r.Run(ctx) }()
 	last, err := b.Append(ctx, "payments", w.said, 0)
@@ -113,13 +123,13 @@ func (w *onBus) goOn(ctx context.Context, evs ...events.Event) *events.State {
 
 // The dock's answer on the bus: what was rejected is blocked and the rest goes on; asked again, it is planned again.
 func TestRejectedOnTheBus(t *testing.T) {
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	b := bus.NewMemory()
 	defer b.Close()
 	w := &onBus{world: paymentsWorld(t, Config{}), bus: b}
 	w.now = time.Now().UTC()
-	w.runner = worker.New(b, w.service.Routes(), worker.Options{Backoff: func(int) time.Duration { return time.Millisecond }})
+	w.runner = runnerOf(b, w.service, w.now)
 	running := make(chan error, 1)
 	go func() { running <- w.runner.Run(ctx) }()
 	w.scan(paymentsFiles)

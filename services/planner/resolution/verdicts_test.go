@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/drydock-dev/drydock/pkg/pep508"
@@ -238,19 +239,21 @@ func TestAtOnceFailed(t *testing.T) {
 
 // TestAwaited: who waits for another waits no longer than for an answer of its own.
 func TestAwaited(t *testing.T) {
-	v, begun, goOn := NewVerdicts(), make(chan struct{}), make(chan struct{})
-	e := &known{name: "uv", first: func(context.Context) error { close(begun); <-goOn; return nil }}
-	one := asking{world: shared, pins: "flask==2.2.0 werkzeug==2.2.0"}
-	var wg sync.WaitGroup
-	wg.Go(func() { one.solve(t, v, e) })
-	<-begun
-	hasty := one
-	hasty.change = func(p *Problem) { p.Limit = 2 * minRun }
-	if s := hasty.solve(t, v, e); !errors.Is(s.Blocked["flask"].Err, ErrTime) {
-		t.Error(show(s))
-	}
-	close(goOn)
-	wg.Wait()
+	synctest.Test(t, func(t *testing.T) {
+		v, begun, goOn := NewVerdicts(), make(chan struct{}), make(chan struct{})
+		e := &known{name: "uv", first: func(context.Context) error { close(begun); <-goOn; return nil }}
+		one := asking{world: shared, pins: "flask==2.2.0 werkzeug==2.2.0"}
+		var wg sync.WaitGroup
+		wg.Go(func() { one.solve(t, v, e) })
+		<-begun
+		hasty := one
+		hasty.change = func(p *Problem) { p.Limit = 2 * minRun }
+		if s := hasty.solve(t, v, e); !errors.Is(s.Blocked["flask"].Err, ErrTime) {
+			t.Error(show(s))
+		}
+		close(goOn)
+		wg.Wait()
+	})
 }
 
 // TestBounded: what was used last stays.
