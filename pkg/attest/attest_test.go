@@ -62,7 +62,7 @@ func installed() *inventory.Inventory {
 }
 
 func TestBill(t *testing.T) {
-	s := Subject{Application: "payments", Revision: "abc", Digest: digest, Tool: "1.0"}
+	s := Subject{Application: "payments", Revision: "abc", Digest: digest, Tool: "1.0", Direct: asked("flask werkzeug")}
 	data, err := Bill(s, installed())
 	if err != nil {
 		t.Fatal(err)

@@ -3,12 +3,14 @@ package attest
 import (
 	"bytes"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
 	cdx "github.com/CycloneDX/cyclonedx-go"
 
 	"github.com/drydock-dev/drydock/pkg/inventory"
+	"github.com/drydock-dev/drydock/pkg/pep508"
 )
 
 // Subject is the artifact a bill of materials is of.
@@ -19,18 +21,27 @@ type Subject struct {
 	Tool        string // version of Drydock
 	// Distributions are the digests ("sha256:…") of the files that packages were installed from, by name.
 	Distributions map[string]string
+
+	Environment pep508.Environment  // it runs in, which decides what a package requires
+	Direct      map[string][]string // the packages that the application's manifests name themselves, and the extras they ask for
+	Installed   map[string]Said     // what packages say of themselves, by name; see Installed
 }
 
-// Bill lists what is installed in an artifact (CycloneDX 1.6, JSON). It has no time and no random number: its serial
-// number follows from the artifact. It says of itself whether it is complete: what the inventory could not determine
-// stands among its properties, and a package without an exact version is listed without one.
+// incomplete is the property that holds why something can't be called complete.
+const incomplete = "drydock:incomplete"
+
+// Bill lists what is installed in an artifact, and what requires what there (CycloneDX 1.6, JSON). It has no time and no
+// random number: its serial number follows from the artifact. It says of itself whether it is complete: what the
+// inventory could not determine stands among its properties, and a package without an exact version is listed without
+// one. Each component has a row of dependencies, empty where it requires nothing, but for one whose requirements are
+// not known; the compositions say of each how far its row goes, and its properties why no further.
 func Bill(s Subject, inv *inventory.Inventory) ([]byte, error) {
 	if !digestForm.MatchString(s.Digest) {
 		return nil, fmt.Errorf("write the bill of materials of %s: %q is no digest of an artifact: %w", s.Application, s.Digest, ErrStatement)
 	}
 	root := cdx.Component{BOMRef: "artifact", Type: cdx.ComponentTypeApplication, Name: s.Application, Version: s.Revision,
 		Hashes: &[]cdx.Hash{{Algorithm: cdx.HashAlgoSHA256, Value: strings.TrimPrefix(s.Digest, "sha256:")}}}
-	var components []cdx.Component
+	components := []cdx.Component{}
 	var refs []string
 	exact := true
 	for _, p := range inv.Packages {
@@ -49,36 +60,73 @@ func Bill(s Subject, inv *inventory.Inventory) ([]byte, error) {
 		components = append(components, c)
 	}
 	slices.SortFunc(components, func(a, b cdx.Component) int { return strings.Compare(a.BOMRef, b.BOMRef) })
-	slices.Sort(refs)
+	own, rows := requires(s, inv)
+	root.Properties = properties(own.doubts)
+	for i := range components {
+		components[i].Properties = properties(rows[components[i].BOMRef].doubts)
+	}
+	rows[root.BOMRef] = &own
+	// Not by EncodeVersion: its copy loses rows that are empty, which say that a component requires nothing.
 	bom := cdx.NewBOM()
+	bom.SpecVersion, bom.JSONSchema = cdx.SpecVersion1_6, "http://cyclonedx.org/schema/bom-1.6.schema.json"
 	bom.SerialNumber = serial(s.Digest)
-	bom.Metadata = &cdx.Metadata{Component: &root, Tools: &cdx.ToolsChoice{Components: &[]cdx.Component{{Type: cdx.ComponentTypeApplication, Name: "drydock", Version: s.Tool}}}}
+	bom.Metadata = &cdx.Metadata{Component: &root, Tools: &cdx.ToolsChoice{Components: &[]cdx.Component{{Type: cdx.ComponentTypeApplication, Name: "drydock", Version: s.Tool}}},
+		Properties: properties(gaps(inv))}
 	bom.Components = &components
-	bom.Dependencies = &[]cdx.Dependency{{Ref: root.BOMRef, Dependencies: &refs}}
-	// Which packages there are is known as far as the inventory is complete; which of them needs which is not said.
 	listed := cdx.CompositionAggregateComplete
 	if len(inv.Incomplete) > 0 || !exact {
 		listed = cdx.CompositionAggregateIncomplete
 	}
-	if gaps := gaps(inv); len(gaps) > 0 {
-		bom.Metadata.Properties = &gaps
-	}
-	of := &[]cdx.BOMReference{cdx.BOMReference(root.BOMRef)}
-	bom.Compositions = &[]cdx.Composition{{Aggregate: listed, Assemblies: of}, {Aggregate: cdx.CompositionAggregateIncomplete, Dependencies: of}}
+	dependencies, compositions := written(rows)
+	bom.Dependencies = &dependencies
+	compositions = slices.Insert(compositions, 0, cdx.Composition{Aggregate: listed, Assemblies: &[]cdx.BOMReference{cdx.BOMReference(root.BOMRef)}})
+	bom.Compositions = &compositions
 	var out bytes.Buffer
-	if err := cdx.NewBOMEncoder(&out, cdx.BOMFileFormatJSON).SetPretty(true).EncodeVersion(bom, cdx.SpecVersion1_6); err != nil {
+	if err := cdx.NewBOMEncoder(&out, cdx.BOMFileFormatJSON).SetPretty(true).SetEscapeHTML(false).Encode(bom); err != nil {
 		return nil, fmt.Errorf("write the bill of materials of %s: %w", s.Application, err)
 	}
 	return out.Bytes(), nil
 }
 
+// written are the rows by ref, and what is said of each: those that are complete, that lack something, and of which
+// it is not known.
+func written(rows map[string]*row) ([]cdx.Dependency, []cdx.Composition) {
+	dependencies := []cdx.Dependency{}
+	by := map[cdx.CompositionAggregate][]cdx.BOMReference{}
+	for _, ref := range slices.Sorted(maps.Keys(rows)) {
+		r := rows[ref]
+		if on := append([]string{}, r.on...); !r.absent {
+			dependencies = append(dependencies, cdx.Dependency{Ref: ref, Dependencies: &on})
+		}
+		by[r.aggregate()] = append(by[r.aggregate()], cdx.BOMReference(ref))
+	}
+	var compositions []cdx.Composition
+	for _, a := range []cdx.CompositionAggregate{cdx.CompositionAggregateComplete, cdx.CompositionAggregateIncomplete, cdx.CompositionAggregateUnknown} {
+		if of := by[a]; len(of) > 0 {
+			compositions = append(compositions, cdx.Composition{Aggregate: a, Dependencies: &of})
+		}
+	}
+	return dependencies, compositions
+}
+
 // gaps are what could not be determined.
-func gaps(inv *inventory.Inventory) []cdx.Property {
-	var out []cdx.Property
+func gaps(inv *inventory.Inventory) []string {
+	var out []string
 	for _, i := range inv.Incomplete {
-		out = append(out, cdx.Property{Name: "drydock:incomplete", Value: strings.TrimSpace(strings.Join([]string{i.Reason, i.Source, i.Detail}, " "))})
+		out = append(out, strings.TrimSpace(strings.Join([]string{i.Reason, i.Source, i.Detail}, " ")))
 	}
 	return out
+}
+
+func properties(reasons []string) *[]cdx.Property {
+	if len(reasons) == 0 {
+		return nil
+	}
+	out := make([]cdx.Property, 0, len(reasons))
+	for _, r := range reasons {
+		out = append(out, cdx.Property{Name: incomplete, Value: r})
+	}
+	return &out
 }
 
 // serial is a UUID made of a digest (RFC 9562, version 8: custom).

@@ -21,6 +21,7 @@ type Pin struct {
 	Hashes                   []string // "sha256:…", as written; empty: whatever the index offers
 	Direct                   bool
 	Marker                   string
+	Extras                   []string // asked for by the manifests that Direct comes from, and by what they were compiled from; sorted
 }
 
 // The kinds of a Problem.
@@ -121,6 +122,7 @@ func Split(inv *inventory.Inventory, target pep508.Environment) (Sets, []Problem
 			sets.Notes = append(sets.Notes, fmt.Sprintf("%s wants %s %s for development, %s ships: tests run with what ships", place(p.Source, p.Line), p.Package, p.Version, have.Version))
 		}
 	}
+	s.extras(ships, scopes)
 	sets.Ship, sets.Tests = ships.sorted(), tests.sorted()
 	sets.Notes = append(sets.Notes, tests.notes...)
 	problems = append(problems, ships.problems...)
@@ -132,6 +134,19 @@ type splitter struct {
 	inv    *inventory.Inventory
 	target pep508.Environment
 	notes  []string
+}
+
+// extras adds those that only the file asks for which the manifests were compiled from: compilers leave them out.
+func (s *splitter) extras(of *collection, scopes map[string]bool) {
+	for _, b := range s.inv.Bounds {
+		have := of.pins[b.Package]
+		if have == nil || !have.Direct || !scopes[b.Scope] || saysDevelopment(b.Source) {
+			continue
+		}
+		if m, err := pep508.ParseMarker(b.Marker); err != nil || m.Holds(s.target, "") != pep508.Untrue {
+			have.ask(b.Extras)
+		}
+	}
 }
 
 // active is false of what does not count on the target, and of other ecosystems and installed environments.
@@ -330,6 +345,7 @@ func (c *collection) add(p inventory.Package) {
 	have := c.pins[p.Package]
 	if have == nil {
 		c.pins[p.Package] = &Pin{Package: p.Package, Version: p.Version, Source: p.Source, Line: p.Line, Hashes: slices.Clone(p.Hashes), Direct: p.Direct, Marker: p.Marker}
+		c.pins[p.Package].asks(p)
 		return
 	}
 	if !sameVersion(have.Version, p.Version) {
@@ -342,7 +358,22 @@ func (c *collection) add(p inventory.Package) {
 		return
 	}
 	have.Direct = have.Direct || p.Direct
+	have.asks(p)
 	c.join(have, p)
+}
+
+// asks adds the extras that a line asks for which names the package for its own sake. Where the line says that others
+// require it, their metadata says with which extras.
+func (pin *Pin) asks(p inventory.Package) {
+	if p.Direct {
+		pin.ask(p.Extras)
+	}
+}
+
+func (pin *Pin) ask(extras []string) {
+	pin.Extras = append(pin.Extras, extras...)
+	slices.Sort(pin.Extras)
+	pin.Extras = slices.Compact(pin.Extras)
 }
 
 // join keeps what both allow.

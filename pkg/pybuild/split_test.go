@@ -124,6 +124,40 @@ func TestSplit(t *testing.T) {
 	}
 }
 
+// What is direct, and the extras that are asked for: by lines that name a package for its own sake, and by the file that
+// such a one was compiled from, where that counts on the target and ships.
+func TestSplitTellsWhatIsDirect(t *testing.T) {
+	i := inv("requirements.txt: celery==5", "requirements.txt: kombu==5", "more.txt<requirements.txt: celery==5", "requirements.txt: redis==5", "requirements-dev.txt: pytest==8 !dev")
+	at := func(source, name string) *inventory.Package {
+		n := slices.IndexFunc(i.Packages, func(p inventory.Package) bool { return p.Source == source && p.Package == name })
+		return &i.Packages[n]
+	}
+	at("requirements.txt", "celery").Extras = []string{"sqs"} // as others require it: they say so themselves
+	at("more.txt", "celery").Direct, at("more.txt", "celery").Extras = true, []string{"yaml", "redis"}
+	at("requirements.txt", "redis").Direct = true
+	for _, b := range []inventory.Bound{
+		{Package: "celery", Extras: []string{"redis", "auth"}, Source: "requirements.in"},
+		{Package: "celery", Extras: []string{"couchdb"}, Source: "requirements.in", Marker: "sys_platform == 'win32'"},
+		{Package: "celery", Extras: []string{"tests"}, Source: "requirements-dev.in"},
+		{Package: "celery", Extras: []string{"other"}, Source: "other.in", Scope: "repository:other.txt"},
+		{Package: "kombu", Extras: []string{"sqs"}, Source: "requirements.in"},
+		{Package: "gone", Extras: []string{"x"}, Source: "requirements.in"},
+	} {
+		if b.Scope == "" {
+			b.Scope = "repository:requirements.txt"
+		}
+		i.Bounds = append(i.Bounds, b)
+	}
+	sets, problems := Split(i, target)
+	var got []string
+	for _, p := range sets.Ship {
+		got = append(got, fmt.Sprintf("%s %v %v", p.Package, p.Direct, p.Extras))
+	}
+	if want := []string{"celery true [auth redis yaml]", "kombu false []", "redis true []"}; len(problems) > 0 || !slices.Equal(got, want) {
+		t.Errorf("%q %v", got, problems)
+	}
+}
+
 // What could not be read is a problem, wherever it may ship, and never an environment without it.
 func TestSplitOfWhatCouldNotBeRead(t *testing.T) {
 	i := inv("requirements.txt: a==1")

@@ -39,15 +39,9 @@ func (w *work) rescan(ctx context.Context, st *report.Step) error {
 	}
 	r.Inventory = string(digest)
 	w.v.Rescan = r
-	bill, err := attest.Bill(attest.Subject{Application: w.v.Application, Revision: w.base.Commit, Digest: w.v.Artifact, Tool: w.s.deps.Tool.Version, Distributions: sums(w.main.ship)}, inv)
-	if err != nil {
+	if w.v.Bill, err = w.bill(ctx, inv); err != nil {
 		return err
 	}
-	d, err := w.facts.Evidence.Put(ctx, bill)
-	if err != nil {
-		return err
-	}
-	w.v.Bill = string(d)
 	if wrong := differences(w.main, inv); len(wrong) > 0 {
 		w.failing(w.updates)
 		return rejected(events.RejectedInstall, "what is installed is not what was planned: %s", joined(wrong))
