@@ -99,7 +99,7 @@ func cmdline(pid int) string {
 }
 
 func escaping(file, env, stay string) command {
-	return command{name: HealthName, words: []string{os.Args[0], "program", "escape", file, env, stay}, grace: 10 * time.Millisecond}
+	return command{name: HealthName, words: []string{os.Args[0], "program", "escape", file, env, stay}, limit: unreached, grace: 10 * time.Millisecond}
 }
 
 // rooms are the folders of runs in a folder for temporary files.
@@ -117,15 +117,14 @@ func rooms(t *testing.T, dir string) []string {
 func TestNothingIsLeft(t *testing.T) {
 	for _, tc := range []struct {
 		name, env, stay string
-		limit           time.Duration
 		stop            bool
 		status          Status
 	}{
-		{"the command passed", "marked", "go", time.Minute, false, Passed},
-		{"time is up", "marked", "stay", time.Second, false, Timeout},
-		{"time is up, without the mark", "bare", "stay", time.Second, false, Timeout},
-		{"Drydock stops", "marked", "stay", time.Minute, true, Killed},
-		{"Drydock stops, without the mark", "bare", "stay", time.Minute, true, Killed},
+		{"the command passed", "marked", "go", false, Passed},
+		{"time is up", "marked", "stay", false, Timeout},
+		{"time is up, without the mark", "bare", "stay", false, Timeout},
+		{"Drydock stops", "marked", "stay", true, Killed},
+		{"Drydock stops, without the mark", "bare", "stay", true, Killed},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			tmp := t.TempDir()
@@ -134,18 +133,18 @@ func TestNothingIsLeft(t *testing.T) {
 			ctx, stop := context.WithCancel(t.Context())
 			defer stop()
 			c := escaping(file, tc.env, tc.stay)
-			c.limit = tc.limit
-			go func() {
-				for tc.stop && wait(file) == 0 {
+			up := make(chan time.Time)
+			c.after = func(time.Duration) <-chan time.Time { return up }
+			go func() { // ended when it has begun
+				for tc.stay == "stay" && wait(file) == 0 {
 				}
 				if tc.stop {
 					stop()
+				} else if tc.stay == "stay" {
+					close(up)
 				}
 			}()
 			r, err := run(ctx, c)
-			for ; tc.status == Timeout && wait(file) == 0; c.limit *= 2 { // it was stopped before it had begun
-				r, err = run(ctx, c)
-			}
 			if errors.Is(err, context.Canceled) != tc.stop || (err != nil) != tc.stop || r.Status != tc.status {
 				t.Errorf("%+v %v", r, err)
 			}
@@ -175,7 +174,7 @@ func TestTermComesFirst(t *testing.T) {
 				time.Sleep(time.Millisecond)
 			}
 		}()
-		c := command{name: BackupName, words: []string{"sh", "-c", tc.trap + "; echo begun; : >" + ready + "; while :; do sleep 0.05; done"}, limit: time.Minute}
+		c := command{name: BackupName, words: []string{"sh", "-c", tc.trap + "; echo begun; : >" + ready + "; while :; do sleep 0.05; done"}, limit: unreached, grace: time.Hour}
 		if tc.want == "begun" {
 			c.grace = 50 * time.Millisecond
 		}
@@ -202,7 +201,7 @@ func TestTimeIsUp(t *testing.T) {
 func TestWhoCannotBeEnded(t *testing.T) {
 	release := make(chan struct{})
 	reaped := make(chan struct{})
-	c := command{name: HealthName, words: []string{"sh", "-c", "echo asking the file server; exec sleep 600"}, limit: 100 * time.Millisecond, grace: 10 * time.Millisecond}
+	c := command{name: HealthName, words: []string{"sh", "-c", "echo asking the file server; exec sleep 600"}, limit: 100 * time.Millisecond, grace: 10 * time.Millisecond, dying: 10 * time.Millisecond}
 	c.await = func(cmd *exec.Cmd) func() error {
 		<-release
 		reap := await(cmd)
@@ -234,7 +233,7 @@ func TestForkingIsEnded(t *testing.T) {
 		}
 		stop()
 	}()
-	_, err := run(ctx, command{name: HealthName, limit: time.Minute, grace: time.Millisecond, words: []string{"sh", "-c",
+	_, err := run(ctx, command{name: HealthName, limit: unreached, grace: time.Millisecond, words: []string{"sh", "-c",
 		"echo $$ >" + file + "; trap '' TERM; i=0; while [ $i -lt 2000 ]; do (sleep 600; :) & i=$((i+1)); [ $i -gt 40 ] && sleep 0.005; done; wait"}})
 	if !errors.Is(err, context.Canceled) {
 		t.Fatal(err)

@@ -24,8 +24,11 @@ func script(t *testing.T, lines ...string) string {
 	return file
 }
 
+// unreached is a limit that is not met on any machine.
+const unreached = time.Hour
+
 func health(words ...string) application.BeforeUpdate {
-	return application.BeforeUpdate{Health: &application.HealthCheck{Command: words, Timeout: policy.Duration(time.Minute)}}
+	return application.BeforeUpdate{Health: &application.HealthCheck{Command: words, Timeout: policy.Duration(unreached)}}
 }
 
 func look(t *testing.T, b application.BeforeUpdate) Result {
@@ -102,7 +105,7 @@ func TestNothingIsConfigured(t *testing.T) {
 
 func TestBackupIsItsOwnCommand(t *testing.T) {
 	b := application.BeforeUpdate{Health: &application.HealthCheck{Command: application.Command{"/nowhere"}},
-		Backup: &application.BackupCheck{Command: application.Command{script(t, "echo restored 3 tables; exit 4")}, Timeout: policy.Duration(time.Minute)}}
+		Backup: &application.BackupCheck{Command: application.Command{script(t, "echo restored 3 tables; exit 4")}, Timeout: policy.Duration(unreached)}}
 	r, err := Backup(t.Context(), b)
 	if err != nil || r.Name != "backup" || r.Status != Failed || r.ExitCode != 4 || string(r.Log) != "restored 3 tables\n" || r.Seconds <= 0 {
 		t.Errorf("%+v %v", r, err)
@@ -123,7 +126,10 @@ func TestWhereItRuns(t *testing.T) {
 	t.Setenv("AWS_SECRET_ACCESS_KEY", "s3cret-two")
 	t.Setenv("ORDINARY", "s3cret-three")
 	t.Setenv("TZ", "Europe/Zurich")
-	room := t.TempDir()
+	room, err := filepath.EvalSymlinks(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
 	t.Setenv("TMPDIR", room)
 	r := look(t, health("sh", "-c", "pwd; ls -A | wc -l; env | sort; cat; mkdir -p sub/deep; echo x >$TMPDIR/sub/deep/left; chmod 500 sub/deep sub"))
 	log := string(r.Log)

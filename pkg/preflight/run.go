@@ -24,8 +24,10 @@ type command struct {
 	words []string
 	dir   string // "": the room
 	limit time.Duration
-	grace time.Duration                       // zero: grace
-	await func(*exec.Cmd) (reap func() error) // nil: await
+	grace time.Duration                        // zero: grace
+	dying time.Duration                        // zero: dying
+	after func(time.Duration) <-chan time.Time // nil: time.After; the limit
+	await func(*exec.Cmd) (reap func() error)  // nil: await
 }
 
 // ending is what ended a command.
@@ -41,9 +43,12 @@ var errLimit = errors.New("time limit")
 
 // run runs a command in a room of its own, which is removed at the end.
 func run(ctx context.Context, c command) (Result, error) {
-	c.limit, c.grace = cmp.Or(c.limit, defaultLimit), cmp.Or(c.grace, grace)
+	c.limit, c.grace, c.dying = cmp.Or(c.limit, defaultLimit), cmp.Or(c.grace, grace), cmp.Or(c.dying, dying)
 	if c.await == nil {
 		c.await = await
+	}
+	if c.after == nil {
+		c.after = time.After
 	}
 	begun := time.Now()
 	r := Result{Name: c.name, Command: application.Command(c.words).String(), ExitCode: -1, Started: begun.UTC().Truncate(time.Millisecond)}
@@ -202,11 +207,9 @@ func (c command) follow(ctx context.Context, cmd *exec.Cmd, mark string, e *endi
 		reap = c.await(cmd)
 		close(ended)
 	}()
-	limit := time.NewTimer(c.limit)
-	defer limit.Stop()
 	select {
 	case <-ended:
-	case <-limit.C:
+	case <-c.after(c.limit):
 		e.cause = errLimit
 	case <-ctx.Done():
 		e.cause = ctx.Err()
@@ -220,10 +223,10 @@ func (c command) follow(ctx context.Context, cmd *exec.Cmd, mark string, e *endi
 		case <-time.After(c.grace):
 		}
 	}
-	e.found, e.remaining = endAll(pid, mark, known)
+	e.found, e.remaining = endAll(pid, mark, known, c.dying)
 	select {
 	case <-ended:
-	case <-time.After(c.grace):
+	case <-time.After(c.dying):
 		// Not even SIGKILL reaches who waits for a disk or a dead file server. It is not waited for; the time limit,
 		// or ctx, brought us here.
 		e.remaining = max(e.remaining, 1)

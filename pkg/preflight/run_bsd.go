@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"os/exec"
 	"syscall"
+	"time"
 )
 
 // own gives the child a session: a process group without a terminal.
@@ -21,7 +22,7 @@ func newMark() string { return rand.Text() }
 func politely(pid int) { _ = syscall.Kill(-pid, syscall.SIGTERM) }
 
 // endAll ends the group; without /proc, who left it is not found.
-func endAll(pid int, _ string, _ []process) (found, remaining int) {
+func endAll(pid int, _ string, _ []process, _ time.Duration) (found, remaining int) {
 	_ = syscall.Kill(-pid, syscall.SIGKILL)
 	return 0, 0
 }

@@ -128,8 +128,8 @@ func family(first int, mark string, known ...process) []process {
 func politely(pid int) { _ = unix.Kill(-pid, unix.SIGTERM) }
 
 // endAll ends whatever lives of a run, those who were known to be of it too, and returns when it is gone: how many
-// processes there were, and how many are still there.
-func endAll(pid int, mark string, known []process) (found, remaining int) {
+// processes there were, and how many are still there after as long as they may take to die.
+func endAll(pid int, mark string, known []process, dying time.Duration) (found, remaining int) {
 	seen := map[int]bool{}
 	for range killRounds { // who is stopped forks no more
 		fresh := 0
@@ -145,17 +145,16 @@ func endAll(pid int, mark string, known []process) (found, remaining int) {
 		}
 	}
 	_ = unix.Kill(-pid, unix.SIGKILL)
-	for range killRounds {
+	for end := time.Now().Add(dying); ; {
 		left := family(pid, mark, known...)
-		if remaining = len(left); remaining == 0 {
-			break
+		if remaining = len(left); remaining == 0 || time.Now().After(end) {
+			return len(seen), remaining
 		}
 		for _, p := range left {
 			send(p, unix.SIGKILL)
 		}
 		time.Sleep(busyPause) // until they are gone
 	}
-	return len(seen), remaining
 }
 
 // send gives a signal to exactly this process, not to another one that has its number by now.
@@ -194,7 +193,7 @@ func Sweep() {
 		}
 		return !living[who]
 	}
-	for range killRounds {
+	for end := time.Now().Add(dying); ; {
 		left := 0
 		for _, p := range processes() {
 			if !p.ended && gone(markOf(p.pid)) {
@@ -202,7 +201,7 @@ func Sweep() {
 				send(p, unix.SIGKILL)
 			}
 		}
-		if left == 0 {
+		if left == 0 || time.Now().After(end) {
 			break
 		}
 		time.Sleep(busyPause)

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"os/exec"
+	"time"
 )
 
 func own(*exec.Cmd) {}
@@ -21,7 +22,7 @@ func newMark() string { return rand.Text() }
 func politely(int) {}
 
 // endAll ends the first process; this system has no groups.
-func endAll(pid int, _ string, _ []process) (found, remaining int) {
+func endAll(pid int, _ string, _ []process, _ time.Duration) (found, remaining int) {
 	if p, err := os.FindProcess(pid); err == nil {
 		_ = p.Kill()
 	}
