@@ -135,72 +135,76 @@ func told(bom *cdx.BOM) []string {
 	return out
 }
 
+const metadataOf = ".dist-info/METADATA"
+
+// bills are what is installed and named directly, and what the bill of it says.
+var bills = map[string]struct {
+	wheels []string
+	direct string
+	spoil  func(t *testing.T, site string)
+	want   []string
+}{
+	"a chain": {[]string{"Flask: Werkzeug>=2 | click", "werkzeug: markupsafe", "click", "MarkupSafe"}, "flask", nil,
+		[]string{"artifact > flask", "click >", "flask > click werkzeug", "markupsafe >", "werkzeug > markupsafe"}},
+	"nothing is installed": {nil, "", nil, []string{"artifact >"}},
+	"a cycle":              {[]string{"a: b", "b: a"}, "a", nil, []string{"a > b", "artifact > a", "b > a"}},
+	"an extra that is asked for": {[]string{"celery: kombu | redis ; extra == 'redis'", "kombu", "redis"}, "celery[redis]", nil,
+		[]string{"artifact > celery", "celery > kombu redis", "kombu >", "redis >"}},
+	"an extra that nobody asks for": {[]string{"celery: redis ; extra == 'redis'", "redis"}, "celery redis", nil,
+		[]string{"artifact > celery redis", "celery >", "redis >"}},
+	"an extra that a package asks for": {[]string{"a: celery[redis]", "celery: redis ; extra == 'redis'", "redis"}, "a", nil,
+		[]string{"a > celery", "artifact > a", "celery > redis", "redis >"}},
+	"an extra in another spelling": {[]string{"a: b[Some_Thing]", "b: c ; extra == 'some.thing'", "c"}, "a", nil,
+		[]string{"a > b", "artifact > a", "b > c", "c >"}},
+	"extras that ask for one another": {[]string{"a: b[x] ; extra == 'x'", "b: a[y] ; extra == 'x'", "c: a", "d"}, "a[x] c d", nil,
+		[]string{"a > b", "artifact > a c d", "b > a", "c > a", "d >"}},
+	"its own extras": {[]string{"pkg: pkg[x,y] ; extra == 'all' | a ; extra == 'x' | b ; extra == 'y' | c ; extra == 'z'", "a", "b"}, "pkg[all]", nil,
+		[]string{"a >", "artifact > pkg", "b >", "pkg > a b"}},
+	"an extra that nothing provides": {[]string{"a: b ; extra == 'x'"}, "a[nothing]", nil, []string{"a >", "artifact > a"}},
+	"a marker that is false": {[]string{"a: b ; sys_platform == 'win32' | c ; python_version < '3' | d ; sys_platform == 'linux'", "d"}, "a", nil,
+		[]string{"a > d", "artifact > a", "d >"}},
+	"a marker that is false for an extra": {[]string{"a: b ; extra == 'x' and python_version < '3'"}, "a[x]", nil, []string{"a >", "artifact > a"}},
+	"a marker that can't be judged": {[]string{"a: b ; platform_release >= '6'", "b"}, "a", nil,
+		[]string{"a > b", "artifact > a", "b >", `unknown a: whether it requires b here can't be told from platform_release >= "6"`}},
+	"and what it requires is not installed": {[]string{"a: b ; platform_release >= '6'"}, "a", nil,
+		[]string{"a >", "artifact > a", `unknown a: whether it requires b here can't be told from platform_release >= "6"`}},
+	"what is required is not installed": {[]string{"a: b>=2 | c @ https://user:password@host.test/c.zip | d", "d"}, "a", nil,
+		[]string{"a > d", "artifact > a", "d >", "incomplete a: it requires b>=2, which is not listed here; it requires c, which is not listed here"}},
+	"a requirement that can't be read": {[]string{"a: b | <<token=hunter2>>", "b"}, "a", nil, []string{"a > b", "artifact > a", "b >", "unknown a: 1 of its requirements can't be read"}},
+	"what the manifests name is not installed": {[]string{"a"}, "a b", nil,
+		[]string{"a >", "artifact > a", "incomplete artifact: the manifests name b, which is not listed here"}},
+	"nothing leads to it": {[]string{"a", "b: c", "c"}, "a", nil,
+		[]string{"a >", "artifact > a", "b > c", "c >", "unknown artifact: why b is installed is not known: neither do the manifests name it, nor is it required by what they name; " +
+			"why c is installed is not known: neither do the manifests name it, nor is it required by what they name"}},
+	"no metadata": {[]string{"a: b", "b: c"}, "a", func(t *testing.T, site string) {
+		if err := os.Remove(filepath.Join(site, "b-1"+metadataOf)); err != nil {
+			t.Fatal(err)
+		}
+	}, []string{"a > b", "artifact > a", "unknown b: it has no METADATA"}},
+	"no folder of metadata": {[]string{"a: b", "b: c"}, "a", func(t *testing.T, site string) {
+		if err := os.RemoveAll(filepath.Join(site, "b-1.dist-info")); err != nil {
+			t.Fatal(err)
+		}
+	}, []string{"a > b", "artifact > a", "unknown b: it has no metadata"}},
+	"broken metadata": {[]string{"a: b", "b: c"}, "a", func(t *testing.T, site string) {
+		put(t, filepath.Join(site, "b-1"+metadataOf), "Metadata-Version: 9.0\nName: b\nVersion: 1\n")
+	}, []string{"a > b", "artifact > a", `unknown b: its METADATA can't be read: not core metadata: its Metadata-Version "9.0" is not known; 1.0 to 2.x are`}},
+	"metadata of another version": {[]string{"a"}, "a", func(t *testing.T, site string) {
+		put(t, filepath.Join(site, "a-1"+metadataOf), "Metadata-Version: 2.1\nName: a\nVersion: 2\n")
+	}, []string{"artifact > a", "unknown a: its metadata is that of another version"}},
+	"too large": {[]string{"a"}, "a", func(t *testing.T, site string) {
+		put(t, filepath.Join(site, "a-1"+metadataOf), wheel("a").Metadata()+"\n"+strings.Repeat("x", maxMetadata))
+	}, []string{"artifact > a", "unknown a: its METADATA has 16777258 bytes, more than the 16777216 that are read"}},
+	"installed twice": {[]string{"a: b", "b"}, "a", func(t *testing.T, site string) {
+		put(t, filepath.Join(site, "A-1"+metadataOf), wheel("a").Metadata())
+	}, []string{"artifact > a", "b >", "unknown a: it is installed twice: which metadata counts is not known",
+		"unknown artifact: why b is installed is not known: neither do the manifests name it, nor is it required by what they name"}},
+	"two versions": {[]string{"a 1", "a 2", "b: a"}, "b", nil,
+		[]string{"artifact > b", "b > a a@2", "unknown a: 2 versions of a are installed: which of them counts is not known", "unknown a@2: 2 versions of a are installed: which of them counts is not known"}},
+}
+
 func TestRequires(t *testing.T) {
-	const info = ".dist-info/METADATA"
-	for name, c := range map[string]struct {
-		wheels []string
-		direct string
-		spoil  func(t *testing.T, site string)
-		want   []string
-	}{
-		"a chain": {[]string{"Flask: Werkzeug>=2 | click", "werkzeug: markupsafe", "click", "MarkupSafe"}, "flask", nil,
-			[]string{"artifact > flask", "click >", "flask > click werkzeug", "markupsafe >", "werkzeug > markupsafe"}},
-		"nothing is installed": {nil, "", nil, []string{"artifact >"}},
-		"a cycle":              {[]string{"a: b", "b: a"}, "a", nil, []string{"a > b", "artifact > a", "b > a"}},
-		"an extra that is asked for": {[]string{"celery: kombu | redis ; extra == 'redis'", "kombu", "redis"}, "celery[redis]", nil,
-			[]string{"artifact > celery", "celery > kombu redis", "kombu >", "redis >"}},
-		"an extra that nobody asks for": {[]string{"celery: redis ; extra == 'redis'", "redis"}, "celery redis", nil,
-			[]string{"artifact > celery redis", "celery >", "redis >"}},
-		"an extra that a package asks for": {[]string{"a: celery[redis]", "celery: redis ; extra == 'redis'", "redis"}, "a", nil,
-			[]string{"a > celery", "artifact > a", "celery > redis", "redis >"}},
-		"an extra in another spelling": {[]string{"a: b[Some_Thing]", "b: c ; extra == 'some.thing'", "c"}, "a", nil,
-			[]string{"a > b", "artifact > a", "b > c", "c >"}},
-		"extras that ask for one another": {[]string{"a: b[x] ; extra == 'x'", "b: a[y] ; extra == 'x'", "c: a", "d"}, "a[x] c d", nil,
-			[]string{"a > b", "artifact > a c d", "b > a", "c > a", "d >"}},
-		"its own extras": {[]string{"pkg: pkg[x,y] ; extra == 'all' | a ; extra == 'x' | b ; extra == 'y' | c ; extra == 'z'", "a", "b"}, "pkg[all]", nil,
-			[]string{"a >", "artifact > pkg", "b >", "pkg > a b"}},
-		"an extra that nothing provides": {[]string{"a: b ; extra == 'x'"}, "a[nothing]", nil, []string{"a >", "artifact > a"}},
-		"a marker that is false": {[]string{"a: b ; sys_platform == 'win32' | c ; python_version < '3' | d ; sys_platform == 'linux'", "d"}, "a", nil,
-			[]string{"a > d", "artifact > a", "d >"}},
-		"a marker that is false for an extra": {[]string{"a: b ; extra == 'x' and python_version < '3'"}, "a[x]", nil, []string{"a >", "artifact > a"}},
-		"a marker that can't be judged": {[]string{"a: b ; platform_release >= '6'", "b"}, "a", nil,
-			[]string{"a > b", "artifact > a", "b >", `unknown a: whether it requires b here can't be told from platform_release >= "6"`}},
-		"and what it requires is not installed": {[]string{"a: b ; platform_release >= '6'"}, "a", nil,
-			[]string{"a >", "artifact > a", `unknown a: whether it requires b here can't be told from platform_release >= "6"`}},
-		"what is required is not installed": {[]string{"a: b>=2 | c @ https://user:password@host.test/c.zip | d", "d"}, "a", nil,
-			[]string{"a > d", "artifact > a", "d >", "incomplete a: it requires b>=2, which is not listed here; it requires c, which is not listed here"}},
-		"a requirement that can't be read": {[]string{"a: b | <<token=hunter2>>", "b"}, "a", nil, []string{"a > b", "artifact > a", "b >", "unknown a: 1 of its requirements can't be read"}},
-		"what the manifests name is not installed": {[]string{"a"}, "a b", nil,
-			[]string{"a >", "artifact > a", "incomplete artifact: the manifests name b, which is not listed here"}},
-		"nothing leads to it": {[]string{"a", "b: c", "c"}, "a", nil,
-			[]string{"a >", "artifact > a", "b > c", "c >", "unknown artifact: why b is installed is not known: neither do the manifests name it, nor is it required by what they name; " +
-				"why c is installed is not known: neither do the manifests name it, nor is it required by what they name"}},
-		"no metadata": {[]string{"a: b", "b: c"}, "a", func(t *testing.T, site string) {
-			if err := os.Remove(filepath.Join(site, "b-1"+info)); err != nil {
-				t.Fatal(err)
-			}
-		}, []string{"a > b", "artifact > a", "unknown b: it has no METADATA"}},
-		"no folder of metadata": {[]string{"a: b", "b: c"}, "a", func(t *testing.T, site string) {
-			if err := os.RemoveAll(filepath.Join(site, "b-1.dist-info")); err != nil {
-				t.Fatal(err)
-			}
-		}, []string{"a > b", "artifact > a", "unknown b: it has no metadata"}},
-		"broken metadata": {[]string{"a: b", "b: c"}, "a", func(t *testing.T, site string) {
-			put(t, filepath.Join(site, "b-1"+info), "Metadata-Version: 9.0\nName: b\nVersion: 1\n")
-		}, []string{"a > b", "artifact > a", `unknown b: its METADATA can't be read: not core metadata: its Metadata-Version "9.0" is not known; 1.0 to 2.x are`}},
-		"metadata of another version": {[]string{"a"}, "a", func(t *testing.T, site string) {
-			put(t, filepath.Join(site, "a-1"+info), "Metadata-Version: 2.1\nName: a\nVersion: 2\n")
-		}, []string{"artifact > a", "unknown a: its metadata is that of another version"}},
-		"too large": {[]string{"a"}, "a", func(t *testing.T, site string) {
-			put(t, filepath.Join(site, "a-1"+info), wheel("a").Metadata()+"\n"+strings.Repeat("x", maxMetadata))
-		}, []string{"artifact > a", "unknown a: its METADATA has 16777258 bytes, more than the 16777216 that are read"}},
-		"installed twice": {[]string{"a: b", "b"}, "a", func(t *testing.T, site string) {
-			put(t, filepath.Join(site, "A-1"+info), wheel("a").Metadata())
-		}, []string{"artifact > a", "b >", "unknown a: it is installed twice: which metadata counts is not known",
-			"unknown artifact: why b is installed is not known: neither do the manifests name it, nor is it required by what they name"}},
-		"two versions": {[]string{"a 1", "a 2", "b: a"}, "b", nil,
-			[]string{"artifact > b", "b > a a@2", "unknown a: 2 versions of a are installed: which of them counts is not known", "unknown a@2: 2 versions of a are installed: which of them counts is not known"}},
-	} {
+	for name, c := range bills {
 		t.Run(name, func(t *testing.T) {
 			var wheels []wheeltest.Wheel
 			for _, line := range c.wheels {
