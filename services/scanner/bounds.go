@@ -144,6 +144,9 @@ func (a *assembly) limit(root string, from []include, required map[string]bool) 
 				// with their package.
 				p.Source, p.Scope = m.Path, "repository:"+root
 				a.locked = append(a.locked, p)
+			case !i.Constraint && a.scope[i.Path] != root && len(p.Extras) > 0: // the version moves with the pin, the extras stay
+				p.Source, p.Specifier = m.Path, ""
+				a.bound(p, "repository:"+root)
 			}
 		}
 		for _, next := range m.Includes {

@@ -40,6 +40,8 @@ func TestBounds(t *testing.T) {
 	}{
 		{"beside the compiled file", map[string]string{"requirements.txt": "flask==2.2.2\nx==1\n", "requirements.in": "flask[async]>=2,<3 ; os_name == 'posix'\nx\n# y\ny==9\n"},
 			"requirements.in:1 flask[async]>=2,<3 requirements.txt ; os_name == 'posix'\nrequirements.in input requirements.txt", "requirements.txt:1 flask 2.2.2 requirements.txt\nrequirements.txt:2 x 1 requirements.txt"},
+		{"an exact pin with extras", map[string]string{"requirements.txt": "celery==5.2.7\nredis==4\nx==1\n", "requirements.in": "celery[redis]==5.2.7\nx==1\n-c limits.txt\n", "limits.txt": "redis==4\n"},
+			"requirements.in:1 celery[redis] requirements.txt\nlimits.txt constraints requirements.txt\nrequirements.in input requirements.txt", "requirements.txt:1 celery 5.2.7 requirements.txt\nrequirements.txt:2 redis 4 requirements.txt\nrequirements.txt:3 x 1 requirements.txt"},
 		{"as pip-compile's header says", map[string]string{"deploy/requirements.txt": header + "pip-compile --output-file=deploy/requirements.txt -c deploy/limits.txt src/app.in\n#\nflask==2\n", "src/app.in": "flask<3\n-c more.txt\n", "src/more.txt": "x<1\n", "deploy/limits.txt": "y<2\nz==1\nflask==2\n"},
 			"deploy/limits.txt:1 y<2 deploy/requirements.txt\ndeploy/limits.txt:2 z==1 deploy/requirements.txt\nsrc/app.in:1 flask<3 deploy/requirements.txt\nsrc/more.txt:1 x<1 deploy/requirements.txt\n" +
 				"deploy/limits.txt constraints deploy/requirements.txt\nsrc/app.in input deploy/requirements.txt\nsrc/more.txt constraints deploy/requirements.txt", "deploy/requirements.txt:7 flask 2 deploy/requirements.txt"},

@@ -5,7 +5,6 @@ import (
 	"runtime"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/drydock-dev/drydock/pkg/events"
 	"github.com/drydock-dev/drydock/pkg/inventory"
@@ -33,7 +32,9 @@ func TestBrokenDiscoveryFailsTheScan(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t, Config{})
-			w.service.patience = 2 * time.Second
+			if name == "spin" {
+				w.service.patience = hasty
+			}
 			got := failure(t, w, write(t, map[string]string{"a/requirements.txt": "flask==2.2.2", "b/" + name + ".walk": ""}))
 			if got.Reason != want[0] || !strings.Contains(got.Detail, "looking for manifests in ") || !strings.Contains(got.Detail, want[1]) {
 				t.Errorf("%+v", got)

@@ -28,7 +28,7 @@ type reading struct {
 // readTarget has a target read by as many readers as it takes: one that crashes, hangs or eats memory costs the
 // source it was reading, and another is started for the rest.
 func (s *Service) readTarget(ctx context.Context, req request) (*reading, error) {
-	ctx, cancel := context.WithTimeout(ctx, readerTotal)
+	ctx, cancel := context.WithTimeout(ctx, s.total)
 	defer cancel()
 	req.Minimum = string(s.level)
 	out := &reading{}
@@ -99,7 +99,7 @@ var errSilent = errors.New("no sign of life")
 // readerRun is one child.
 type readerRun struct {
 	into     *reading
-	patience time.Duration
+	patience func(at task) time.Duration
 	room     int // bytes of messages
 	current  task
 	ended    bool
@@ -134,8 +134,15 @@ func (r *readerRun) do(ctx context.Context, req request) error {
 	if err := cmd.Start(); err != nil {
 		return fmt.Errorf("start the reader: %w", err)
 	}
-	watchdog := time.AfterFunc(r.patience, func() { stop(fmt.Errorf("%w for %s", errSilent, r.patience)) })
-	err = r.listen(out, func() { watchdog.Reset(r.patience) })
+	watch := func() *time.Timer {
+		limit := r.patience(r.current)
+		return time.AfterFunc(limit, func() { stop(fmt.Errorf("%w for %s", errSilent, limit)) })
+	}
+	watchdog := watch()
+	err = r.listen(out, func() {
+		watchdog.Stop()
+		watchdog = watch()
+	})
 	watchdog.Stop()
 	if err != nil {
 		stop(err)
@@ -168,12 +175,12 @@ func (r *readerRun) listen(out io.Reader, alive func()) error {
 		if r.bytes += len(line); r.bytes > r.room {
 			return fmt.Errorf("the reader reported more than %s", size(int64(r.room)))
 		}
-		alive()
 		var m message
 		if err := json.Unmarshal(line, &m); err != nil {
 			return fmt.Errorf("message of the reader: %w", err)
 		}
 		r.take(m)
+		alive()
 	}
 }
 

@@ -75,8 +75,9 @@ type Service struct {
 	level    isolation.Level
 	second   SecondOpinion
 	log      *slog.Logger
-	patience time.Duration // readerUnit
-	room     int           // readerTotalOut
+	total    time.Duration               // readerTotal
+	patience func(at task) time.Duration // readerUnit, whatever the reader is at
+	room     int                         // readerTotalOut
 }
 
 // New checks the configuration and makes the service. It starts nothing.
@@ -88,7 +89,7 @@ func New(cfg Config, deps Deps) (*Service, error) {
 		cfg.MaxDBAge = Default().MaxDBAge
 	}
 	level, _ := isolation.ParseLevel(cfg.Confinement)
-	s := &Service{cfg: cfg, deps: deps, level: level, second: deps.Second, log: deps.Log, patience: readerUnit, room: readerTotalOut}
+	s := &Service{cfg: cfg, deps: deps, level: level, second: deps.Second, log: deps.Log, total: readerTotal, patience: func(task) time.Duration { return readerUnit }, room: readerTotalOut}
 	if s.log == nil {
 		s.log = slog.Default()
 	}
