@@ -77,15 +77,16 @@ func (s *Service) validate(ctx context.Context, e events.Event, f worker.Facts) 
 }
 
 // takeUp takes a lease. One that another has is waited for until it would have ended, had he died; then the error
-// wraps worker.ErrHeld.
+// wraps worker.ErrHeld. It counts its looks, not the time: where this host stands still for a while (asleep, or busy
+// with something else), a store in the same process does so, too, and has ended nothing.
 func (s *Service) takeUp(ctx context.Context, key string) (lease *worker.Lease, waited bool, err error) {
 	kv, err := s.deps.Bus.KV("lease")
 	if err != nil {
 		return nil, false, err
 	}
-	for end := time.Now().Add(s.deps.Lease + leaseSlack); ; waited = true {
+	for left := s.deps.Lease + leaseSlack; ; waited, left = true, left-leaseLook {
 		lease, err = worker.Acquire(ctx, kv, key, s.holder, s.deps.Lease)
-		if !errors.Is(err, worker.ErrHeld) || !time.Now().Before(end) {
+		if !errors.Is(err, worker.ErrHeld) || left <= 0 {
 			return lease, waited, err
 		}
 		select {

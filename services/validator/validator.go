@@ -149,6 +149,10 @@ type Deps struct {
 	// Lease is how long a validator that died keeps others from its change; 0: 30s.
 	Lease time.Duration
 
+	// Limited bounds one validation by validator.limit; nil: context.WithTimeoutCause. What says when the limit is over
+	// need not wait for it.
+	Limited func(ctx context.Context, limit time.Duration, cause error) (context.Context, context.CancelFunc)
+
 	// Crossed is told of each step that ended, before the next begins; nil: nobody.
 	Crossed func(change, step string)
 }
@@ -179,6 +183,9 @@ func New(cfg Config, deps Deps) (*Service, error) {
 	}
 	if s.now == nil {
 		s.now = time.Now
+	}
+	if s.deps.Limited == nil {
+		s.deps.Limited = context.WithTimeoutCause
 	}
 	s.deps.Lease = cmp.Or(deps.Lease, leaseTime)
 	host, _ := os.Hostname() // only a name for people

@@ -114,7 +114,7 @@ func (s *Service) run(ctx context.Context, f worker.Facts, c events.Change, a ap
 	defer func() { err = errors.Join(err, leave()) }()
 	defer s.progress(ctx, f.App.App, c.Change, nil)
 	w.until = time.Now().Add(s.cfg.Limit)
-	limited, cancel := context.WithDeadlineCause(ctx, w.until, errLimit)
+	limited, cancel := s.deps.Limited(ctx, s.cfg.Limit, errLimit)
 	defer cancel()
 	end, err := w.carryOut(limited)
 	if err != nil {

@@ -19,7 +19,7 @@ import (
 func TestBackupIsVerifiedAgain(t *testing.T) {
 	w := newWorld(t, plain())
 	runs := filepath.Join(w.dir, "runs")
-	w.decl = fmt.Sprintf("    before_update:\n      backup: {command: [sh, -c, 'echo verified >> %s'], max_age: 7d}\n", runs)
+	w.decl = fmt.Sprintf("    before_update:\n      backup: {command: [sh, -c, 'echo verified >> \"%s\"'], max_age: 7d}\n", runs)
 	strict, err := policy.Parse("policy.yaml", []byte("classes:\n  emergency: {backup: {required: true, max_age: 1h}}\n"))
 	if err != nil {
 		t.Fatal(err)
@@ -28,6 +28,7 @@ func TestBackupIsVerifiedAgain(t *testing.T) {
 	w.start(bus.NewMemory())
 	w.update("first")
 	c := w.stage(events.StageProposed)
+	w.idle()
 	if b := w.validation(c.Validated.Validation).Backup; b == nil || b.Until.Sub(b.Verified) != time.Hour {
 		t.Errorf("%+v", b)
 	}
@@ -36,8 +37,9 @@ func TestBackupIsVerifiedAgain(t *testing.T) {
 		w.clock(age)
 		w.repo.Push("main", "moves", map[string]string{"README": age.String()})
 		at := w.here()
-		w.update("again")
-		w.change(at, "change.validated")
+		w.update("again after " + age.String())
+		w.change(at, "change.proposed")
+		w.idle()
 		if said, err := os.ReadFile(runs); err != nil || strings.Count(string(said), "verified") != want {
 			t.Errorf("after %s it ran %d times: %v", age, strings.Count(string(said), "verified"), err)
 		}

@@ -1,6 +1,7 @@
 package dock
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -39,6 +40,7 @@ if sys.argv[2] == "changed":
     import lib
     if lib.__version__ == "1.0":
         sys.exit(0)
+print(sys.argv[1], "waits", flush=True)
 signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGUSR1, signal.SIGUSR2})
 while not signal.sigpending():
     time.sleep(0.01)
@@ -66,8 +68,8 @@ func waiting(mark string) map[string][]int {
 	return out
 }
 
-// meet waits until so many processes of each check wait at the same time.
-func meet(t *testing.T, mark string, want map[string]int) map[string][]int {
+// meet waits until so many processes of each check wait at the same time, and none of those that waited before.
+func meet(t *testing.T, mark string, want map[string]int, before ...int) map[string][]int {
 	t.Helper()
 	if runtime.GOOS != "linux" {
 		t.Skip("looks for processes in /proc")
@@ -77,7 +79,7 @@ func meet(t *testing.T, mark string, want map[string]int) map[string][]int {
 		found := waiting(mark)
 		met := len(found) == len(want)
 		for name, n := range want {
-			met = met && len(found[name]) == n
+			met = met && len(found[name]) == n && !slices.ContainsFunc(found[name], func(pid int) bool { return slices.Contains(before, pid) })
 		}
 		switch {
 		case met:
@@ -103,7 +105,7 @@ func waitFor(t *testing.T, when string, names ...string) (files map[string]strin
 	mark = fmt.Sprintf("%s-%d", t.Name(), os.Getpid())
 	own := "checks:\n"
 	for _, name := range names {
-		own += fmt.Sprintf("  %s: {command: [python, wait.py, %s, %s, %s], timeout: 5m}\n", name, name, when, mark)
+		own += fmt.Sprintf("  %s: {command: [python, wait.py, %s, %s, %s], timeout: 30m}\n", name, name, when, mark)
 	}
 	return map[string]string{"wait.py": waits, ownFile: own}, mark
 }
@@ -245,23 +247,43 @@ func TestBesideTheSame(t *testing.T) {
 	}
 }
 
+// limited has validator.limit be over when over is called, however long that takes.
+func (w *world) limited() (over func()) {
+	ends := make(chan struct{})
+	w.adjust = func(d *validator.Deps) {
+		d.Limited = func(ctx context.Context, _ time.Duration, cause error) (context.Context, context.CancelFunc) {
+			ctx, cancel := context.WithCancelCause(ctx)
+			go func() {
+				select {
+				case <-ends:
+					cancel(cause)
+				case <-ctx.Done():
+				}
+			}()
+			return ctx, func() { cancel(nil) }
+		}
+	}
+	return func() { close(ends) }
+}
+
 // What the limit of the validation cuts off says until where it came, all of what ran at that time.
 func TestCutOff(t *testing.T) {
 	w := newWorld(t, plain())
 	w.cfg.Limit, w.cfg.Memory = 12*time.Second, 256<<20
-	hangs := func(what string) string {
-		return fmt.Sprintf("[python, -c, \"import time; print('waiting for %s', flush=True); time.sleep(1000)\"]", what)
-	}
-	w.repo.Push("main", "hangs", map[string]string{ownFile: "checks:\n  security: {command: " + hangs("the scanner") + "}\n  smoke: {command: " + hangs("the queue") + "}\n"})
+	over := w.limited()
+	files, mark := waitFor(t, "always", "security", "smoke")
+	w.repo.Push("main", "hangs", files)
 	w.start(bus.NewMemory())
 	w.update("first")
+	meet(t, mark, map[string]int{"security": 1, "smoke": 1})
+	over()
 	c := w.change(0, reports...)
 	w.check(c, want{stage: events.StageParked, kind: events.ParkedFailed, step: report.StepSecurity, do: "raise validator.limit",
-		reason: []string{"security was not done when validator.limit (12s) was over; the last it printed: waiting for the scanner"}})
+		reason: []string{"security was not done when validator.limit (12s) was over; the last it printed: security waits"}})
 	v := w.validation(c.Parked.Validation)
-	for name, said := range map[string]string{report.StepSecurity: "the scanner", report.StepSmoke: "the queue"} {
+	for _, name := range []string{report.StepSecurity, report.StepSmoke} {
 		st := v.Step(name)
-		if st == nil || st.Status != report.StepStopped || st.Log == "" || string(w.evidence(st.Log)) != "waiting for "+said+"\n" {
+		if st == nil || st.Status != report.StepStopped || st.Log == "" || string(w.evidence(st.Log)) != name+" waits\n" {
 			t.Errorf("%s: %+v", name, st)
 		}
 	}
@@ -280,7 +302,7 @@ func TestBesideIsNoFault(t *testing.T) {
 	tell(t, syscall.SIGUSR2, all["smoke"])
 	meet(t, mark, map[string]int{"security": 1})
 	tell(t, syscall.SIGUSR1, all["security"])
-	tell(t, syscall.SIGUSR1, meet(t, mark, map[string]int{"smoke": 1})["smoke"]) // once more, by itself
+	tell(t, syscall.SIGUSR1, meet(t, mark, map[string]int{"smoke": 1}, all["smoke"]...)["smoke"]) // once more, by itself
 	v := w.validation(w.stage(events.StageProposed).Validated.Validation)
 	if st := v.Step(report.StepSmoke); st.Status != report.StepPassed || st.ExitCode == nil || *st.ExitCode != 0 {
 		t.Errorf("%+v", st)
@@ -319,9 +341,9 @@ func TestKilledOnce(t *testing.T) {
 	w.repo.Push("main", "waits", files)
 	w.start(bus.NewMemory())
 	w.update("first")
-	tell(t, syscall.SIGKILL, meet(t, mark, map[string]int{"smoke": 1})["smoke"])
-	meet(t, mark, map[string]int{})
-	tell(t, syscall.SIGUSR1, meet(t, mark, map[string]int{"smoke": 1})["smoke"])
+	first := meet(t, mark, map[string]int{"smoke": 1})["smoke"]
+	tell(t, syscall.SIGKILL, first)
+	tell(t, syscall.SIGUSR1, meet(t, mark, map[string]int{"smoke": 1}, first...)["smoke"])
 	v := w.validation(w.stage(events.StageProposed).Validated.Validation)
 	if notes := strings.Join(v.Notes, "\n"); v.Step(report.StepSmoke).Status != report.StepPassed || !strings.Contains(notes, "smoke ended badly once (ended by signal 9 (killed)") {
 		t.Errorf("%+v\n%s", v.Step(report.StepSmoke), notes)
@@ -337,9 +359,9 @@ func TestFailsOnce(t *testing.T) {
 	w.repo.Push("main", "waits", files)
 	w.start(bus.NewMemory())
 	w.update("first")
-	tell(t, syscall.SIGUSR2, meet(t, mark, map[string]int{"smoke": 1})["smoke"])
-	meet(t, mark, map[string]int{})
-	tell(t, syscall.SIGUSR1, meet(t, mark, map[string]int{"smoke": 1})["smoke"])
+	first := meet(t, mark, map[string]int{"smoke": 1})["smoke"]
+	tell(t, syscall.SIGUSR2, first)
+	tell(t, syscall.SIGUSR1, meet(t, mark, map[string]int{"smoke": 1}, first...)["smoke"])
 	v := w.validation(w.stage(events.StageProposed).Validated.Validation)
 	if st := v.Step(report.StepSmoke); st.Status != report.StepWarned || !strings.Contains(st.Detail, "it failed when it ran first") {
 		t.Errorf("%+v", st)

@@ -69,8 +69,10 @@ func (c *child) at(place string) {
 		select {}
 	case c.order.Stall:
 		c.order.Stall = "" // once
-		_ = syscall.Kill(os.Getpid(), syscall.SIGSTOP)
-		time.Sleep(10 * time.Millisecond) // the signal is on its way
+		goOn := make(chan os.Signal, 1)
+		signal.Notify(goOn, syscall.SIGCONT)
+		_ = syscall.Kill(os.Getpid(), syscall.SIGSTOP) // it may be on its way a little longer
+		<-goOn
 	}
 }
 

@@ -57,33 +57,67 @@ func (w *world) here() uint64 {
 	return at
 }
 
-// change waits for an event of one of some kinds after a place in the log, and returns its change as it is then.
+// change waits for an event of one of some kinds after a place in the log, and returns its change as that left it.
 func (w *world) change(after uint64, kinds ...string) events.Change {
 	w.t.Helper()
-	return w.waitFor(patience, after, kinds...)
-}
-
-func (w *world) waitFor(patience time.Duration, after uint64, kinds ...string) events.Change {
-	w.t.Helper()
-	var id string
-	s := w.untilIn(patience, strings.Join(kinds, " or "), func(*events.State) bool {
-		for _, r := range w.records(after) {
-			if slices.Contains(kinds, kind(r)) {
-				id = events.Ext(r.Event, events.ExtChange)
-				return true
-			}
+	var found bus.Record
+	w.until(strings.Join(kinds, " or "), func(*events.State) bool {
+		all := w.records(after)
+		at := slices.IndexFunc(all, func(r bus.Record) bool { return slices.Contains(kinds, kind(r)) })
+		if at >= 0 {
+			found = all[at]
 		}
-		return false
+		return at >= 0
 	})
-	return s.Changes[id]
+	w.state() // what looks next looks no earlier than at this
+	return w.as(found)
 }
 
-// again asks for an update and waits for what becomes of it.
+// as is the change of an event as the log had it just after that.
+func (w *world) as(r bus.Record) events.Change {
+	w.t.Helper()
+	s := events.NewState(app)
+	for _, one := range w.records(0) {
+		if one.Sequence > r.Sequence {
+			break
+		}
+		if err := s.Apply(one.Record); err != nil {
+			w.t.Fatal(err)
+		}
+	}
+	return s.Changes[events.Ext(r.Event, events.ExtChange)]
+}
+
+// idle waits until every event is answered. Timers are left out: one that comes before its time is handed back until then.
+func (w *world) idle() {
+	w.t.Helper()
+	w.until("everything answered", func(*events.State) bool { return w.unanswered() == 0 })
+}
+
+// unanswered counts the events that wait for their answer from a stage, and those in hand.
+func (w *world) unanswered() int {
+	w.t.Helper()
+	status, err := w.b.Status(w.t.Context())
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	n := 0
+	for _, c := range status.Consumers {
+		if !strings.HasSuffix(c.Name, "-due") {
+			n += int(c.Pending) + c.InFlight
+		}
+	}
+	return n
+}
+
+// again asks for an update and waits for what becomes of it. Nothing is under way then that could meet what comes next.
 func (w *world) again(key string) events.Change {
 	w.t.Helper()
 	at := w.here()
 	w.update(key)
-	return w.change(at, reports...)
+	c := w.change(at, reports...)
+	w.idle()
+	return c
 }
 
 // anew is again for manifests that changed: what counts is the change of the new plan. The one before it may have been
@@ -98,6 +132,7 @@ func (w *world) anew(key string) events.Change {
 		c = s.Changes[id]
 		return c.Parked != nil || c.Rejected != nil || c.Proposed != nil
 	})
+	w.idle()
 	return c
 }
 
@@ -147,9 +182,10 @@ func (w *world) story(c events.Change) string {
 	return c.Stage() + " " + c.Reason
 }
 
-// quiet is what must hold when everything is told: one report for each cause, and nothing left.
+// settled waits until everything is told, and holds it to what must be then: one report for each cause, and nothing left.
 func (w *world) settled() {
 	w.t.Helper()
+	w.idle()
 	seen := map[string]string{}
 	for _, r := range w.records(0) {
 		if name := kind(r); slices.Contains(reports, name) {
@@ -170,7 +206,7 @@ func (w *world) settled() {
 // its report.
 func (w *world) nothingLeft() {
 	w.t.Helper()
-	deadline := time.Now().Add(30 * time.Second)
+	deadline := time.Now().Add(patience)
 	for {
 		left := w.left()
 		if len(left) == 0 {

@@ -59,8 +59,10 @@ func TestMergeAutomaticRefused(t *testing.T) {
 	at = w.here()
 	w.update("again")
 	w.change(at, "change.resumed")
+	w.idle()
 	at = w.here()
 	w.svc.Look(t.Context())
+	w.idle()
 	if got := w.kinds(at); len(got) > 0 || w.repo.Git("rev-parse", "main") != before {
 		t.Errorf("a person merges, and Drydock does: %v", got)
 	}

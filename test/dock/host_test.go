@@ -23,8 +23,9 @@ func TestBeforeUpdate(t *testing.T) {
 	if err := os.WriteFile(sick, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	w.decl = fmt.Sprintf("    before_update:\n      health: {command: [sh, -c, 'echo queue is full; test ! -e %s']}\n      backup: {command: [sh, -c, 'echo restored 12 tables']}\n", sick)
-	w.clock(-10*time.Minute + 2*time.Second) // the pause before it is tried again is ten minutes
+	w.decl = fmt.Sprintf("    before_update:\n      health: {command: [sh, -c, 'echo queue is full; test ! -e \"%s\"']}\n      backup: {command: [sh, -c, 'echo restored 12 tables']}\n", sick)
+	w.clock(-10 * time.Minute) // the pause before it is tried again
+	w.sweep = 100 * time.Millisecond
 	w.start(bus.NewMemory())
 	w.update("first")
 	c := w.change(0, reports...)
@@ -60,10 +61,6 @@ func TestHostLacks(t *testing.T) {
 	}{
 		{"Python", func(w *world) { w.plans.Python = "3.99" },
 			want{kind: events.ParkedSetup, step: report.StepRead, reason: []string{"3.99"}, do: "validator.pythons"}},
-		{"time", func(w *world) {
-			w.cfg.Limit = 6 * time.Second
-			w.repo.Push("main", "hangs", with("print('waiting for the queue', flush=True)\ntime.sleep(1000)\n"))
-		}, want{kind: events.ParkedFailed, step: report.StepSmoke, reason: []string{"smoke was not done when validator.limit (6s) was over"}, do: "raise validator.limit"}},
 		{"room in the dock", func(w *world) {
 			rare(w.t)
 			w.cfg.Disk = 64 << 20
@@ -81,6 +78,22 @@ func TestHostLacks(t *testing.T) {
 			w.settled()
 		})
 	}
+}
+
+// The time that the server gives is over.
+func TestLimit(t *testing.T) {
+	w := newWorld(t, plain())
+	w.cfg.Limit = 6 * time.Second
+	over := w.limited()
+	files, mark := waitFor(t, "changed", "smoke")
+	w.repo.Push("main", "hangs", files)
+	w.start(bus.NewMemory())
+	w.update("first")
+	meet(t, mark, map[string]int{"smoke": 1})
+	over()
+	w.check(w.change(0, reports...), want{stage: events.StageParked, kind: events.ParkedFailed, step: report.StepSmoke,
+		reason: []string{"smoke was not done when validator.limit (6s) was over"}, do: "raise validator.limit"})
+	w.settled()
 }
 
 // Where user namespaces are forbidden and more than Landlock is asked for, nothing is installed. It runs in a namespace

@@ -71,16 +71,17 @@ var kills = []killed{
 // anywhere is some moment between the opening of a change and its proposal.
 const anywhere = "anywhere"
 
-// slow are tests that give a kill the time to hit them, with a process that its parent does not wait for.
-const slow = `import subprocess, time
+// slow are tests that no kill can come too late for: they wait for a process in a session of its own, which is ended
+// from outside (relatives).
+const slow = `import subprocess
 
 
 def test_slow():
-    p = subprocess.Popen(["sleep", "600"], start_new_session=True)
-    time.sleep(1.5)
-    p.kill()
-    p.wait()
+    subprocess.Popen("` + sleeper + `".split(), start_new_session=True).wait()
 `
+
+// sleeper is the command line of that process.
+const sleeper = "sleep 4813"
 
 // TestKillEverywhere ends a whole Drydock with SIGKILL at each step of a validation and around each outside effect,
 // and starts it again on the same folder. In the end each change has one report, the repository one branch with one
@@ -163,8 +164,9 @@ type process struct {
 	kin   *relatives
 }
 
-// start runs a process; what it writes besides its data goes below its own folder.
-func (y *killYard) start(o order) *process {
+// start runs a process; what it writes besides its data goes below its own folder. So many slow tests in it get to
+// their end; -1: all.
+func (y *killYard) start(o order, slow int) *process {
 	y.t.Helper()
 	text, err := json.Marshal(o)
 	if err != nil {
@@ -174,7 +176,7 @@ func (y *killYard) start(o order) *process {
 	if err != nil {
 		y.t.Fatal(err)
 	}
-	cmd := exec.Command(self, "-test.run=^TestChild$", "-test.timeout=5m", "-test.v")
+	cmd := exec.Command(self, "-test.run=^TestChild$", "-test.timeout=30m", "-test.v")
 	cmd.Env = append(os.Environ(), childOrder+"="+string(text), "TMPDIR="+filepath.Join(o.Dir, "tmp"))
 	cmd.Stderr = os.Stderr
 	out, err := cmd.StdoutPipe()
@@ -184,7 +186,7 @@ func (y *killYard) start(o order) *process {
 	if err != nil {
 		y.t.Fatal(err)
 	}
-	p := &process{killYard: y, cmd: cmd, ended: make(chan struct{}), kin: watchRelatives(cmd.Process.Pid)}
+	p := &process{killYard: y, cmd: cmd, ended: make(chan struct{}), kin: watchRelatives(cmd.Process.Pid, slow)}
 	said, read := readLines(out)
 	p.said = said
 	go func() {
@@ -221,7 +223,11 @@ func (y *killYard) die(at string) {
 	if !inside && at != anywhere {
 		o.Die = at
 	}
-	p := y.start(o)
+	slow := 0
+	if step == report.StepTests {
+		slow = 1 // of the baseline
+	}
+	p := y.start(o, slow)
 	switch {
 	case inside:
 		p.killInside(step)
@@ -245,11 +251,19 @@ func (p *process) killInside(step string) {
 	if !p.said.has("at step "+before, p.ended) {
 		p.t.Fatalf("it did not come to %s, and said:\n%s", step, p.said)
 	}
-	for deadline := time.Now().Add(patience); !p.kin.boxed() && time.Now().Before(deadline); {
-		time.Sleep(time.Millisecond)
-	}
+	p.inBox()
 	time.Sleep(time.Duration(rand.Int64N(int64(400 * time.Millisecond)))) // the moment
 	_ = p.cmd.Process.Kill()
+}
+
+// inBox waits until a box runs.
+func (p *process) inBox() {
+	p.t.Helper()
+	for deadline := time.Now().Add(patience); !p.kin.boxed(); time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			p.t.Fatalf("no box runs; it said:\n%s", p.said)
+		}
+	}
 }
 
 // killLater kills it some time after a change was opened.
@@ -270,7 +284,7 @@ func (p *process) killLater() {
 // finish has another process do the rest.
 func (y *killYard) finish() {
 	y.t.Helper()
-	p := y.start(y.order)
+	p := y.start(y.order, -1)
 	p.over()
 	if p.err != nil || !p.said.has("done", p.ended) {
 		y.t.Fatalf("it ended with %v, and said:\n%s", p.err, p.said)

@@ -5,11 +5,16 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
-	"time"
 
 	"github.com/drydock-dev/drydock/pkg/bus"
 	"github.com/drydock-dev/drydock/pkg/events"
 )
+
+// there says whether a file is.
+func there(name string) bool {
+	_, err := os.Stat(name)
+	return err == nil
+}
 
 // A change that ends while its branch is being pushed: what took place is recorded, and the branch goes again.
 func TestEndsWhilePushed(t *testing.T) {
@@ -18,23 +23,11 @@ func TestEndsWhilePushed(t *testing.T) {
 	w.repo.Hook("pre-receive", fmt.Sprintf("touch '%s'; while ! test -e '%s'; do sleep 0.05; done", began, goOn))
 	w.start(bus.NewMemory())
 	w.update("first")
-	there := func(name string) bool { _, err := os.Stat(name); return err == nil }
-	for deadline := time.Now().Add(patience); !there(began); time.Sleep(10 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatal("nothing is pushed")
-		}
-	}
+	w.until("something pushed", func(*events.State) bool { return there(began) })
 	c := w.stage(events.StageValidated)
 	w.append("meanwhile", events.ChangeSuperseded{Change: c.Change, Reason: "the newer plan has no such phase"})
 	w.until("told of its end", func(s *events.State) bool { return s.Changes[c.Change].Terminal == "superseded" })
-	w.until("all but the push answered", func(*events.State) bool {
-		status, err := w.b.Status(t.Context())
-		pending, inFlight := uint64(0), 0
-		for _, c := range status.Consumers {
-			pending, inFlight = pending+c.Pending, inFlight+c.InFlight
-		}
-		return err == nil && pending == 0 && inFlight == 1
-	})
+	w.until("all but the push answered", func(*events.State) bool { return w.unanswered() == 1 })
 	if err := os.WriteFile(goOn, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}

@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -20,6 +21,7 @@ type relatives struct {
 	root int
 	mu   sync.Mutex
 	seen map[relative]string // → its command line
+	slow int                 // sleepers still to be ended; below 0: all
 	stop chan struct{}
 	done chan struct{}
 }
@@ -30,9 +32,9 @@ type relative struct {
 	started string
 }
 
-// watchRelatives looks at them until stop: a box lives for tens of milliseconds at least.
-func watchRelatives(root int) *relatives {
-	r := &relatives{root: root, seen: map[relative]string{}, stop: make(chan struct{}), done: make(chan struct{})}
+// watchRelatives looks at them until stop, and ends so many of those that slow tests wait for.
+func watchRelatives(root, slow int) *relatives {
+	r := &relatives{root: root, seen: map[relative]string{}, slow: slow, stop: make(chan struct{}), done: make(chan struct{})}
 	go func() {
 		defer close(r.done)
 		for {
@@ -60,7 +62,11 @@ func (r *relatives) look() {
 	for pid, one := range found {
 		for up := parents[pid]; up > 1; up = parents[up] {
 			if _, known := r.seen[found[up]]; up == r.root || known {
-				r.seen[one] = commandLine(pid)
+				before := r.seen[one]
+				if r.seen[one] = commandLine(pid); r.seen[one] == sleeper && before != sleeper && r.slow != 0 {
+					r.slow--
+					_ = syscall.Kill(pid, syscall.SIGKILL)
+				}
 				break
 			}
 		}

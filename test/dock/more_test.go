@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/drydock-dev/drydock/pkg/events"
 	"github.com/drydock-dev/drydock/test/yard"
@@ -12,6 +13,11 @@ import (
 
 // low is the vector of a vulnerability that is in no hurry.
 const low = "CVSS:3.1/AV:L/AC:H/PR:H/UI:R/S:U/C:L/I:N/A:N"
+
+// branchOn is the name that the first branch of a day for an emergency gets; the next ones get a number.
+func branchOn(day time.Time) string {
+	return "emergency/security-fix-" + day.UTC().Format("20060102") + "-" + app
+}
 
 // rare leaves a test to who asks for all of them: it takes long, and others show most of it.
 func rare(t testing.TB) {
@@ -50,9 +56,12 @@ func (w *world) checkedOut() string {
 func (w *world) stageOf(after uint64, name, phase string) events.Change {
 	w.t.Helper()
 	var found events.Change
-	w.until(name+" of "+phase, func(s *events.State) bool {
+	w.until(name+" of "+phase, func(*events.State) bool {
 		for _, r := range w.records(after) {
-			if c := s.Changes[events.Ext(r.Event, events.ExtChange)]; kind(r) == name && c.Phase == phase {
+			if kind(r) != name {
+				continue
+			}
+			if c := w.state().Changes[events.Ext(r.Event, events.ExtChange)]; c.Phase == phase {
 				found = c
 				return true
 			}

@@ -150,8 +150,8 @@ func TestTwoPhases(t *testing.T) {
 	}
 	main = w.repo.Merge(first.Branch, "fast-forward")
 	w.svc.Look(t.Context())
-	w.update("after the merge")
 	at := w.here()
+	w.update("after the merge")
 	c := w.stageOf(at, "change.proposed", second.Phase)
 	if c.Branch != second.Branch {
 		t.Errorf("the branch was %s, and is %s", second.Branch, c.Branch)

@@ -27,7 +27,9 @@ func TestTouched(t *testing.T) {
 	w.repo.Push("main", "moved meanwhile", map[string]string{"README": "1\n"})
 	w.update("asked again") // says nothing new, and touches nothing
 	w.until("scanned", func(s *events.State) bool { return count(w.kinds(0), "scan.completed") == 2 })
+	w.idle()
 	w.svc.Look(t.Context())
+	w.idle()
 	if n := count(w.kinds(0), "change.parked"); n != 1 || w.repo.Git("rev-parse", p.Branch) != tip {
 		t.Errorf("told %d times; the branch shows %s", n, w.repo.Git("rev-parse", p.Branch))
 	}
@@ -76,7 +78,7 @@ func TestDeleted(t *testing.T) {
 	at = w.here()
 	w.update("asked again")
 	c = w.change(at, "change.proposed")
-	if c.Branch == p.Branch || !strings.HasPrefix(c.Branch, p.Branch) {
+	if c.Branch == p.Branch || !strings.HasPrefix(c.Branch, branchOn(c.Time)) {
 		t.Errorf("branch %s, after %s", c.Branch, p.Branch)
 	}
 	w.settled()
@@ -121,15 +123,19 @@ func TestDeclaredLaterByItself(t *testing.T) {
 func TestBranchIsThere(t *testing.T) {
 	w := newWorld(t, plain())
 	w.start(bus.NewMemory())
-	branch := "emergency/security-fix-" + w.now().UTC().Format("20060102") + "-payments"
-	tip := w.repo.Push(branch, "mine", map[string]string{"mine.py": "1\n"})
+	tips := map[string]string{}
+	for _, day := range []time.Time{w.now(), w.now().Add(24 * time.Hour)} { // it may be about to end
+		tips[branchOn(day)] = w.repo.Push(branchOn(day), "mine", map[string]string{"mine.py": "1\n"})
+	}
 	w.repo.Sync()
 	w.update("first")
 	c := w.change(0, "change.parked")
+	branch, tip := c.Branch, tips[c.Branch]
 	w.check(c, want{stage: events.StageParked, kind: events.ParkedTouched, step: "propose", reason: []string{branch, tip[:12], "this Drydock did not push"}, do: "merge the branch", pushed: true})
 	for range 2 {
 		w.svc.Look(t.Context())
 	}
+	w.idle()
 	if n := count(w.kinds(0), "change.parked"); n != 1 || w.repo.Git("rev-parse", branch) != tip {
 		t.Errorf("told %d times; the branch shows %s", n, w.repo.Git("rev-parse", branch))
 	}

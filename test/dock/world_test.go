@@ -290,26 +290,28 @@ func (w *world) appendIn(lane events.Lane, key string, payload any) {
 }
 
 // patience bounds every wait; nothing is asserted about how long things take.
-const patience = 3 * time.Minute
+const patience = 5 * time.Minute
+
+// state is the application as the log has it now.
+func (w *world) state() *events.State {
+	w.t.Helper()
+	at, err := w.b.LastSequence(w.t.Context(), app)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	s, err := w.folds.App(w.t.Context(), app, at)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return s
+}
 
 // until waits for a state of the application.
 func (w *world) until(what string, ok func(*events.State) bool) *events.State {
 	w.t.Helper()
-	return w.untilIn(patience, what, ok)
-}
-
-func (w *world) untilIn(patience time.Duration, what string, ok func(*events.State) bool) *events.State {
-	w.t.Helper()
 	deadline := time.Now().Add(patience)
 	for {
-		at, err := w.b.LastSequence(w.t.Context(), app)
-		if err != nil {
-			w.t.Fatal(err)
-		}
-		s, err := w.folds.App(w.t.Context(), app, at)
-		if err != nil {
-			w.t.Fatal(err)
-		}
+		s := w.state()
 		if ok(s) {
 			return s
 		}
