@@ -86,7 +86,8 @@ type Package struct {
 
 // Bound limits which versions of a package an environment may hold without asking for the package: a line of a
 // constraints file, of the .in file that a requirements file was compiled from, or the other clauses of a pin
-// ("==2.2.2,<3"). An exact pin that moves together with the package is none.
+// ("==2.2.2,<3"). An exact pin that moves together with the package is none, but for the
+// extras it asks for.
 type Bound struct {
 	Package   string   `json:"package"`
 	Specifier string   `json:"specifier,omitempty"` // as written: "<3"; empty: any version, named for its extras
