@@ -1,6 +1,7 @@
 package uv
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -42,10 +43,7 @@ func (t *Tool) compile(ctx context.Context, p Problem) (Answer, error) {
 	if err != nil {
 		return Answer{}, err
 	}
-	limit := p.Limit
-	if limit <= 0 {
-		limit = defaultLimit
-	}
+	limit := cmp.Or(max(p.Limit, 0), t.usual, defaultLimit)
 	r := attempt{tool: t, in: in, offer: p.Offer, platform: platform, lookup: lookup, end: time.Now().Add(limit), limit: limit}
 	var first error // of the Python that people expect to be used
 	for _, py := range candidates {

@@ -76,7 +76,7 @@ func (l Locator) recall(path string) (c check, ok bool) {
 // remember fails silently: then the next check takes its tenth of a second again. So does what changed only now:
 // file systems count time in ticks of some milliseconds, and another change in the same tick would not show.
 func (l Locator) remember(c check) {
-	if time.Since(c.Changed) < settled {
+	if time.Since(c.Changed) < l.settled {
 		return
 	}
 	data, err := json.Marshal(c)

@@ -7,7 +7,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"net/url"
 	"os"
 	"os/exec"
@@ -48,7 +47,7 @@ func newScene(t *testing.T, tool *Tool) *scene {
 		for _, variable := range cmd.Env {
 			if address, ok := strings.CutPrefix(variable, "UV_DEFAULT_INDEX="); ok {
 				u, _ := url.Parse(address)
-				s.servers = append(s.servers, u.Host)
+				s.servers = append(s.servers, address)
 				if token := strings.Split(u.Path, "/")[1]; strings.Contains(strings.Join(cmd.Args, " "), token) {
 					s.t.Error("whoever lists the processes sees the token of the server")
 				}
@@ -72,10 +71,9 @@ func (s *scene) clean() {
 	for _, pid := range s.pids {
 		s.gone(pid)
 	}
-	for _, addr := range s.servers {
-		if c, err := net.Dial("tcp", addr); err == nil {
-			c.Close()
-			s.t.Errorf("%s still listens", addr)
+	for _, address := range s.servers {
+		if listens(address) {
+			s.t.Errorf("%s still listens", address)
 		}
 	}
 }
@@ -83,7 +81,7 @@ func (s *scene) clean() {
 // gone waits for the group to disappear: what was killed is a zombie until its new parent has seen it.
 func (s *scene) gone(pid int) {
 	s.t.Helper()
-	for end := time.Now().Add(10 * time.Second); !errors.Is(syscall.Kill(-pid, 0), syscall.ESRCH); time.Sleep(5 * time.Millisecond) {
+	for end := time.Now().Add(2 * time.Minute); !errors.Is(syscall.Kill(-pid, 0), syscall.ESRCH); time.Sleep(5 * time.Millisecond) {
 		if zombies(pid) {
 			return
 		}

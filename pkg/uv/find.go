@@ -36,6 +36,7 @@ type Locator struct {
 
 	wheels   []wheel       // of this machine; nil means the real ones
 	patience time.Duration // for `uv --version`; 0 means the usual
+	settled  time.Duration // 0 means the usual
 }
 
 // install says what to do in every error about a missing uv.
@@ -49,6 +50,9 @@ func (l Locator) Find(ctx context.Context) (*Tool, error) {
 	}
 	if l.patience == 0 {
 		l.patience = patience
+	}
+	if l.settled == 0 {
+		l.settled = settled
 	}
 	t, err := l.find(ctx)
 	if err != nil {

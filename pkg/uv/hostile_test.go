@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"compress/gzip"
 	"context"
+	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -26,14 +27,18 @@ import (
 func trap(t testing.TB) (url string, asked *atomic.Int32) {
 	t.Helper()
 	asked = new(atomic.Int32)
+	here := "/" + rand.Text() + "/" // who had this port before may still be asked for
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !strings.HasPrefix(r.URL.Path, here) && !r.URL.IsAbs() && r.Method != http.MethodConnect {
+			return
+		}
 		asked.Add(1)
 		t.Logf("asked for %s %s", r.Method, r.URL)
 		w.Header().Set("Content-Type", "application/vnd.pypi.simple.v1+json")
 		_, _ = w.Write([]byte(`{"meta":{"api-version":"1.1"},"name":"flask","files":[{"filename":"flask-9.9-py3-none-any.whl","url":"x.whl","hashes":{}}]}`))
 	}))
 	t.Cleanup(s.Close)
-	return s.URL + "/", asked
+	return s.URL + here, asked
 }
 
 // TestPoisonedSurroundings: neither the environment, nor files in the current folder or the home, nor a proxy

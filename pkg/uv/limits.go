@@ -7,13 +7,16 @@ const (
 	// defaultLimit bounds one resolution. 200 pins take some seconds, most of them the index's; a set that
 	// takes longer than this is one that uv backtracks through without end.
 	defaultLimit = 60 * time.Second
-	// patience bounds `uv --version`, which takes 10 ms; a busy machine may need a second.
-	patience = 10 * time.Second
+	// patience bounds `uv --version`, which takes 10 ms; a busy machine may need seconds.
+	patience = time.Minute
 	// maxVersionOutput is far more than "uv 0.13.9 (x86_64-unknown-linux-gnu)".
 	maxVersionOutput = 4 << 10
 	// grace is how long pipes may stay open after uv and its children were killed, and questions to an Offer
-	// after its context ended.
-	grace = 2 * time.Second
+	// after its context ended. What a program said last is read within it, on a busy machine too.
+	grace = 15 * time.Second
+	// headerTime is how long uv may take from its connection to its question: it has other things to do, and so has the
+	// machine.
+	headerTime = 10 * time.Minute
 	// maxErrors bounds what is kept of standard error. Explanations of large conflicts have some 100 kB.
 	maxErrors = 1 << 20
 	// maxText bounds a Conflict's text, which people read and events carry.
@@ -52,7 +55,7 @@ const (
 	// tickEvery is how often a slow fetch says that it goes on.
 	tickEvery = 5 * time.Second
 	// busyTries is how often a program is started that is still open for writing (ETXTBSY): a process that
-	// another goroutine is about to start may hold it for some milliseconds.
-	busyTries = 20
+	// another goroutine is about to start may hold it for some milliseconds, and for as long as nothing lets it run.
+	busyTries = 500
 	busyPause = 10 * time.Millisecond
 )

@@ -1,6 +1,7 @@
 package uv
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -90,10 +91,7 @@ func (t *Tool) lock(ctx context.Context, p LockProblem, check bool) (LockAnswer,
 	if err != nil {
 		return LockAnswer{}, wrap(err)
 	}
-	limit := p.Limit
-	if limit <= 0 {
-		limit = defaultLimit
-	}
+	limit := cmp.Or(max(p.Limit, 0), t.usual, defaultLimit)
 	r := lockAttempt{attempt: attempt{tool: t, lookup: lookup, end: time.Now().Add(limit), limit: limit}, problem: p, check: check}
 	for i, py := range candidates {
 		var a LockAnswer

@@ -43,10 +43,10 @@ func serveLock(ctx context.Context, o LockOffer) (*lockServer, error) {
 	if err != nil {
 		return nil, fmt.Errorf("listen on the loopback interface, where uv asks: %w", err)
 	}
-	s := &lockServer{files: o, server: &server{token: rand.Text(), addr: ln.Addr().String(),
+	s := &lockServer{files: o, server: &server{token: rand.Text(), addr: ln.Addr().String(), listener: ln,
 		shelves: map[string]*shelf{}, unusable: map[string]string{}, byURL: map[string]string{}}}
 	s.ctx, s.cancel = context.WithCancel(ctx)
-	s.http = &http.Server{Handler: s, ErrorLog: log.New(io.Discard, "", 0), ReadHeaderTimeout: grace}
+	s.http = &http.Server{Handler: s, ErrorLog: log.New(io.Discard, "", 0), ReadHeaderTimeout: headerTime}
 	go func() { _ = s.http.Serve(ln) }() // ends with close
 	return s, nil
 }

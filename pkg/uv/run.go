@@ -40,8 +40,8 @@ type result struct {
 // that is killed whole at the end, and waits for it. The error is ErrTimeout, ctx's, or that of a program that
 // could not be started.
 func run(ctx context.Context, c command) (result, error) {
-	limited, cancel := context.WithTimeoutCause(ctx, c.limit, ErrTimeout)
-	defer cancel()
+	limited, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
 	for _, sub := range []string{"home", "tmp"} {
 		if err := os.MkdirAll(filepath.Join(c.dir, sub), 0o700); err != nil {
 			return result{}, fmt.Errorf("make a folder to run uv in: %w", err)
@@ -54,7 +54,9 @@ func run(ctx context.Context, c command) (result, error) {
 		runtime.LockOSThread()
 		defer runtime.UnlockOSThread()
 		var err error
-		r, err = execute(limited, c)
+		r, err = execute(limited, c, func() (stop func() bool) {
+			return time.AfterFunc(c.limit, func() { cancel(ErrTimeout) }).Stop
+		})
 		done <- err
 	}()
 	err := <-done
@@ -67,7 +69,8 @@ func run(ctx context.Context, c command) (result, error) {
 	return r, err
 }
 
-func execute(ctx context.Context, c command) (result, error) {
+// execute does, and has the time counted from the program's start: what comes before it is not the program's.
+func execute(ctx context.Context, c command, count func() (stop func() bool)) (result, error) {
 	out, errs := &tail{max: c.maxOut}, &tail{max: c.maxErr}
 	// Pipes of our own: with those of os/exec, Wait would go on for as long as a grandchild holds them open.
 	stdout, err := collect(out)
@@ -84,6 +87,7 @@ func execute(ctx context.Context, c command) (result, error) {
 	if err != nil {
 		return result{}, err
 	}
+	defer count()()
 	bound(cmd.Process.Pid)
 	if c.started != nil {
 		c.started(cmd)

@@ -33,6 +33,8 @@ type server struct {
 	addr   string
 	served sync.WaitGroup
 
+	listener net.Listener
+
 	mu       sync.Mutex
 	closed   bool
 	shelves  map[string]*shelf
@@ -57,10 +59,10 @@ func serve(ctx context.Context, o Offer) (*server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("listen on the loopback interface, where uv asks: %w", err)
 	}
-	s := &server{offer: o, token: rand.Text(), addr: ln.Addr().String(),
+	s := &server{offer: o, token: rand.Text(), addr: ln.Addr().String(), listener: ln,
 		shelves: map[string]*shelf{}, unusable: map[string]string{}, byURL: map[string]string{}}
 	s.ctx, s.cancel = context.WithCancel(ctx)
-	s.http = &http.Server{Handler: s, ErrorLog: log.New(io.Discard, "", 0), ReadHeaderTimeout: grace}
+	s.http = &http.Server{Handler: s, ErrorLog: log.New(io.Discard, "", 0), ReadHeaderTimeout: headerTime}
 	go func() { _ = s.http.Serve(ln) }() // ends with close
 	return s, nil
 }
@@ -75,6 +77,7 @@ func (s *server) close() {
 	s.closed = true
 	s.mu.Unlock()
 	_ = s.http.Close()
+	_ = s.listener.Close() // which http does not know before it serves
 	done := make(chan struct{})
 	go func() { s.served.Wait(); close(done) }()
 	select {

@@ -51,6 +51,7 @@ type Tool struct {
 	lookup  []string        // folders searched for a Python
 	seen    check           // what Path was when Find looked
 	started func(*exec.Cmd) // for tests
+	usual   time.Duration   // the limit of a Problem that sets none; 0 means defaultLimit
 }
 
 // Identity names the program by what it is, and the Python it would ask about itself: the same Problem has the same
