@@ -57,9 +57,23 @@ type pack struct {
 	at      *release // nil: not in the set
 	decided bool     // by the search
 
-	reached uint   // the evaluation that met it
-	ext     extras // asked for in that evaluation
-	floats  bool   // met only through what has no pin
+	reached uint       // the evaluation that met it
+	ext     extras     // asked for in that evaluation
+	floats  bool       // met only through what has no pin
+	within  []*release // the candidates that the files allow
+	counted bool       // within is known
+
+	judged judgement // of the last evaluation that had to do with it
+}
+
+// judgement is what an evaluation found out about a package.
+type judgement struct {
+	round   uint
+	task    int        // 1 + its place among the tasks; 0: none
+	demands []*edge    // of decided packages
+	floats  []*edge    // what is asked of it where it has no pin
+	left    []*release // what it may be, if valued
+	valued  bool
 }
 
 type bound struct {
@@ -79,9 +93,12 @@ type release struct {
 	read     bool
 	meta     *coremeta.Metadata
 	raw      []byte
-	err      error // its requirements can't be known, or not now
-	later    bool  // err may go away
-	edges    map[string][]*edge
+	err      error              // its requirements can't be known, or not now
+	later    bool               // err may go away
+	bare     []*edge            // without extras
+	edges    map[string][]*edge // with
+	ext      extras             // those asked for last
+	last     []*edge            // their edges
 	byReq    map[string]*edge
 	badPythn bool // the pin's: it does not fit the target
 }
@@ -95,10 +112,46 @@ type edge struct {
 	extras  []string
 	unsure  bool // whether it counts depends on a part of the target that is not known
 	url     bool
-	excused bool // violated before any change
+	excused bool  // violated before any change
+	known   []fit // by rank of the release
 }
 
-func (e *edge) allows(r *release) bool { return e.url || e.set.Contains(r.v, true) }
+// fit is whether a requirement allows a release.
+type fit uint8
+
+const (
+	unasked fit = iota
+	allowed
+	denied
+)
+
+// allows says whether a release meets the requirement. A search asks that of the same again and again.
+func (e *edge) allows(r *release) bool {
+	if e.url {
+		return true
+	}
+	if r.of != e.to || !r.listed() {
+		return e.set.Contains(r.v, true)
+	}
+	if r.rank >= len(e.known) {
+		e.known = append(e.known, make([]fit, 1+len(r.of.cands)-len(e.known))...)
+	}
+	if e.known[r.rank] == unasked {
+		e.known[r.rank] = denied
+		if e.set.Contains(r.v, true) {
+			e.known[r.rank] = allowed
+		}
+	}
+	return e.known[r.rank] == allowed
+}
+
+// listed says whether the release is the only one of its package with its rank: that of the pin, or a candidate.
+func (r *release) listed() bool {
+	if r.rank == 0 {
+		return r == r.of.cur
+	}
+	return r.rank <= len(r.of.cands) && r.of.cands[r.rank-1] == r
+}
 
 // sentence says the requirement: "flask 2.2.5 requires werkzeug>=2.2.2".
 func (e *edge) sentence() string {
@@ -282,19 +335,34 @@ func (b *book) edges(r *release, ext extras) []*edge {
 	if r.meta == nil || r.of.held != "" {
 		return nil
 	}
-	key := ext.key()
-	if es, ok := r.edges[key]; ok {
-		return es
+	switch {
+	case len(ext) == 0:
+		if r.bare == nil {
+			r.bare = b.needs(r, nil)
+		}
+		return r.bare
+	case r.last != nil && slices.Equal(r.ext, ext):
+		return r.last
 	}
+	es, ok := r.edges[ext.key()]
+	if !ok {
+		es = b.needs(r, ext)
+		if r.edges == nil {
+			r.edges = map[string][]*edge{}
+		}
+		r.edges[ext.key()] = es
+	}
+	r.ext, r.last = ext, es
+	return es
+}
+
+// needs makes the edges of a release.
+func (b *book) needs(r *release, ext extras) []*edge {
 	certain, unknown := r.meta.Needs(b.env, ext)
-	var es []*edge
+	es := make([]*edge, 0, len(certain)+len(unknown)) // never nil: that is what was not asked yet
 	for i, req := range slices.Concat(certain, unknown) {
 		es = append(es, b.edge(r, req, i >= len(certain)))
 	}
-	if r.edges == nil {
-		r.edges = map[string][]*edge{}
-	}
-	r.edges[key] = es
 	return es
 }
 

@@ -36,11 +36,13 @@ func (s *state) note(f fact) {
 
 // binds says whether a requirement counts.
 func (s *state) binds(e *edge) bool {
-	return s.counts(factOf(e)) && (s.fine == nil || e.from == nil || s.fine[e])
+	return (s.keep == nil || s.counts(factOf(e))) && (s.fine == nil || e.from == nil || s.fine[e])
 }
 
 func (s *state) noteEdge(e *edge) {
-	s.note(factOf(e))
+	if s.used != nil {
+		s.note(factOf(e))
+	}
 	if s.met != nil && e.from != nil {
 		s.met[e] = true
 	}
@@ -126,7 +128,7 @@ func (s *state) reach() []*pack {
 		}
 	}
 	first := len(s.b.pins)
-	out := slices.Clone(queue[:first])
+	out := queue[:first] // what it takes of the queue has been read
 	for _, p := range queue[first:] {
 		if p.pin == nil && p.at != nil && !slices.Contains(out[first:], p) {
 			out = append(out, p)
@@ -209,9 +211,21 @@ func (s *state) fail(p *pack, err error) {
 }
 
 // domain are the releases a package could move to, ascending; for a package without a pin the newest first. What the
-// files forbid is left out.
+// files forbid is left out. The list is not the caller's to change.
 func (s *state) domain(p *pack) []*release {
 	s.b.load(p)
+	plain := s.keep == nil && s.used == nil && !p.imagine // else what is left out depends on what counts, or is noted
+	if !plain {
+		return s.inside(p)
+	}
+	if !p.counted {
+		p.within, p.counted = slices.Clip(s.inside(p)), true
+	}
+	return p.within
+}
+
+// inside are the releases of a package that the files allow.
+func (s *state) inside(p *pack) []*release {
 	out := make([]*release, 0, len(p.cands))
 	from := p.cands
 	if p.imagine {

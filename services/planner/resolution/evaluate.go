@@ -1,5 +1,7 @@
 package resolution
 
+import "slices"
+
 // task is a package that has to be decided next.
 type task struct {
 	p    *pack
@@ -9,27 +11,21 @@ type task struct {
 
 // blame is which decisions led to a dead end.
 type blame struct {
-	packs map[*pack]bool
-	all   bool // not known exactly: all of them
+	packs []*pack // each once: there are as many as decisions, a few
+	all   bool    // not known exactly: all of them
 }
 
 func (bl *blame) add(ps ...*pack) {
 	for _, p := range ps {
-		if p == nil || !p.decided {
-			continue
+		if p != nil && p.decided && !slices.Contains(bl.packs, p) {
+			bl.packs = append(bl.packs, p)
 		}
-		if bl.packs == nil {
-			bl.packs = map[*pack]bool{}
-		}
-		bl.packs[p] = true
 	}
 }
 
 func (bl *blame) join(o blame) {
 	bl.all = bl.all || o.all
-	for p := range o.packs {
-		bl.add(p)
-	}
+	bl.add(o.packs...)
 }
 
 // verdict is what is wrong with the set.
@@ -37,23 +33,20 @@ type verdict struct {
 	dead    bool
 	why     blame // of dead
 	tasks   []task
-	demands map[*pack][]*edge // of decided packages
-	present []*pack           // pins and what was reached, in a fixed order
+	present []*pack // pins and what was reached, in a fixed order
 }
 
 // evaluation is one look at the whole set.
 type evaluation struct {
 	*state
 	verdict
-	place  map[*pack]int     // of tasks
-	floats map[*pack][]*edge // what is asked of packages without a pin
-	loose  []*pack           // those, in order
+	loose []*pack // packages without a pin of which something is asked, in order
 }
 
 // evaluate finds the requirements that do not hold. Without tasks, and not dead, the set holds.
 func (s *state) evaluate() verdict {
-	ev := evaluation{state: s, place: map[*pack]int{}, floats: map[*pack][]*edge{}}
-	ev.demands, ev.present = map[*pack][]*edge{}, s.reach()
+	ev := evaluation{state: s}
+	ev.present = s.reach()
 	for _, p := range ev.present {
 		if f := (fact{from: p, wanted: true}); p.want && !p.decided && s.counts(f) {
 			s.note(f)
@@ -81,15 +74,24 @@ func (s *state) evaluate() verdict {
 	return ev.verdict
 }
 
+// judgement is what this evaluation found out about a package so far. It is overwritten by the next.
+func (s *state) judgement(p *pack) *judgement {
+	j := &p.judged
+	if j.round != s.b.round {
+		*j = judgement{round: s.b.round, demands: j.demands[:0], floats: j.floats[:0], left: j.left[:0]}
+	}
+	return j
+}
+
 // do makes a package a task; one that can't stay counts more than one that might.
 func (ev *evaluation) do(p *pack, stay bool, why blame) {
-	i, ok := ev.place[p]
+	j := ev.judgement(p)
 	switch {
-	case !ok:
-		ev.place[p] = len(ev.tasks)
+	case j.task == 0:
 		ev.tasks = append(ev.tasks, task{p, stay, why})
-	case ev.tasks[i].stay && !stay:
-		ev.tasks[i] = task{p, stay, why}
+		j.task = len(ev.tasks)
+	case ev.tasks[j.task-1].stay && !stay:
+		ev.tasks[j.task-1] = task{p, stay, why}
 	}
 }
 
@@ -102,15 +104,17 @@ func (ev *evaluation) judge(p *pack, e *edge) {
 	}
 	t := e.to
 	if p == nil || p.decided && !p.pressed() {
-		ev.demands[t] = append(ev.demands[t], e)
+		j := ev.judgement(t)
+		j.demands = append(j.demands, e)
 	}
 	switch {
 	case t.at != nil && e.allows(t.at):
 	case t.at == nil && ev.isLoose(p, t) && !ev.deep:
-		if ev.floats[t] == nil {
+		j := ev.judgement(t)
+		if len(j.floats) == 0 {
 			ev.loose = append(ev.loose, t)
 		}
-		ev.floats[t] = append(ev.floats[t], e)
+		j.floats = append(j.floats, e)
 	default:
 		ev.noteEdge(e)
 		ev.trace(p, t)
@@ -145,7 +149,7 @@ func (ev *evaluation) trace(p, t *pack) {
 
 // float looks at what is asked of a package without a pin.
 func (ev *evaluation) float(t *pack) {
-	why, stay, ok := ev.floatable(t, ev.floats[t], ev.present)
+	why, stay, ok := ev.floatable(t, ev.judgement(t).floats, ev.present)
 	switch {
 	case ok:
 	case stay != nil:

@@ -139,11 +139,10 @@ func (s *search) branch(t task, values []*release, why blame, so cost) blame {
 		if s.over() {
 			return everything
 		}
-		if !below.all && !below.packs[p] {
+		if !below.all && !slices.Contains(below.packs, p) {
 			return below // nothing that p could be changes it
 		}
-		delete(below.packs, p)
-		why.join(below)
+		why.join(below) // without p, which is not decided any more
 	}
 	return why
 }
@@ -157,9 +156,9 @@ func (s *search) choose(v verdict) (task, []*release, blame) {
 	var values []*release
 	var why blame
 	for i, t := range v.tasks {
-		left, because := s.values(t, v.demands[t.p])
+		left, because := s.values(t)
 		if i == 0 || len(left) < len(values) || len(left) == len(values) && t.p.name < best.p.name {
-			best, values, why = t, left, because
+			best, values, why = t, slices.Clone(left), because
 		}
 		if len(left) == 0 {
 			break // a dead end, whatever the others are: a release may require thousands, each a question to the index
@@ -168,13 +167,16 @@ func (s *search) choose(v verdict) (task, []*release, blame) {
 	return best, values, why
 }
 
-// values are the releases that meet the demands of what is decided.
-func (s *search) values(t task, demands []*edge) ([]*release, blame) {
+// values are the releases that meet the demands of what is decided. The list holds until the next evaluation.
+func (s *search) values(t task) ([]*release, blame) {
+	j := s.judgement(t.p)
+	demands := j.demands
 	why := blame{all: t.why.all}
 	why.join(t.why)
 	domain := s.domain(t.p)
 	s.unsettled(t.p)
-	left := domain[:0]
+	left := j.left[:0]
+	var last *pack
 	for _, r := range domain {
 		if r.read && !s.possible(r, &why) {
 			continue
@@ -185,13 +187,15 @@ func (s *search) values(t task, demands []*edge) ([]*release, blame) {
 			continue
 		}
 		s.noteEdge(demands[i])
-		if from := demands[i].from; from != nil {
-			why.add(from.of)
+		if from := demands[i].from; from != nil && from.of != last { // rather often the same one
+			last = from.of
+			why.add(last)
 		}
 	}
 	if t.stay && t.p.at != nil {
 		left = slices.Insert(left, 0, t.p.at)
 	}
+	j.left, j.valued = left, true
 	return left, why
 }
 
@@ -237,8 +241,10 @@ func (s *search) floor(so cost, v verdict, next task, values []*release) cost {
 			continue
 		}
 		left := values
-		if t.p != next.p {
-			left, _ = s.values(t, v.demands[t.p])
+		if j := s.judgement(t.p); t.p != next.p && j.valued {
+			left = j.left
+		} else if t.p != next.p {
+			left, _ = s.values(t)
 		}
 		if len(left) == 0 {
 			so.comes(t.p)
