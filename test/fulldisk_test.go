@@ -3,6 +3,7 @@
 package test
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"os/exec"
@@ -10,8 +11,10 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/drydock-dev/drydock/deploy/demo/frozen"
+	"github.com/drydock-dev/drydock/services/gateway/api"
 )
 
 // tmpfsEnv makes the test binary the child that owns a small disk, in namespaces of its own.
@@ -78,14 +81,30 @@ func fullDisk(t *testing.T) {
 	}
 	up.ready(true)
 	for i, app := range apps {
-		if _, err := up.api.RequestScan(t.Context(), k.request(app, fmt.Sprint("after", i))); err != nil {
-			t.Errorf("a scan asked for once there is room: %v", err)
-		}
+		up.accepts(k.request(app, fmt.Sprint("after", i)))
 		asked[filepath.Base(app)]++
 	}
 	up.quiet([]string{"app-0", "app-1", "app-2"})
 	up.terminate()
 	k.checkData(asked)
+}
+
+// accepts asks until it is taken: a write that the full disk swallowed is told of when its time is over, and the log
+// is started anew then, whatever room there is.
+func (r *running) accepts(q api.ScanRequest) {
+	r.t.Helper()
+	ctx, cancel := context.WithTimeout(r.t.Context(), 5*time.Minute)
+	defer cancel()
+	for {
+		_, err := r.api.RequestScan(ctx, q)
+		if err == nil {
+			return
+		}
+		if ctx.Err() != nil || !api.Is(err, api.Unavailable) {
+			r.t.Fatalf("a scan asked for once there is room: %v", err)
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
 }
 
 // fillDisk writes until nothing more fits.

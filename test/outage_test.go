@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"maps"
 	"math/rand/v2"
 	"net/http"
@@ -24,7 +25,7 @@ import (
 // ready waits until /readyz answers as wanted, and returns what it said.
 func (r *running) ready(want bool) string {
 	r.t.Helper()
-	ctx, cancel := context.WithTimeout(r.t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(r.t.Context(), 5*time.Minute)
 	defer cancel()
 	said := ""
 	for ctx.Err() == nil {
@@ -33,10 +34,12 @@ func (r *running) ready(want bool) string {
 			r.t.Fatal(err)
 		}
 		if res, err := http.DefaultClient.Do(req); err == nil {
-			var body [1000]byte
-			n, _ := res.Body.Read(body[:])
+			body, err := io.ReadAll(res.Body)
+			if err != nil {
+				body = append(body, err.Error()...)
+			}
 			_ = res.Body.Close()
-			said = string(body[:n])
+			said = string(body)
 			if (res.StatusCode == http.StatusOK) == want {
 				return said
 			}
@@ -138,7 +141,7 @@ func TestTrace(t *testing.T) {
 	if res.StatusCode/100 != 2 {
 		t.Fatalf("POST /v1/scans: %s", res.Status)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
 	traces, spans, names, ids := map[string]bool{}, map[string]bool{}, map[string]int{}, map[string]bool{"traced": true}
 	_, err = up.api.Events(ctx, api.EventQuery{App: filepath.Base(app), Follow: true}, func(r bus.Record) error {
