@@ -24,7 +24,7 @@ type planOptions struct {
 	policy, excludeNewer, now, python, outDir, uv, recompute string
 	waivers, freezes                                         string
 	vex                                                      []string
-	securityOnly, full                                       bool
+	securityOnly, full, explain                              bool
 }
 
 func planCommand(c *cli) *cobra.Command {
@@ -64,6 +64,7 @@ could not be determined.`,
 	f.StringVar(&o.now, "now", "", "the clock of the plan, `TIME` (RFC 3339 or YYYY-MM-DD)")
 	f.StringVar(&o.python, "python", "", "target interpreter: `PATH|VERSION`; default what the application declares, else python3")
 	f.StringVar(&o.recompute, "recompute", "", "make the stored plan `DIGEST` again from its recorded inputs, offline, and compare byte for byte (with --data or --server)")
+	f.BoolVar(&o.explain, "explain", false, "say of each update who asks for it, when it was released and why it is this one (text; JSON and plan.md always do)")
 	f.StringVar(&o.outDir, "out-dir", "", "write the plan's files into `DIR`")
 	cmd.AddCommand(planDiffCommand(c))
 	cmd.ValidArgsFunction = func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
@@ -178,7 +179,8 @@ func (c *cli) plan(ctx context.Context, o *planOptions, path string) error {
 		err = c.resultJSON(tidyPlan(doc))
 	} else {
 		p := c.page()
-		renderPlan(p, doc, complete, scan.Started, files, o.outDir, path) // the clock that counts is the workers', a moment ago
+		// The clock that counts is the workers', a moment ago.
+		renderPlan(p, planScreen{plan: doc, complete: complete, explain: o.explain, now: scan.Started, files: files, dir: o.outDir, path: path})
 		err = c.result([]byte(p.b.String()))
 	}
 	if err != nil {

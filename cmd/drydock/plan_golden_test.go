@@ -76,8 +76,25 @@ func screenPlan() *report.Plan {
 
 func TestGoldenPlanScreen(t *testing.T) {
 	p := &page{width: 80}
-	renderPlan(p, screenPlan(), false, *at(22, 8), []string{"plan.md", "requirements_updated.txt"}, "out", "app")
+	renderPlan(p, planScreen{plan: screenPlan(), now: *at(22, 8), files: []string{"plan.md", "requirements_updated.txt"}, dir: "out", path: "app"})
 	golden(t, "plan.golden", p.b.String())
+}
+
+// With --explain each update says since when its release is out, and who asks for it; what is not known
+// is said, too, and what holds for two files once.
+func TestGoldenPlanExplained(t *testing.T) {
+	plan := screenPlan()
+	plan.Notes, plan.Outcomes = nil, nil
+	updates := plan.Phases[0].Updates
+	updates[1].Released, updates[1].Page = at(2, 8), "https://user:secret@pypi.example/project/flask/3.0.0/"
+	updates[2].Released, updates[2].Through, updates[2].Page = at(3, 8), []string{"flask", "flask-login", "flask-security-too", "flask-sqlalchemy"}, "javascript:alert(1)"
+	plan.Phases[1].Updates[0].Direct = false
+	other := plan.Phases[1].Updates[0]
+	other.Source = "worker/requirements.txt"
+	plan.Phases[1].Updates = append(plan.Phases[1].Updates, other)
+	p := &page{width: 80}
+	renderPlan(p, planScreen{plan: plan, complete: true, explain: true, now: *at(22, 8), path: "app"})
+	golden(t, "plan_explained.golden", p.b.String())
 }
 
 func TestGoldenPlanDiffScreen(t *testing.T) {

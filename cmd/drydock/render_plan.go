@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"fmt"
+	"net/url"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -32,8 +33,19 @@ func planExit(p *report.Plan, complete bool) int {
 	return code
 }
 
-// renderPlan is the plan for people; now is the reader's, since a plan stays in force for weeks.
-func renderPlan(p *page, plan *report.Plan, complete bool, now time.Time, files []string, dir, path string) {
+// planScreen is a plan for people.
+type planScreen struct {
+	plan     *report.Plan
+	complete bool      // the scan
+	explain  bool      // each update
+	now      time.Time // the reader's, since a plan stays in force for weeks
+	files    []string  // written to dir
+	dir      string
+	path     string // that was scanned
+}
+
+func renderPlan(p *page, s planScreen) {
+	plan, path := s.plan, s.path
 	p.wrapped(bold, "  ", "%s: %s, %s", plan.Application, count(plan.Vulnerabilities, "finding"), count(updates(plan), "update"))
 	switch {
 	case updates(plan) == 0: // nothing was proved
@@ -48,10 +60,15 @@ func renderPlan(p *page, plan *report.Plan, complete bool, now time.Time, files 
 		p.wrapped(yellow, "  ", "! %s", n)
 	}
 	for _, ph := range plan.Phases {
-		renderPhase(p, ph, heldUntil(plan, ph.Phase), now)
+		renderPhase(p, ph, heldUntil(plan, ph.Phase), s.now)
+		if s.explain {
+			explainUpdates(p, ph)
+		} else {
+			renderReasons(p, ph)
+		}
 	}
 	renderOutcomes(p, plan)
-	if !complete {
+	if !s.complete {
 		p.gap()
 		p.line(strong, "the scan was incomplete, so there may be more:")
 		for i, g := range plan.Incomplete {
@@ -63,8 +80,8 @@ func renderPlan(p *page, plan *report.Plan, complete bool, now time.Time, files 
 		}
 	}
 	p.gap()
-	for _, f := range files {
-		p.whole("wrote   %s", filepath.Join(dir, f))
+	for _, f := range s.files {
+		p.whole("wrote   %s", filepath.Join(s.dir, f))
 	}
 	in := plan.Inputs
 	basis := []string{"plan " + short(plan.Plan), "advisories " + short(in.Advisories), "policy " + short(in.Policy)}
@@ -72,7 +89,7 @@ func renderPlan(p *page, plan *report.Plan, complete bool, now time.Time, files 
 		basis = append(basis, "python "+in.Python)
 	}
 	p.line(dim, "from    %s", strings.Join(basis, ", "))
-	for _, hint := range planHints(plan, complete, files, path) {
+	for _, hint := range planHints(plan, s.complete, s.files, path) {
 		p.wrapped(plain, "        ", "next    %s", hint)
 	}
 }
@@ -128,7 +145,6 @@ func renderUpdates(p *page, ph report.Phase) {
 		}
 		rows = append(rows, []cell{{"  " + u.Package, bold}, {cmp.Or(u.From, "added"), plain}, {u.To, green}, {u.Step, plain}, {fixes, plain}, {u.Source, dim}})
 	}
-	defer renderReasons(p, ph)
 	p.table([]column{{head: "  PACKAGE", shrink: true}, {head: "FROM", shrink: true}, {head: "TO", shrink: true}, {head: "STEP"}, {head: "FIXES", shrink: true}, {head: "WHERE", shrink: true, path: true}}, rows)
 }
 
@@ -150,6 +166,41 @@ func renderReasons(p *page, ph report.Phase) {
 	for _, r := range reasons {
 		p.wrapped(dim, "    ", "  %s: %s", strings.Join(moved[r], ", "), r)
 	}
+}
+
+// explainUpdates says of each update who asks for the package, since when the release is out, why it is this one, and
+// where to read on.
+func explainUpdates(p *page, ph report.Phase) {
+	told := map[string]bool{}
+	for _, u := range ph.Updates {
+		released := "released on an unknown day"
+		if u.Released != nil {
+			released = "released " + u.Released.UTC().Format("2 Jan 2006")
+		}
+		text := fmt.Sprintf("  %s %s: %s; %s; %s", u.Package, u.To, askedFor(u), released, u.Reason)
+		if told[text] { // of another file
+			continue
+		}
+		told[text] = true
+		p.wrapped(plain, "    ", "%s", text)
+		if len(u.Fixes) > 1 {
+			p.wrapped(dim, "      ", "    fixes %s", strings.Join(u.Fixes, ", "))
+		}
+		if page, err := url.Parse(u.Page); err == nil && (page.Scheme == "https" || page.Scheme == "http") && page.Host != "" {
+			p.whole("    %s", page.Redacted())
+		}
+	}
+}
+
+// askedFor says who wants a package: the manifest itself, or those that require it.
+func askedFor(u report.Update) string {
+	switch {
+	case u.Direct:
+		return "direct"
+	case len(u.Through) > 0:
+		return "through " + strings.Join(u.Through, ", ")
+	}
+	return "asked for by whom is not known"
 }
 
 // until is a deadline for people: the time, and how far away it is.

@@ -44,13 +44,20 @@ func hostileScan(attack string) *report.Scan {
 		Differences: []report.Difference{{Package: attack, Version: attack, Source: attack, IDs: []string{attack}, OnlyIn: attack, Why: attack}}}
 }
 
+func hostilePlan(attack string) *report.Plan {
+	u := report.Update{Package: attack, From: attack, To: attack, Step: attack, Fixes: []string{attack, attack}, Source: attack, Reason: attack, Through: []string{attack}, Page: "https://h/" + attack}
+	return &report.Plan{Application: attack, Resolution: attack, Phases: []report.Phase{{Phase: attack, DeadlineRule: attack, Branch: attack, Updates: []report.Update{u}}},
+		Outcomes: []report.Outcome{{Package: attack, Outcome: report.Blocked, Detail: attack, Chain: []string{attack}}}}
+}
+
 func TestNothingHostileReachesATerminal(t *testing.T) {
 	for _, attack := range attacks {
 		for _, colour := range []bool{false, true} {
 			p := &page{width: 80, colour: colour}
 			renderScan(p, hostileScan(attack), attack)
-			renderPlan(p, &report.Plan{Application: attack, Resolution: attack, Phases: []report.Phase{{Phase: attack, DeadlineRule: attack, Branch: attack, Updates: []report.Update{{Package: attack, From: attack, To: attack, Step: attack, Fixes: []string{attack}, Source: attack}}}},
-				Outcomes: []report.Outcome{{Package: attack, Outcome: report.Blocked, Detail: attack, Chain: []string{attack}}}}, false, time.Time{}, []string{attack}, "out", attack)
+			for _, explain := range []bool{false, true} {
+				renderPlan(p, planScreen{plan: hostilePlan(attack), explain: explain, files: []string{attack}, dir: "out", path: attack})
+			}
 			renderHostileChange(p, attack)
 			renderAnswer(p, &answer{Headline: attack, Timeline: []told{{Verb: attack, Text: attack}}, Facts: []fact{{attack, attack}}})
 			text := p.b.String()
