@@ -34,6 +34,7 @@ const (
 	StepSeal      = "seal"      // every file in one manifest
 	StepRescan    = "rescan"    // what is installed, scanned
 	StepBaseline  = "baseline"  // tests of the unchanged application
+	StepConfirm   = "confirm"   // a check of the unchanged application once more: what it failed with once excuses nothing
 	StepTests     = "tests"     // tests of the changed one
 	StepSecurity  = "security"  // its own security check
 	StepSmoke     = "smoke"     // it starts
@@ -130,6 +131,21 @@ type Step struct {
 	Cached   bool      `json:"cached,omitempty"`    // known from before; nothing was run
 	From     string    `json:"from,omitempty"`      // change that it was run for, which this one carries on; absent: this one
 	Tests    *Tests    `json:"tests,omitempty"`
+	Flaky    []Flaky   `json:"flaky,omitempty"` // what decided, or could have, and fails by chance; at most a hundred
+}
+
+// Flaky is a test that failed in some runs of the same application and passed in others, with nothing changed in
+// between.
+type Flaky struct {
+	Test   string `json:"test,omitempty"` // absent: the check as a whole, whose single tests do not explain it
+	Before Runs   `json:"before"`         // of the unchanged application
+	After  Runs   `json:"after"`          // of the changed one
+}
+
+// Runs counts how often something failed, of the runs in which it came to an end.
+type Runs struct {
+	Failed int `json:"failed"`
+	Of     int `json:"of"`
 }
 
 // Tests counts single tests, where the command told of them.

@@ -178,7 +178,7 @@ func (w *work) unchangedBeside(ctx context.Context, name string, c application.C
 		}
 		w.plain = t
 	}
-	if w.recall(w.baselineKey(name, c)) != nil {
+	if len(w.recall(w.baselineKey(name, c))) > 0 {
 		return nil, check.Result{}, nil
 	}
 	if w.built(ctx, w.plain) != nil || w.addTests(ctx, w.plain) != nil {
@@ -205,19 +205,20 @@ func (w *work) asideOf(step string) *aside {
 // program kills itself; or that of chance, where tests of the changed application fail. What it says then is what counts.
 func (w *work) alone(ctx context.Context, t *trial, name string, c application.Check) (again bool, err error) {
 	r, known := t.results[name]
+	_, heard := t.again[name]
 	why := ""
 	switch {
-	case !known || t.again[name] != "":
+	case !known || heard || r.Status == check.Failed && t == w.plain: // which is confirmed (again.go)
 	case t.aside[name] != nil && slices.Contains([]check.Status{check.Failed, check.TimedOut, check.Killed, check.Limited}, r.Status):
 		why = "at the same time as other checks"
-	case r.Status == check.Killed && r.Signal == int(syscall.SIGKILL), r.Status == check.Failed && t == w.main:
+	case r.Status == check.Killed && r.Signal == int(syscall.SIGKILL), r.Status == check.Failed:
 		why = "once"
 	}
 	if why == "" {
 		return false, nil
 	}
 	delete(t.results, name)
-	t.again[name] = r.Status
+	t.again[name] = r
 	now, err := w.check(ctx, t, name, c)
 	if err != nil {
 		return true, err

@@ -33,16 +33,16 @@ func (w *work) baseline(ctx context.Context, st *report.Step) error {
 	if err != nil {
 		return err
 	}
-	r := w.known[report.StepTests]
 	st.Cached = cached
-	if r == nil {
+	if len(w.known[report.StepTests]) == 0 {
 		st.Status, st.Detail = report.StepSkipped, "the unchanged application could not be built, so it is not known what failed before"
 		return nil
 	}
+	r := w.known[report.StepTests][0]
 	if err := w.log(ctx, st, r.Log); err != nil {
 		return err
 	}
-	st.Tests = counts(*r, check.Verdict{})
+	st.Tests = counts(r, check.Verdict{})
 	st.Detail = "passes"
 	if !r.OK() {
 		st.Status, st.Detail = report.StepWarned, clean(r.Detail)
@@ -66,8 +66,11 @@ func (w *work) askKnown(ctx context.Context, name string, c application.Check) (
 		}
 	}
 	key := w.baselineKey(name, c)
-	if r := w.recall(key); r != nil {
-		w.known[name] = r
+	if runs := w.recall(key); len(runs) > 0 {
+		w.known[name] = runs[:1:1]
+		if len(runs) > 1 {
+			w.second[name] = &runs[1]
+		}
 		return true, nil
 	}
 	if err := w.built(ctx, w.plain); err != nil {
@@ -76,16 +79,16 @@ func (w *work) askKnown(ctx context.Context, name string, c application.Check) (
 	r, err := w.check(ctx, w.plain, name, c)
 	if changed, ok := w.main.results[name]; err == nil && !r.OK() && (ok && !changed.OK() || r.Status == check.Killed) {
 		var again bool
-		if again, err = w.alone(ctx, w.plain, name, c); again && err == nil { // it would excuse the change, or leave it without an excuse
+		if again, err = w.alone(ctx, w.plain, name, c); again && err == nil { // it came to no end, and would leave the change without an excuse
 			r = w.plain.results[name]
 		}
 	}
 	if err != nil {
 		return false, w.unknown(err)
 	}
-	w.known[name] = &r
-	if w.plain.aside[name] != nil && w.plain.again[name] == "" && !r.OK() {
-		return false, nil // it may have been the others' doing: not for the next change
+	w.known[name] = []check.Result{r}
+	if _, again := w.plain.again[name]; w.plain.aside[name] != nil && !again && !r.OK() {
+		return false, nil // it may have been the others' doing: not for the next change, unless it is confirmed
 	}
 	return false, w.remember(key, r)
 }
@@ -145,31 +148,46 @@ func (w *work) baselineKey(name string, c application.Check) string {
 	return strings.TrimPrefix(digestOf(key), "sha256:")
 }
 
-// kept is a result as it is kept for the next change.
+// kept is a result as it is kept for the next change. Again is that of a second run of the unchanged application: without
+// it what failed excuses nothing.
 type kept struct {
 	Result check.Result `json:"result"`
 	Log    []byte       `json:"log"`
+	Again  *kept        `json:"again,omitempty"`
+}
+
+func (k *kept) read() check.Result {
+	k.Result.Log = k.Log
+	return k.Result
 }
 
 func (w *work) baselines() string { return filepath.Join(w.s.cfg.Dir, "baselines") }
 
-// recall reads a kept result; one that can't be read is none.
-func (w *work) recall(key string) *check.Result {
+// recall reads kept results, those of one run or of two; what can't be read is none.
+func (w *work) recall(key string) []check.Result {
 	var k kept
 	data, err := os.ReadFile(filepath.Join(w.baselines(), key+".json"))
 	if key == "" || err != nil || json.Unmarshal(data, &k) != nil {
 		return nil
 	}
-	k.Result.Log = k.Log
-	return &k.Result
+	runs := []check.Result{k.read()}
+	if k.Again != nil {
+		runs = append(runs, k.Again.read())
+	}
+	return runs
 }
 
-// remember keeps a result. A check that was stopped by a limit says something of this host's day, so it is not kept.
-func (w *work) remember(key string, r check.Result) error {
-	if key == "" || r.Status != check.Passed && r.Status != check.Failed && r.Status != check.LeftChildren {
-		return nil
+// remember keeps the results of one run or of two. A check that was stopped by a limit says something of this host's day,
+// so it is not kept.
+func (w *work) remember(key string, runs ...check.Result) error {
+	var k *kept
+	for _, r := range slices.Backward(runs) {
+		if key == "" || r.Status != check.Passed && r.Status != check.Failed && r.Status != check.LeftChildren {
+			return nil
+		}
+		k = &kept{r, r.Log, k}
 	}
-	return w.store(key, kept{r, r.Log})
+	return w.store(key, k)
 }
 
 // store writes what is kept from one validation to the next.
@@ -195,69 +213,6 @@ func (w *work) store(key string, v any) error {
 	return nil
 }
 
-// fails says whether a variant can't be installed, or does not go together, as the change. What fails otherwise, such as
-// a package that the unchanged application can't install either, tells nothing.
-func (w *work) fails(ctx context.Context, t *trial) (bisect.Outcome, error) {
-	err := w.built(ctx, t)
-	if err == nil {
-		err = w.fits(ctx, t)
-	}
-	switch {
-	case err == nil:
-		return bisect.Passes, nil
-	case alike(err, w.failed):
-		return bisect.Fails, nil
-	case installFailed(err):
-		return bisect.Unresolved, nil
-	}
-	return outcome(err)
-}
-
-// failsAs says whether a check fails in a variant, as it did in the change.
-func (w *work) failsAs(name string, c application.Check) culprit {
-	return func(ctx context.Context, t *trial) (bisect.Outcome, error) {
-		if err := w.built(ctx, t); err != nil {
-			if installFailed(err) {
-				return bisect.Unresolved, nil
-			}
-			return outcome(err)
-		}
-		r, err := w.check(ctx, t, name, c)
-		if err != nil {
-			return outcome(err)
-		}
-		switch check.Judge(w.known[name], r).Status {
-		case check.VerdictFailed:
-			return bisect.Fails, nil
-		case check.VerdictPassed, check.VerdictWarned:
-			return bisect.Passes, nil
-		}
-		return bisect.Unresolved, nil
-	}
-}
-
-// failsForTests says whether what the tests need can't be installed in a variant, as it could not in the change.
-func (w *work) failsForTests(failed error) culprit {
-	return func(ctx context.Context, t *trial) (bisect.Outcome, error) {
-		err := w.built(ctx, t)
-		if installFailed(err) {
-			return bisect.Unresolved, nil
-		}
-		if err == nil {
-			err = w.addTests(ctx, t)
-		}
-		switch {
-		case err == nil:
-			return bisect.Passes, nil
-		case alike(err, failed):
-			return bisect.Fails, nil
-		case installFailed(err):
-			return bisect.Unresolved, nil
-		}
-		return outcome(err)
-	}
-}
-
 // blame finds the smallest updates that fail, by trying fewer and fewer of them. What was not found out by then
 // is said: all that is known to fail is named, and not proved.
 func (w *work) blame(ctx context.Context, end *halt) error {
@@ -270,27 +225,43 @@ func (w *work) blame(ctx context.Context, end *halt) error {
 	}
 	groups := byPackage(w.updates)
 	st := report.Step{Name: report.StepBisect, Status: report.StepPassed, Started: w.s.now().UTC()}
+	if end.vague != "" {
+		st.Status = report.StepSkipped
+		w.unpinned(st, end.vague)
+		return nil
+	}
 	began := time.Now()
 	w.s.progress(ctx, w.v.Application, w.v.Change, &Progress{Step: st.Name, Detail: fmt.Sprintf("%d packages", len(groups)), N: len(steps), Of: len(steps), Since: st.Started, Worker: w.s.holder})
-	limited, cancel := context.WithDeadline(ctx, earlier(began.Add(w.s.cfg.Limit/bisectShare), w.until))
+	whole, leave := context.WithDeadline(ctx, w.until)
+	defer leave()
+	search, cancel := context.WithDeadline(whole, began.Add(w.s.cfg.Limit/bisectShare))
 	defer cancel()
-	found, chance, err := smallest(limited, len(groups), func(ctx context.Context, subset []int) (bisect.Outcome, error) {
+	found, pinned, err := smallest(search, whole, len(groups), func(ctx context.Context, subset []int) (bisect.Outcome, error) {
 		var some []report.Update
 		for _, i := range subset {
 			some = append(some, groups[i]...)
 		}
 		return w.try(ctx, some)
 	})
-	if chance {
-		w.v.Notes = append(w.v.Notes, "what was found to fail passes when it is tried once more: it comes and goes, and may be no update's fault")
-	}
 	switch {
 	case ctx.Err() != nil:
 		return fmt.Errorf("find what fails in change %s: %w", w.v.Change, context.Cause(ctx))
-	case err != nil && limited.Err() == nil && w.facts.Attempt < giveUp:
+	case err != nil && search.Err() == nil && w.facts.Attempt < giveUp:
 		return fmt.Errorf("find what fails in change %s: %w", w.v.Change, err)
 	case err != nil:
 		w.v.Notes = append(w.v.Notes, "not all sets could be tried: "+clean(err.Error()))
+	}
+	st.Seconds = seconds(time.Since(began))
+	if !pinned {
+		st.Status = report.StepWarned
+		why := "nothing smaller than the whole was found in the time there is"
+		if err == nil {
+			why = "what was found to fail does not fail when it is tried once more: it comes and goes, and may be no update's fault"
+		} else if len(found.Minimal) < len(groups) {
+			why = "what was found to fail could not be tried once more"
+		}
+		w.unpinned(st, fmt.Sprintf("%s; %d sets were tried", why, found.Trials))
+		return nil
 	}
 	var names []string
 	for _, i := range found.Minimal {
@@ -298,7 +269,6 @@ func (w *work) blame(ctx context.Context, end *halt) error {
 		names = append(names, groups[i][0].Package+" "+groups[i][0].To)
 	}
 	w.v.Proved = found.Complete
-	st.Seconds = seconds(time.Since(began))
 	st.Detail = fmt.Sprintf("%s; %d sets were tried", joined(names), found.Trials)
 	if !found.Complete {
 		st.Status = report.StepWarned
@@ -310,19 +280,36 @@ func (w *work) blame(ctx context.Context, end *halt) error {
 	return nil
 }
 
-// smallest is the smallest of n that fail, tried once more: what fails by chance (true) was found by chance, too, and
-// nothing is proved of it. One alone is not tried: there is nobody else to blame.
-func smallest(ctx context.Context, n int, try bisect.Trial) (found bisect.Found, chance bool, err error) {
-	found, err = bisect.Smallest(ctx, n, try, bisect.Options{})
-	if err != nil || !found.Complete || n == 1 {
+// unpinned names no update: a wrong one would be held back, and the right one let through with the next plan. What is
+// named by none reaches the whole change (planner).
+func (w *work) unpinned(st report.Step, why string) {
+	st.Detail = why
+	w.v.Steps = append(w.v.Steps, st)
+	w.v.Notes = append(w.v.Notes, "no update can be named: "+why)
+	w.v.Reason = clean("it failed, and could not be pinned on an update: " + w.v.Reason)
+	w.crossed(st.Name)
+}
+
+// smallest is the smallest of n that fail, where that fails once more (pinned): what was found by chance is told of
+// nobody. One alone is not tried: there is nobody else to blame. What the time for the search leaves of the whole is for
+// the second try.
+func smallest(search, whole context.Context, n int, try bisect.Trial) (found bisect.Found, pinned bool, err error) {
+	found, err = bisect.Smallest(search, n, try, bisect.Options{})
+	switch {
+	case n == 1:
+		return found, true, err
+	case err != nil && (search.Err() == nil || len(found.Minimal) == n):
 		return found, false, err
 	}
 	found.Trials++
-	out, err := try(ctx, slices.Clone(found.Minimal))
-	if err != nil || out != bisect.Fails {
-		found.Complete = false
+	out, terr := try(whole, slices.Clone(found.Minimal))
+	if terr != nil {
+		return found, false, errors.Join(err, terr)
 	}
-	return found, err == nil && out == bisect.Passes, err
+	if pinned = out == bisect.Fails; !pinned {
+		err = nil // it came to an end: nobody can be named
+	}
+	return found, pinned, err
 }
 
 // try builds a variant with some of the updates and asks whether it fails as the change did.

@@ -75,6 +75,7 @@ func sameToReaders(a, b events.ChangeOpened, before, after *report.Validation) b
 			if t := st.Tests; t != nil && st.Status != report.StepPassed {
 				out = append(out, t.Before...)
 			}
+			out = append(out, chances(st.Flaky)...)
 		}
 		return out
 	}
@@ -192,7 +193,7 @@ func (w *work) proved(ctx context.Context, st *report.Step, name string, c appli
 	}
 	r, err := w.check(ctx, w.main, name, c)
 	if err == nil && key != "" && r.OK() {
-		err = w.store(key, proof{kept{r, r.Log}, w.v.Change, w.s.now().UTC().Truncate(time.Second)})
+		err = w.store(key, proof{kept{Result: r, Log: r.Log}, w.v.Change, w.s.now().UTC().Truncate(time.Second)})
 	}
 	return r, err
 }

@@ -31,6 +31,7 @@ type halt struct {
 	asks   bool // only a person can mend it: it is not tried again by itself
 	step   string
 	blame  culprit // whether a variant fails in the same way; nil: as it is installed
+	vague  string  // why no update can be told from another; empty: they can
 	cause  error
 }
 

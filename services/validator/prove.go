@@ -133,28 +133,23 @@ func (w *work) prove(ctx context.Context, st *report.Step, name string, c *appli
 		return err
 	}
 	st.Command = c.Command.String()
-	after, err := w.settled(ctx, st, name, *c)
+	after, v, err := w.settled(ctx, st, name, *c)
 	if err != nil {
 		return err
 	}
 	before := w.known[name]
-	if after.Status == check.NotFound && (before == nil || before.Status == check.NotFound) { // else the change took it away
+	if after.Status == check.NotFound && (len(before) == 0 || before[0].Status == check.NotFound) { // else the change took it away
 		h := parked(events.ParkedSetup, "correct checks."+name+" in "+application.RepositoryFile+", or add what it needs to the manifests of the tests", "%s: %s", name, after.Detail)
 		h.asks = true
 		return h
 	}
-	v := check.Judge(before, after)
 	st.Tests = counts(after, v)
 	st.Detail = clean(v.Detail)
 	switch v.Status {
 	case check.VerdictPassed:
-		if w.main.again[name] == check.Failed && w.main.aside[name] == nil { // by chance, or with what comes and goes
-			st.Status = report.StepWarned
-			st.Detail += "; it failed when it ran first"
-		}
 		return nil
 	case check.VerdictWarned:
-		if before != nil && mute(*c, *before, after) {
+		if mute(*c, before, after) {
 			h := parked(events.ParkedSetup, "pin what the tests need, with all that it requires, in the manifests of the tests; or correct checks."+name+" in "+application.RepositoryFile,
 				"%s: pytest comes to no test, with and without the change, so it tells nothing: %s", name, lastLine(after.Log))
 			h.asks = true
@@ -172,35 +167,11 @@ func (w *work) prove(ctx context.Context, st *report.Step, name string, c *appli
 		return h
 	}
 	h := rejected(events.RejectedTests, "%s: %s", name, v.Detail)
-	h.log, h.blame = after.Log, w.failsAs(name, *c)
+	steadily, ok := steady(before, w.main.runs(name), v)
+	if h.log, h.blame = after.Log, w.failsAs(name, *c, steadily); !ok {
+		h.vague = "all that fails in " + name + " with it comes and goes, without it or with it"
+	}
 	return h
-}
-
-// settled is what a check of the changed application says, with the unchanged one asked where it is to be compared
-// with that. What speaks against the change, or for nothing, is heard once more by itself.
-func (w *work) settled(ctx context.Context, st *report.Step, name string, c application.Check) (check.Result, error) {
-	after, err := w.proved(ctx, st, name, c)
-	if installFailed(err) {
-		return after, w.untestable(ctx, err)
-	}
-	if err == nil {
-		err = w.said(ctx, st, after)
-	}
-	if err == nil && !after.OK() && w.known[name] == nil {
-		err = w.ask(ctx, name, c)
-	}
-	if err != nil {
-		return after, err
-	}
-	if v := check.Judge(w.known[name], after); v.Status != check.VerdictFailed && v.Status != check.VerdictUnknown {
-		return after, nil
-	}
-	again, err := w.alone(ctx, w.main, name, c)
-	if err != nil || !again {
-		return after, err
-	}
-	after = w.main.results[name]
-	return after, w.said(ctx, st, after)
 }
 
 // said keeps what a check said of itself, in the place of what it said before.
@@ -224,9 +195,10 @@ func (w *work) untestable(ctx context.Context, failed error) error {
 	return h
 }
 
-// mute reports whether pytest never came to a test, in both runs: it lacks something it requires, or can't start.
-func mute(c application.Check, before, after check.Result) bool {
-	return strings.Contains(c.Command.String(), "pytest") && !before.OK() && !after.OK() && len(before.Tests) == 0 && len(after.Tests) == 0
+// mute reports whether pytest never came to a test, in all runs: it lacks something it requires, or can't start.
+func mute(c application.Check, before []check.Result, after check.Result) bool {
+	says := func(r check.Result) bool { return r.OK() || len(r.Tests) > 0 }
+	return strings.Contains(c.Command.String(), "pytest") && len(before) > 0 && !slices.ContainsFunc(before, says) && !says(after)
 }
 
 // lastLine is what a program said last.
@@ -342,20 +314,21 @@ func (w *work) attest(ctx context.Context) error {
 		}
 		ran = true
 		res := w.main.results[name]
-		before := map[string]bool{}
-		if st.Tests != nil {
-			for _, n := range st.Tests.Before {
-				before[n] = true
-			}
+		chance := map[string]bool{}
+		for _, f := range st.Flaky {
+			chance[f.Test] = true
 		}
 		for _, t := range res.Tests {
 			full := name + "/" + t.Name
 			switch {
-			case t.Outcome == check.TestPassed:
+			case t.Outcome == check.TestPassed && !chance[t.Name]:
 				r.Passed = append(r.Passed, full)
 			case t.Outcome != check.TestSkipped:
 				r.Warned = append(r.Warned, full)
 			}
+		}
+		if len(res.Tests) > 0 && chance[""] { // the check itself
+			r.Warned = append(r.Warned, name)
 		}
 		if len(res.Tests) == 0 {
 			if st.Status == report.StepWarned {

@@ -34,12 +34,12 @@ type trial struct {
 
 	results map[string]check.Result // of checks that were run, by name
 	aside   map[string]*aside       // of those that ran beside others
-	again   map[string]check.Status // of those that were run once more: how they ended first
+	again   map[string]check.Result // of those that were run once more: how they ended first
 	unfit   error                   // what its tests need can't be installed
 }
 
 func newTrial(dir string) *trial {
-	return &trial{dir: dir, results: map[string]check.Result{}, aside: map[string]*aside{}, again: map[string]check.Status{}}
+	return &trial{dir: dir, results: map[string]check.Result{}, aside: map[string]*aside{}, again: map[string]check.Result{}}
 }
 
 const (

@@ -44,18 +44,20 @@ type work struct {
 	python artifact.Interpreter
 	target pep508.Environment
 
-	room    string                   // beside the artifacts: what is being built; empty once it is sealed
-	main    *trial                   // the changed application
-	before  *inventory.Inventory     // of the base
-	updates []report.Update          // all that were applied
-	plain   *trial                   // the unchanged application, where it was built
-	known   map[string]*check.Result // of checks of the unchanged application, by name
-	tools   []wheelhouse.Wanted      // what source distributions are built with; none: nothing needs them
-	unmet   []quarrel                // requirements that are not met without the change
-	failed  error                    // of the installer, about the change
-	asked   bool                     // unmet is known
-	blamed  culprit                  // whether a variant fails as this change did
-	until   time.Time                // validator.limit ends
+	room    string                    // beside the artifacts: what is being built; empty once it is sealed
+	main    *trial                    // the changed application
+	before  *inventory.Inventory      // of the base
+	updates []report.Update           // all that were applied
+	plain   *trial                    // the unchanged application, where it was built
+	known   map[string][]check.Result // runs of checks of the unchanged application, by name
+	second  map[string]*check.Result  // of those: runs that are known from before, and were not asked for yet
+	tools   []wheelhouse.Wanted       // what source distributions are built with; none: nothing needs them
+	unmet   []quarrel                 // requirements that are not met without the change
+	failed  error                     // of the installer, about the change
+	asked   bool                      // unmet is known
+	blamed  culprit                   // whether a variant fails as this change did
+	until   time.Time                 // validator.limit ends
+	doing   Progress                  // the step that is being done
 
 	checkedHealth preflight.Result
 	backupLog     string
@@ -96,7 +98,7 @@ func (s *Service) run(ctx context.Context, f worker.Facts, c events.Change, a ap
 	if err != nil {
 		return nil, err
 	}
-	w := &work{s: s, facts: f, change: c, app: a, plan: plan, known: map[string]*check.Result{}}
+	w := &work{s: s, facts: f, change: c, app: a, plan: plan, known: map[string][]check.Result{}, second: map[string]*check.Result{}}
 	w.v = &report.Validation{Schema: report.SchemaValidation, Tool: s.deps.Tool, Application: f.App.App, Change: c.Change, Plan: c.Plan, Phase: c.Phase,
 		Started: s.now().UTC(), Updates: []report.Update{}, Earlier: []string{}, Manifests: []report.Manifest{}, Steps: []report.Step{}, Path: a.Path, Remote: s.deps.Remote(a)}
 	at := slices.IndexFunc(plan.Phases, func(p report.Phase) bool { return p.Phase == c.Phase })
@@ -164,7 +166,8 @@ var errLimit = errors.New("the validation took longer than validator.limit")
 // take does one step. What the step can't do is decided by judge; what nobody foresaw is tried again some times.
 func (w *work) take(ctx context.Context, i int) (*halt, error) {
 	st := report.Step{Name: steps[i].name, Status: report.StepPassed, Started: w.s.now().UTC()}
-	w.s.progress(ctx, w.v.Application, w.v.Change, &Progress{Step: st.Name, N: i + 1, Of: len(steps), Since: st.Started, Worker: w.s.holder})
+	w.doing = Progress{Step: st.Name, N: i + 1, Of: len(steps), Since: st.Started, Worker: w.s.holder}
+	w.s.progress(ctx, w.v.Application, w.v.Change, &w.doing)
 	began := time.Now()
 	err := steps[i].fn(w, ctx, &st)
 	took := time.Since(began)
@@ -292,7 +295,7 @@ func (w *work) tell(validation string, end *halt) []said {
 	case report.Validated:
 		p := events.ChangeValidated{Change: v.Change, Plan: v.Plan, Artifact: v.Artifact, Base: base, Validation: validation, Tests: v.Tested, Isolation: v.Isolation, Merge: v.Merge}
 		for _, st := range v.Steps {
-			if st.Status == report.StepWarned && st.Name != report.StepBaseline { // what it fails with, the tests say
+			if st.Status == report.StepWarned && st.Name != report.StepBaseline && st.Name != report.StepConfirm { // what it fails with, the tests say
 				p.Warned = append(p.Warned, st.Name+": "+st.Detail)
 			}
 		}

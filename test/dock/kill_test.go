@@ -29,6 +29,7 @@ type killed struct {
 	always bool   // not only where DRYDOCK_E2E is set
 	bad    bool   // one of two updates fails the tests: rejected, and the other one goes on
 	alone  bool   // checks run one after another, not at the same time
+	old    bool   // a test fails without the change, too
 	usual  bool   // with the times of a running server: 30 s of a lease, 10 s until a message comes again
 }
 
@@ -48,7 +49,9 @@ var kills = []killed{
 	{at: "inside " + report.StepBaseline},
 	{at: "step " + report.StepBaseline},
 	{at: "inside " + report.StepTests, alone: true},
+	{at: "step " + report.StepConfirm, old: true, always: true},
 	{at: "step " + report.StepTests},
+	{at: "step " + report.StepTests, old: true},
 	{at: "step " + report.StepSecurity},
 	{at: "step " + report.StepSmoke},
 	{at: "step " + report.StepVerify},
@@ -64,6 +67,7 @@ var kills = []killed{
 	{at: "step " + report.StepTests, usual: true},
 	{at: anywhere, always: true},
 	{at: anywhere},
+	{at: anywhere, old: true},
 	{at: anywhere, bad: true},
 	{at: anywhere, bad: true},
 }
@@ -101,6 +105,9 @@ func TestKillEverywhere(t *testing.T) {
 		if k.bad {
 			name += " of a rejection"
 		}
+		if k.old {
+			name += " of what failed before"
+		}
 		if k.usual {
 			name += " with the usual times"
 		}
@@ -130,6 +137,9 @@ func newKillYard(t *testing.T, k killed) *killYard {
 	}
 	if k.bad {
 		f["tests/test_other.py"] = "import other\n\n\ndef test_other():\n    assert other.__version__ == \"1.0\"\n"
+	}
+	if k.old {
+		f["tests/test_old.py"] = "def test_old():\n    assert False, 'it was so before'\n"
 	}
 	w := newWorld(t, f)
 	if k.bad {

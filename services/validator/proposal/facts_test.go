@@ -192,6 +192,27 @@ func warned() Facts {
 	return f
 }
 
+// flaky is one with a test that failed before and fails, and others that come and go.
+func flaky() Facts {
+	f := warned()
+	f.Merge = "person"
+	detail := "one test fails, and failed before the change too; fails by chance: tests.test_api::test_login[a|b] (failed in 0 of 2 runs without the change, in 1 of 2 runs with it)"
+	step(f, report.StepTests, func(s *report.Step) {
+		s.Detail, s.Tests = detail, &report.Tests{Passed: 213, Failed: 1, Skipped: 3, Before: []string{"tests.test_ledger::test_rounding"}}
+		s.Flaky = []report.Flaky{{Test: "tests.test_api::test_login[a|b]", Before: report.Runs{Of: 2}, After: report.Runs{Failed: 1, Of: 2}}}
+	})
+	step(f, report.StepSmoke, func(s *report.Step) {
+		s.Status, s.ExitCode, s.Detail = report.StepWarned, ptr(0), "passed; it failed when it ran first; fails by chance: the check itself (failed in 0 of 1 run without the change, in 1 of 2 runs with it)"
+		s.Flaky = []report.Flaky{{Before: report.Runs{Of: 1}, After: report.Runs{Failed: 1, Of: 2}}}
+	})
+	at := slices.IndexFunc(f.Validation.Steps, func(s report.Step) bool { return s.Name == report.StepTests })
+	again := f.Validation.Steps[at-1]
+	again.Name, again.Status, again.Cached, again.Detail = report.StepConfirm, report.StepWarned, false, "tests of the unchanged application: exit code 1; 1 test failed"
+	again.Tests = &report.Tests{Passed: 213, Failed: 1, Skipped: 3}
+	f.Validation.Steps = slices.Insert(slices.Clone(f.Validation.Steps), at, again)
+	return f
+}
+
 func notValidated() Facts {
 	f := emergency()
 	f.Validation, f.Evidence = nil, ""

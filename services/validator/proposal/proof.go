@@ -31,6 +31,7 @@ func (d *draft) writeProof(b *strings.Builder) {
 	} else {
 		writeItem(b, "Tests: ", d.tests(), ".")
 	}
+	d.writeFlaky(b)
 	writeItem(b, "Re-scan: ", d.rescan(), ".")
 	d.writeSteps(b)
 	d.writeLeft(b)
@@ -128,6 +129,24 @@ func (d *draft) writeTests(b *strings.Builder, t *report.Tests) {
 	line("**Fail with this change only**", t.New)
 	line("Fail with and without this change", t.Before)
 	line("Failed without this change, and pass with it", t.Fixed)
+}
+
+// writeFlaky names what fails by chance, with how often it did: it excuses nothing by itself, and proves nothing.
+func (d *draft) writeFlaky(b *strings.Builder) {
+	runs := func(r report.Runs) md { return md(fmt.Sprintf("%d of %s", r.Failed, count(r.Of, "run", "runs"))) }
+	steps := d.Validation.Steps
+	for _, s := range steps[:min(len(steps), d.Steps)] {
+		if len(s.Flaky) == 0 {
+			continue
+		}
+		writeItem(b, "**Fails by chance**, ", stepName(s.Name), ": ", list(s.Flaky, d.Names, func(f report.Flaky) md {
+			which := md("the check itself")
+			if f.Test != "" {
+				which = path(f.Test)
+			}
+			return which + " (failed in " + runs(f.Before) + " without this change, in " + runs(f.After) + " with it)"
+		}), ".")
+	}
 }
 
 // rescan says what a scan of what was installed found.

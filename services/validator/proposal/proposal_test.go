@@ -15,6 +15,7 @@ func TestGolden(t *testing.T) {
 		"thirty":        many(),
 		"no-tests":      noTests(),
 		"warned":        warned(),
+		"flaky":         flaky(),
 		"not-validated": notValidated(),
 		"parked":        parked(),
 		"rejected":      rejected(),

@@ -140,7 +140,7 @@ func (d *draft) stepGaps() []md {
 	tests := d.step(report.StepTests)
 	for _, s := range d.Validation.Steps {
 		switch {
-		case s.Name == report.StepTests || s.Name == report.StepBisect:
+		case s.Name == report.StepTests || s.Name == report.StepConfirm || s.Name == report.StepBisect:
 		case s.Name == report.StepBaseline && (s.Status != report.StepSkipped || tests == nil || tests.Status == report.StepSkipped):
 		case s.Status == report.StepSkipped:
 			skipped = append(skipped, s)
@@ -172,7 +172,11 @@ func (d *draft) testGaps() []md {
 		return []md{"**that the application works: not one test ran.**"}
 	case s.Tests != nil && len(s.Tests.Before) > 0:
 		n := max(len(s.Tests.Before), s.Tests.Failed-len(s.Tests.New)) // no more than a hundred are named
-		return []md{md(count(n, "test fails", "tests fail") + " with and without this change: what they watch over is not tested.")}
+		gaps := []md{md(count(n, "test fails", "tests fail") + " with and without this change: what they watch over is not tested.")}
+		if n := len(s.Flaky); n > 0 {
+			gaps = append(gaps, md("what "+count(n, "other watches over, which fails", "others watch over, which fail")+" by chance: see Proof."))
+		}
+		return gaps
 	case s.Status == report.StepWarned:
 		return []md{"all that its tests watch over: they passed with a warning" + reason(s.Detail) + "."}
 	}

@@ -139,6 +139,9 @@ func (d *draft) writeRejected(b *strings.Builder) {
 	if r.Reason != "" {
 		writeItem(b, "Found: ", sentence(r.Reason))
 	}
+	if len(failing) == 0 && (r.Kind == events.RejectedTests || r.Kind == events.RejectedInstall) {
+		writeItem(b, "**No update can be named**: what fails could not be pinned on one, so the whole change is held.")
+	}
 	if len(failing) > 0 {
 		how := md("; whether fewer would fail, too, was not found out")
 		if r.Proved {

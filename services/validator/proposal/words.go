@@ -85,6 +85,7 @@ var stepNames = map[string]string{
 	report.StepSeal:      "seal",
 	report.StepRescan:    "re-scan as installed",
 	report.StepBaseline:  "tests before the change",
+	report.StepConfirm:   "before the change, once more",
 	report.StepTests:     "tests with the change",
 	report.StepSecurity:  "security check",
 	report.StepSmoke:     "smoke check",
