@@ -35,6 +35,7 @@ func TestCompile(t *testing.T) {
 		"oddly-python": {"1.0": "Requires-Python: three\n"},
 		"system": {"1.0": "Requires-Dist: blinker==1.6 ; sys_platform == \"win32\"\nRequires-Dist: blinker==1.7 ; platform_machine == \"aarch64\"\n" +
 			"Requires-Dist: markupsafe ; sys_platform == \"darwin\" and platform_machine == \"arm64\"\nRequires-Dist: beta==1.0 ; python_full_version >= \"3.11.5\"\n"},
+		"early": {"1.0": "Provides-Extra: toml\nRequires-Dist: blinker==1.6 ; python_full_version <= \"3.11.0a6\" and extra == \"toml\"\nRequires-Dist: post==1.1 ; python_full_version > \"3.11.0a6\"\n"},
 	}
 	env := func(python, platform, machine string) pep508.Environment {
 		return pep508.Environment{Python: python, Platform: platform, Machine: machine}
@@ -66,6 +67,10 @@ func TestCompile(t *testing.T) {
 		"linux":               {in: []string{"system"}, env: env("3.11.4", "linux", "s390x"), want: "system==1.0"},
 		"linux aarch64":       {in: []string{"system"}, env: env("3.11.7", "", "aarch64"), want: "beta==1.0 blinker==1.7 system==1.0"},
 		"darwin":              {in: []string{"system"}, env: env("3.11", "darwin", "arm64"), want: "markupsafe==2.1.1 system==1.0"},
+		"before a final":      {in: []string{"early[toml]"}, env: env("3.10.13", "linux", "x86_64"), want: "blinker==1.6 early==1.0"},
+		"at a final":          {in: []string{"early[toml]"}, env: env("3.11", "linux", "x86_64"), want: "early==1.0 post==1.1"},
+		"at its first patch":  {in: []string{"early[toml]"}, env: env("3.11.0", "linux", "x86_64"), want: "early==1.0 post==1.1"},
+		"after a final":       {in: []string{"early[toml]"}, env: env("3.11.7", "linux", "x86_64"), want: "early==1.0 post==1.1"},
 		"windows":             {in: []string{"system"}, env: env("3.11", "win32", "AMD64"), want: "blinker==1.6 system==1.0"},
 	} {
 		t.Run(name, func(t *testing.T) {

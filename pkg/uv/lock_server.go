@@ -177,7 +177,7 @@ func (s *lockServer) lockMetadata(name, file string, p *index.Project) ([]byte, 
 		if err != nil {
 			return nil, fmt.Errorf("metadata of %s: %w", from.Name, opaque{err})
 		}
-		body, byURL, err := minimal(data, name, r.Version)
+		body, byURL, err := minimal(data, name, r.Version, false)
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		for word, stands := range byURL {

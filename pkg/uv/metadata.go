@@ -15,8 +15,10 @@ import (
 const urlPrefix = "drydock-url-"
 
 // minimal writes the part of a release's core metadata that uv needs, under the name and version it was offered
-// as, and returns the names that stand for requirements by URL. The error says why the release can't be picked.
-func minimal(data []byte, name, version string) ([]byte, map[string]string, error) {
+// as, and returns the names that stand for requirements by URL. finals: its markers compare Python with final releases
+// only, since uv leaves a pre-release out of a comparison; not where a lock keeps them. The error says why the release
+// can't be picked.
+func minimal(data []byte, name, version string, finals bool) ([]byte, map[string]string, error) {
 	if len(data) > maxMetadata {
 		return nil, nil, fmt.Errorf("its metadata has more than %d MB", maxMetadata>>20)
 	}
@@ -44,7 +46,7 @@ func minimal(data []byte, name, version string) ([]byte, map[string]string, erro
 				out.WriteString("Requires-Python: " + value + "\n")
 			}
 		case "requires-dist":
-			line, stands, err := requirement(value)
+			line, stands, err := requirement(value, finals)
 			if err != nil {
 				return nil, nil, err
 			}
@@ -67,8 +69,11 @@ func minimal(data []byte, name, version string) ([]byte, map[string]string, erro
 
 // requirement is what to tell uv of a Requires-Dist: the same in normal form, but for one by URL the name that
 // stands for it. What we can't read uv may: it knows many of the forms that old releases have.
-func requirement(value string) (line, byURL string, err error) {
+func requirement(value string, finals bool) (line, byURL string, err error) {
 	r, err := pep508.Parse(value)
+	if finals {
+		r.Marker = r.Marker.Finals()
+	}
 	switch {
 	case err == nil && r.URL == "":
 		return r.String(), "", nil // as those who plan understand it

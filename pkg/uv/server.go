@@ -285,7 +285,7 @@ func (s *server) metadata(name, file string) ([]byte, error) {
 		// Not ErrUnknown: what was offered must have metadata.
 		return nil, fmt.Errorf("metadata of %s %s: %w", name, sh.offered[i].Version, opaque{err})
 	}
-	body, byURL, err := minimal(data, name, sh.names[i])
+	body, byURL, err := minimal(data, name, sh.names[i], true)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	maps.Copy(s.byURL, byURL)

@@ -92,7 +92,7 @@ func FuzzOutput(f *testing.F) {
 func FuzzMetadata(f *testing.F) {
 	f.Add([]byte("Metadata-Version: 2.1\nName: a\nVersion: 1.0\nRequires-Python: >=3.8\nProvides-Extra: X\nRequires-Dist: b @ http://x/ ; extra == 'x'\nRequires-Dist: c\n\t(>=1)\n\nText\n"))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		body, byURL, err := minimal(data, "a", "1.0")
+		body, byURL, err := minimal(data, "a", "1.0", false)
 		if err != nil {
 			return
 		}
@@ -110,7 +110,7 @@ func FuzzMetadata(f *testing.F) {
 				t.Errorf("a URL: %q", line)
 			}
 		}
-		again, _, err := minimal(body, "a", "1.0")
+		again, _, err := minimal(body, "a", "1.0", false)
 		if err != nil || len(byURL) == 0 && !bytes.Equal(again, body) {
 			t.Errorf("%q, %v, %q", body, err, again)
 		}
