@@ -125,7 +125,7 @@ type bench struct {
 func newBench(t testing.TB, d dock.Dock, source map[string]string) bench {
 	t.Helper()
 	python := interpreter(t)
-	return bench{Runner{Dock: d, Interpreter: python, Work: t.TempDir(), Limits: dock.Limits{Time: time.Minute, Memory: 512 << 20}}, Place{Root: sealed(t, python, source), Overlay: overlay(t)}}
+	return bench{Runner{Dock: d, Interpreter: python, Work: t.TempDir(), Limits: dock.Limits{Time: patience, Memory: 512 << 20}}, Place{Root: sealed(t, python, source), Overlay: overlay(t)}}
 }
 
 // run runs a command that has a result, and looks for what it left in the runner's folder.
@@ -145,7 +145,10 @@ func (b bench) run(t testing.TB, c application.Check) Result {
 }
 
 func command(words ...string) application.Check {
-	return application.Check{Command: words, Timeout: policy.Duration(time.Minute)}
+	return application.Check{Command: words, Timeout: policy.Duration(patience)}
 }
+
+// patience is what no command needs that is to end by itself.
+const patience = 10 * time.Minute
 
 func python(script string) application.Check { return command("python", "-c", script) }
