@@ -155,7 +155,7 @@ func TestCanceled(t *testing.T) {
 			case "fetching":
 				b.Say = func(string) { cancel() }
 			case "building":
-				b.Dock = starting{d, func() { time.AfterFunc(200*time.Millisecond, cancel) }}
+				b.Dock = starting{d, b.Work, cancel}
 			}
 			to := filepath.Join(openDir(t), "venv")
 			if _, err := b.Build(ctx, s.want("slow"), to); !errors.Is(err, context.Canceled) {
@@ -170,14 +170,21 @@ func TestCanceled(t *testing.T) {
 	}
 }
 
-// starting tells when a box starts.
+// starting tells when something runs in the box.
 type starting struct {
 	dock.Dock
+	mark string
 	told func()
 }
 
 func (s starting) Run(ctx context.Context, c dock.Command) (dock.Result, error) {
-	s.told()
+	c.Env["MARK"] = s.mark
+	go func() {
+		for len(marked(s.mark)) == 0 && ctx.Err() == nil {
+			time.Sleep(time.Millisecond)
+		}
+		s.told()
+	}()
 	return s.Dock.Run(ctx, c)
 }
 

@@ -19,7 +19,7 @@ const (
 	maxLines, maxLine = 20, 300
 	// askTime bounds the question to one interpreter, which answers in 20 ms, through a shim in 100; a busy machine
 	// may need seconds.
-	askTime = 20 * time.Second
+	askTime = time.Minute
 	// answerTime is for how long an answer counts: a shim may lead elsewhere without being changed itself, where
 	// somebody chooses another usual version.
 	answerTime = 5 * time.Minute

@@ -38,7 +38,11 @@ func TestMain(m *testing.M) {
 	if ask := os.Getenv(childVariable); ask != "" {
 		os.Exit(runChild(ask))
 	}
-	os.Exit(m.Run())
+	code := m.Run()
+	if openUV.dir != "" {
+		_ = os.RemoveAll(openUV.dir)
+	}
+	os.Exit(code)
 }
 
 // shop is an index on loopback, of distributions made on the spot.
@@ -246,16 +250,38 @@ func (nobody) Fetch(context.Context, *index.Project, index.File, io.Writer) erro
 }
 
 // reachableUV is uv in a folder that is open to the user inside: the tree of these tests may lie in a private one. A copy, not a
-// link: other tests watch the program's time of change.
+// link: other tests watch the program's time of change. One for all tests: it has 40 MB.
 func reachableUV(t testing.TB) string {
 	t.Helper()
-	at := filepath.Join(openDir(t), "uv")
-	data, err := os.ReadFile(uvtest.Path(t))
-	if err == nil {
-		err = os.WriteFile(at, data, 0o755)
+	if openUV.path != "" {
+		return openUV.path
 	}
+	data, err := os.ReadFile(uvtest.Path(t))
 	if err != nil {
 		t.Fatal(err)
 	}
+	if openUV.dir, err = os.MkdirTemp("", "pybuild-test-"); err != nil {
+		t.Fatal(err)
+	}
+	at := filepath.Join(openUV.dir, "uv")
+	if err := errors.Join(os.Chmod(openUV.dir, 0o755), os.WriteFile(at, data, 0o755), os.Chmod(at, 0o755)); err != nil {
+		t.Fatal(err)
+	}
+	openUV.path = at
 	return at
+}
+
+var openUV struct{ dir, path string }
+
+// marked are the processes that have a variable of the environment of this value: those of one box.
+func marked(mark string) []string {
+	var out []string
+	all, _ := filepath.Glob("/proc/[0-9]*/environ")
+	for _, p := range all {
+		data, err := os.ReadFile(p)
+		if err == nil && strings.Contains(string(data), "MARK="+mark) {
+			out = append(out, p)
+		}
+	}
+	return out
 }

@@ -29,6 +29,7 @@ var ends = []struct {
 	{"printing 1 GB", Command{Path: "head", Args: []string{"-c", "1G", "/dev/zero"}, Limits: Limits{Output: 1000}}, Exited, LimitOutput, func(r Result) bool { return r.OutputCut && r.ExitCode == 0 }},
 	{"filling the disk", Command{Path: "sh", Args: []string{"-c", "cat /dev/zero > a || exec sleep 1"}, Writable: []Tmpfs{{Path: Home, Size: 1 << 20}}}, "", LimitDisk, nil},
 	{"filling the disk with files", Command{Path: "sh", Args: []string{"-c", "i=0; while : > $i; do i=$((i+1)); done"}, Writable: []Tmpfs{{Path: Home, Inodes: 100}}, Limits: Limits{Time: 5 * time.Minute}}, "", LimitInodes, nil},
+	{"filling the disk before anybody looks", Command{Path: "sh", Args: []string{"-c", "head -c 600k /dev/zero > a; head -c 600k /dev/zero > b; :"}, Writable: []Tmpfs{{Path: Home, Size: 1 << 20}}}, "", LimitDisk, func(r Result) bool { return r.Ended == OutOfDisk || r.Level == Namespaces || r.Level == Bubblewrap }},
 	{"leaving children", Command{Path: "sh", Args: []string{"-c", "(sleep 3600 &) ; setsid sleep 3600 & exit 3"}}, Exited, LimitChildren, func(r Result) bool { return r.ExitCode == 3 && r.Left >= 1 }},
 	{"killed", Command{Path: "sh", Args: []string{"-c", "kill -9 $$"}}, Signalled, "", func(r Result) bool { return r.Signal == 9 && r.ExitCode == -1 }},
 	{"interrupted, which is not ignored", Command{Path: "sh", Args: []string{"-c", "kill -INT $$; sleep 3600"}}, Signalled, "", func(r Result) bool { return r.Signal == 2 }},

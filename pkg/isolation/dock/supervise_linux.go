@@ -277,8 +277,12 @@ func (s *supervisor) end() {
 			s.reached(LimitProcesses)
 		}
 	}
+	over := false
 	for i := range s.spec.Writable {
-		s.full(i)
+		over = s.full(i) || over
+	}
+	if over && s.result.Ended == Exited { // before anybody looked
+		s.stop(OutOfDisk, LimitDisk)
 	}
 	for range killRounds {
 		if s.killAll() == 0 {
