@@ -16,7 +16,7 @@ import (
 func with(what string) map[string]string {
 	return map[string]string{
 		"do.py": "import os, signal, subprocess, sys, time\nimport lib\nif lib.__version__ == '1.0':\n    sys.exit(0)\n" + what,
-		ownFile: "checks:\n  smoke: {command: python do.py, timeout: 1m}\n",
+		ownFile: "checks:\n  smoke: {command: python do.py, timeout: 10m}\n",
 	}
 }
 
@@ -173,7 +173,9 @@ func TestCheckTakenAway(t *testing.T) {
 func TestCheckHangs(t *testing.T) {
 	rare(t)
 	w := newWorld(t, plain())
-	w.repo.Push("main", "hangs", with("print('waiting for the queue', flush=True)\nsubprocess.Popen(['sleep', '4711'])\ntime.sleep(1000)\n"))
+	hangs := with("print('waiting for the queue', flush=True)\nsubprocess.Popen(['sleep', '4711'])\ntime.sleep(1000)\n")
+	hangs[ownFile] = strings.Replace(hangs[ownFile], "timeout: 10m", "timeout: 1m", 1)
+	w.repo.Push("main", "hangs", hangs)
 	w.start(bus.NewMemory())
 	w.update("first")
 	c := w.change(0, reports...)

@@ -71,7 +71,7 @@ manifests: [requirements.txt, dev-requirements.txt]
 checks:
   tests: {command: pytest -q checks, environment: {PYTHONPATH: src}}
   security: {command: [python, -c, "import sys; print('looked at', sys.argv[1:])", src]}
-  smoke: {command: [python, -c, "import pay; print('version', pay.version)"], dir: src, timeout: 1m}
+  smoke: {command: [python, -c, "import pay; print('version', pay.version)"], dir: src, timeout: 10m}
 `,
 	})
 	w.decl = "    path: shop/payments\n"
