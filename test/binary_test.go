@@ -73,3 +73,10 @@ func cleanEnv(t testing.TB) []string {
 	home := t.TempDir()
 	return append(env, "XDG_CACHE_HOME="+home, "XDG_CONFIG_HOME="+home, "XDG_DATA_HOME="+home)
 }
+
+// planEnv is cleanEnv with the resolver that is here and the index to plan with: without the first each new cache folder
+// would fetch one, from an index that is not of the test.
+func planEnv(t testing.TB, index string) []string {
+	t.Helper()
+	return append(cleanEnv(t), "DRYDOCK_UV="+uvTool(t), "DRYDOCK_INDEX_URL="+index)
+}

@@ -354,7 +354,7 @@ func TestPlanIsAFunction(t *testing.T) {
 	var digests []string
 	for range 2 {
 		cmd := exec.Command(binary(t), "plan", "deploy/demo", "--app", "payments", "--db", dir, "--now", frozen.Now, "--index-url", url, "--python", "3.11", "--format", "json")
-		cmd.Dir, cmd.Env = root(t), cleanEnv(t)
+		cmd.Dir, cmd.Env = root(t), planEnv(t, url)
 		out, _ := cmd.Output() // one finding has no fix: exit 1
 		var plan struct{ Plan string }
 		if err := json.Unmarshal(out, &plan); err != nil || cmd.ProcessState.ExitCode() != 1 {

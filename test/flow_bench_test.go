@@ -97,7 +97,7 @@ func flow(b *testing.B) (*running, string, string) {
 		b.Fatal(err)
 	}
 	b.Cleanup(stop)
-	k := &killed{t: b, data: b.TempDir(), env: append(cleanEnv(b), "DRYDOCK_INDEX_URL="+index)}
+	k := &killed{t: b, data: b.TempDir(), env: planEnv(b, index)}
 	k.importAdvisories()
 	pins := thirtyPins(b)
 	path := filepath.Join(b.TempDir(), "payments")

@@ -3,7 +3,6 @@
 package test
 
 import (
-	"context"
 	"fmt"
 	"os"
 	"os/exec"
@@ -11,10 +10,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	"github.com/drydock-dev/drydock/deploy/demo/frozen"
-	"github.com/drydock-dev/drydock/services/gateway/api"
 )
 
 // tmpfsEnv makes the test binary the child that owns a small disk, in namespaces of its own.
@@ -56,7 +53,7 @@ func fullDisk(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer stop()
-	k := &killed{t: t, data: filepath.Join(dir, "data"), env: append(cleanEnv(t), "DRYDOCK_INDEX_URL="+index), index: index}
+	k := &killed{t: t, data: filepath.Join(dir, "data"), env: planEnv(t, index), index: index}
 	k.importAdvisories()
 	up := k.start()
 	up.ready(true)
@@ -87,24 +84,6 @@ func fullDisk(t *testing.T) {
 	up.quiet([]string{"app-0", "app-1", "app-2"})
 	up.terminate()
 	k.checkData(asked)
-}
-
-// accepts asks until it is taken: a write that the full disk swallowed is told of when its time is over, and the log
-// is started anew then, whatever room there is.
-func (r *running) accepts(q api.ScanRequest) {
-	r.t.Helper()
-	ctx, cancel := context.WithTimeout(r.t.Context(), 5*time.Minute)
-	defer cancel()
-	for {
-		_, err := r.api.RequestScan(ctx, q)
-		if err == nil {
-			return
-		}
-		if ctx.Err() != nil || !api.Is(err, api.Unavailable) {
-			r.t.Fatalf("a scan asked for once there is room: %v", err)
-		}
-		time.Sleep(50 * time.Millisecond)
-	}
 }
 
 // fillDisk writes until nothing more fits.

@@ -40,7 +40,7 @@ func TestKill(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer stop()
-	k := &killed{t: t, data: t.TempDir(), env: append(cleanEnv(t), "DRYDOCK_INDEX_URL="+index), index: index}
+	k := &killed{t: t, data: t.TempDir(), env: planEnv(t, index), index: index}
 	k.importAdvisories()
 	apps := k.applications(5)
 	asked := map[string]int{} // scans accepted, by application
@@ -63,9 +63,7 @@ func TestKill(t *testing.T) {
 	}
 	up := k.start()
 	for _, app := range apps { // the same question once more, to be sure that there is an answer for each
-		if _, err := up.api.RequestScan(t.Context(), k.request(app, "last")); err != nil {
-			t.Fatal(err)
-		}
+		up.accepts(k.request(app, "last"))
 		asked[filepath.Base(app)]++
 	}
 	up.quiet(slices.Collect(maps.Keys(asked)))
@@ -126,15 +124,16 @@ func (k *killed) request(path, id string) api.ScanRequest {
 
 // running is one `drydock up`.
 type running struct {
-	t   testing.TB
-	cmd *exec.Cmd
-	api *client.Client
+	t    testing.TB
+	cmd  *exec.Cmd
+	api  *client.Client
+	gone <-chan struct{} // closed when it has ended
 }
 
 // saidLast is how many lines of what a drydock said last are told where a test fails.
 const saidLast = 40
 
-var address = regexp.MustCompile(`http://127\.0\.0\.1:\d+`)
+var address = regexp.MustCompile(`is ready: (http://127\.0\.0\.1:\d+)`)
 
 func (k *killed) start() *running {
 	k.t.Helper()
@@ -152,28 +151,33 @@ func (k *killed) start() *running {
 	var said []string
 	for lines.Scan() {
 		said = append(said, lines.Text())
-		if found := address.FindString(lines.Text()); found != "" {
-			later := make(chan []string, 1)
-			go func() { // what it says must not block it, and is told where the test fails
-				var last []string
-				for lines.Scan() {
-					last = append(last[max(len(last)-saidLast, 0):], lines.Text())
-				}
-				later <- last
-			}()
-			k.t.Cleanup(func() {
-				if _ = cmd.Process.Kill(); k.t.Failed() {
-					last := strings.Join(<-later, "\n")
-					_ = cmd.Wait() // it may have been waited for
-					k.t.Logf("drydock up at %s ended with %s; it said\n%s\n%s", found, cmd.ProcessState, strings.Join(said, "\n"), last)
-				}
-			})
-			c, err := client.New(found)
-			if err != nil {
-				k.t.Fatal(err)
-			}
-			return &running{t: k.t, cmd: cmd, api: c}
+		found := address.FindStringSubmatch(lines.Text())
+		if found == nil {
+			continue
 		}
+		gone := make(chan struct{})
+		go func() { // what it says must not block it, and is told where the test fails
+			defer close(gone)
+			for lines.Scan() {
+				said = append(said[max(len(said)-saidLast, 0):], lines.Text())
+			}
+		}()
+		k.t.Cleanup(func() {
+			_ = cmd.Process.Kill()
+			select {
+			case <-gone:
+			case <-time.After(5 * time.Second): // a child of it has its stderr still
+			}
+			_ = cmd.Wait() // closes it; it may have been waited for
+			if <-gone; k.t.Failed() {
+				k.t.Logf("drydock up at %s ended with %s; it said\n%s", found[1], cmd.ProcessState, strings.Join(said, "\n"))
+			}
+		})
+		c, err := client.New(found[1])
+		if err != nil {
+			k.t.Fatal(err)
+		}
+		return &running{t: k.t, cmd: cmd, api: c, gone: gone}
 	}
 	k.t.Fatalf("drydock up did not get ready: %v\n%s", cmd.Wait(), strings.Join(said, "\n"))
 	return nil
@@ -203,27 +207,52 @@ func (r *running) quiet(apps []string) {
 	for _, app := range apps {
 		for {
 			a, err := r.api.Application(ctx, app)
-			if err != nil {
-				r.t.Fatalf("%s does not get quiet: %v", app, err)
-			}
-			if a.Pending == 0 {
+			if err == nil && a.Pending == 0 {
 				break
 			}
-			time.Sleep(50 * time.Millisecond)
+			r.pause(ctx, app+" does not get quiet", err)
 		}
 	}
 	for {
 		s, err := r.api.Status(ctx)
-		if err != nil {
-			r.t.Fatalf("the consumers do not get quiet: %v", err)
-		}
-		if s.DeadLetters > 0 {
+		if err == nil && s.DeadLetters > 0 {
 			r.t.Fatalf("%d dead letters", s.DeadLetters)
 		}
-		if !slices.ContainsFunc(s.Bus.Consumers, func(c bus.ConsumerStatus) bool { return c.Pending > 0 || c.InFlight > 0 }) {
+		if err == nil && !slices.ContainsFunc(s.Bus.Consumers, func(c bus.ConsumerStatus) bool { return c.Pending > 0 || c.InFlight > 0 }) {
 			return
 		}
-		time.Sleep(50 * time.Millisecond)
+		r.pause(ctx, "the consumers do not get quiet", err)
+	}
+}
+
+// accepts asks until it is taken. The log of a busy machine may not answer in time; a write that a full disk swallowed
+// is told of when its time is over, and the log is started anew then, whatever room there is.
+func (r *running) accepts(q api.ScanRequest) {
+	r.t.Helper()
+	ctx, cancel := context.WithTimeout(r.t.Context(), 5*time.Minute)
+	defer cancel()
+	for {
+		_, err := r.api.RequestScan(ctx, q)
+		if err == nil {
+			return
+		}
+		r.pause(ctx, "a scan is not accepted", err)
+	}
+}
+
+// pause waits a little before the next look. Whoever is not there any more, or says anything but that the log does not
+// answer just now, is not looked at again.
+func (r *running) pause(ctx context.Context, what string, err error) {
+	r.t.Helper()
+	if err != nil && !api.Is(err, api.Unavailable) {
+		r.t.Fatalf("%s: %v", what, err)
+	}
+	select {
+	case <-r.gone:
+		r.t.Fatalf("%s: drydock up has ended (%v)", what, err)
+	case <-ctx.Done():
+		r.t.Fatalf("%s in time (%v)", what, err)
+	case <-time.After(50 * time.Millisecond):
 	}
 }
 

@@ -110,7 +110,7 @@ func onNATS(t *testing.T) (*killed, *bustest.Server) {
 	}
 	t.Cleanup(stop)
 	nats := bustest.StartServer(t)
-	k := &killed{t: t, data: t.TempDir(), env: append(cleanEnv(t), "DRYDOCK_INDEX_URL="+index), index: index, args: []string{"--nats", nats.URL("drydock")}}
+	k := &killed{t: t, data: t.TempDir(), env: planEnv(t, index), index: index, args: []string{"--nats", nats.URL("drydock")}}
 	k.importAdvisories()
 	return k, nats
 }

@@ -18,7 +18,7 @@ import (
 )
 
 // patience is how long a start or an end may take before the demo gives up.
-const patience = 30 * time.Second
+const patience = 2 * time.Minute
 
 // up is a running `drydock up`.
 type up struct {
