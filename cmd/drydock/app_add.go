@@ -48,8 +48,9 @@ func (c *cli) appAdded(ctx context.Context, name string, o *appOptions) error {
 }
 
 const (
-	// filePatience is how long another writer of the file is waited for: one takes milliseconds.
-	filePatience = 10 * time.Second
+	// filePatience is how long another writer of the file is waited for: one takes milliseconds, twenty on a busy
+	// machine seconds.
+	filePatience = time.Minute
 	filePause    = 10 * time.Millisecond
 )
 

@@ -158,7 +158,7 @@ func (c *cli) offers(list func(context.Context, *session) []string) cobra.Comple
 			return nil, cobra.ShellCompDirectiveNoFileComp
 		}
 		c.opt.quiet = true
-		ctx, cancel := context.WithTimeout(context.Background(), completeTime)
+		ctx, cancel := context.WithTimeout(context.Background(), completeTime+c.Slow)
 		defer cancel()
 		s, err := c.reads(ctx)
 		if err != nil {

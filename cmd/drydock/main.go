@@ -8,6 +8,7 @@ import (
 	"os/signal"
 	"runtime/debug"
 	"syscall"
+	"time"
 
 	"github.com/drydock-dev/drydock/pkg/isolation/dock"
 	"github.com/drydock-dev/drydock/services/scanner"
@@ -20,11 +21,16 @@ func main() {
 	if len(os.Args) > 1 && os.Args[1] == dock.ChildArg {
 		os.Exit(dock.ChildMain())
 	}
+	os.Exit(command(0))
+}
+
+// command runs the program as the system started it; slow is [Main.Slow].
+func command(slow time.Duration) int {
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(400) // most commands answer and end before garbage matters; up goes back to the usual
 	}
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
-	m := Main{Args: os.Args[1:], Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Environ: os.Environ(), Signals: signals}
-	os.Exit(m.Run(context.Background()))
+	m := Main{Args: os.Args[1:], Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Environ: os.Environ(), Signals: signals, Slow: slow}
+	return m.Run(context.Background())
 }

@@ -239,7 +239,7 @@ func TestInterruptEndsWhatDoesNotEndByItself(t *testing.T) {
 	again, w := io.Pipe()
 	defer w.Close()
 	other := *m
-	other.Stdout = w
+	other.Stdout, other.Slow = w, time.Hour
 	if got := other.Run(context.Background()); got != 128+int(syscall.SIGTERM) {
 		t.Errorf("a second signal: exit %d, want 143", got)
 	}

@@ -30,7 +30,7 @@ func TestMain(m *testing.M) {
 	if len(os.Args) > 1 && os.Args[1] == dock.ChildArg {
 		os.Exit(dock.ChildMain())
 	}
-	testscript.Main(m, map[string]func(){"drydock": main})
+	testscript.Main(m, map[string]func(){"drydock": func() { os.Exit(command(time.Hour)) }})
 }
 
 // TestScripts runs testdata: one script for each promise of docs/cli.md.
@@ -169,7 +169,7 @@ func serveIndex(w http.ResponseWriter, r *http.Request) {
 // await waits until FILE holds TEXT and, with a third argument, writes the address in it there.
 func await(ts *testscript.TestScript, _ bool, args []string) {
 	var data []byte
-	for range 600 { // a minute: the machine may be busy
+	for range 6000 { // ten minutes: the machine may be busy
 		data, _ = os.ReadFile(ts.MkAbs(args[0]))
 		if strings.Contains(string(data), args[1]) {
 			if len(args) > 2 {

@@ -16,8 +16,8 @@ var (
 	configForm  = regexp.MustCompile(`(?m)^version(?:_info)?\s*=\s*(\d+\.\d+(?:\.\d+)?)`)
 )
 
-// pythonTime bounds asking an interpreter for its version.
-const pythonTime = 3 * time.Second
+// pythonTime bounds asking an interpreter for its version: 20 ms, through a shim 100, and seconds on a busy machine.
+const pythonTime = 20 * time.Second
 
 // pythonVersion is what --python means: a version, or the interpreter at a path. The interpreter is not run,
 // since it may lie in what is scanned: its name or its environment's pyvenv.cfg says the version.

@@ -24,6 +24,8 @@ type Main struct {
 	Stdout, Stderr io.Writer
 	Environ        []string         // "KEY=value"; the last of a key counts
 	Signals        <-chan os.Signal // nil: none
+	// Slow is added to what only a person's patience bounds: tests on a busy machine have more of it.
+	Slow time.Duration
 }
 
 // patience is how long a command may take to end after Ctrl-C before the program ends without it. What is
@@ -56,7 +58,7 @@ func (m *Main) Run(ctx context.Context) int {
 			}
 			cancel(interrupted{sig})
 			if !c.drains.Load() {
-				late = time.After(patience)
+				late = time.After(patience + m.Slow)
 			}
 		}
 	}

@@ -186,8 +186,9 @@ func (c *cli) serve(ctx context.Context, p *parts, o *upOptions, listener net.Li
 	return errors.Join(err, c.wind(ctx, server, stop, ended, running))
 }
 
-// readyTime bounds a look at the log: who asks for readiness does not wait long.
-const readyTime = 2 * time.Second
+// readyTime bounds a look at the log: who asks for readiness does not wait long, but a busy machine is no
+// full disk.
+const readyTime = 10 * time.Second
 
 // logReady is why the log takes nothing: a full disk, a server that is away.
 func (p *parts) logReady() error {
