@@ -60,7 +60,7 @@ func TestChain(t *testing.T) {
 				want = i
 			}
 			url := strings.Replace(s.root, "http://", "http://ana:s3cret@", 1) + path
-			clients = append(clients, NewClient(Config{URL: url, Netrc: "-", Tries: 1}))
+			clients = append(clients, NewClient(Config{URL: url, Netrc: "-", Tries: 1, Timeout: time.Hour}))
 		}
 		chain := NewChain(clients...)
 		before := len(s.asked())
@@ -123,7 +123,7 @@ func TestChainNotices(t *testing.T) {
 	open := func(credentials string) *Chain {
 		private := strings.Replace(s.root, "http://", "http://"+credentials, 1) + "/private/"
 		clock := func() time.Time { return now }
-		return NewChain(NewClient(Config{URL: private, Netrc: "-", Tries: 1, CacheDir: dir, Now: clock}), NewClient(Config{URL: s.root + "/public/", Netrc: "-", Tries: 1, CacheDir: dir, Now: clock}))
+		return NewChain(NewClient(Config{URL: private, Netrc: "-", Tries: 1, Timeout: time.Hour, CacheDir: dir, Now: clock}), NewClient(Config{URL: s.root + "/public/", Netrc: "-", Tries: 1, CacheDir: dir, Now: clock}))
 	}
 	s.page["/public/demo/"] = pageOf("demo", offered{Filename: wheelName, URL: "x"})
 	from := func(c *Chain) string {

@@ -41,7 +41,9 @@ func answerJSON(w http.ResponseWriter, body string) {
 	fmt.Fprint(w, body)
 }
 
-func client(root string) *Client { return NewClient(Config{URL: root, Netrc: "-", Tries: 1}) }
+func client(root string) *Client {
+	return NewClient(Config{URL: root, Netrc: "-", Tries: 1, Timeout: time.Hour}) // which no machine needs
+}
 
 func TestProject(t *testing.T) {
 	root, asked := server(t, func(w http.ResponseWriter, r *http.Request) {
@@ -296,7 +298,7 @@ func TestCredentialsStayInside(t *testing.T) {
 	})
 	withUser := strings.Replace(root, "http://", "http://ana:s3cret@", 1)
 	dir := t.TempDir()
-	c := NewClient(Config{URL: withUser, Netrc: "-", Tries: 1, CacheDir: dir})
+	c := NewClient(Config{URL: withUser, Netrc: "-", Tries: 1, Timeout: time.Hour, CacheDir: dir})
 	_, err := c.Project(t.Context(), "flask")
 	if err == nil || strings.Contains(err.Error(), "s3cret") || strings.Contains(c.URL(), "s3cret") || user != "ana" || password != "s3cret" {
 		t.Errorf("sent %q %q, error %v", user, password, err)

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 )
 
 const (
@@ -54,7 +55,7 @@ func TestMetadata(t *testing.T) {
 				s.file["/files/"+tc.o.Filename+".metadata"] = facts
 			}
 			open := func() *Client {
-				return NewClient(Config{URL: s.root + "/simple/", Netrc: "-", Tries: 1, CacheDir: dir})
+				return NewClient(Config{URL: s.root + "/simple/", Netrc: "-", Tries: 1, Timeout: time.Hour, CacheDir: dir})
 			}
 			c := open()
 			p, f := s.sell(t, c, tc.o, tc.data)
@@ -138,7 +139,7 @@ func TestMetadataCache(t *testing.T) {
 	wheel := wheelOf(t, info, facts10)
 	s, dir := openShop(t), t.TempDir()
 	open := func() *Client {
-		return NewClient(Config{URL: s.root + "/simple/", Netrc: "-", Tries: 1, CacheDir: dir, MaxAge: -1})
+		return NewClient(Config{URL: s.root + "/simple/", Netrc: "-", Tries: 1, Timeout: time.Hour, CacheDir: dir, MaxAge: -1})
 	}
 	s.file["/files/"+wheelName+".metadata"] = []byte(facts10)
 	p, f := s.sell(t, open(), offered{Filename: wheelName, Hashes: hashed(wheel), Metadata: hashed([]byte(facts10))}, wheel)
