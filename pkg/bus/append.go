@@ -132,7 +132,7 @@ func (b *jsBus) ask(ctx context.Context, msg *nats.Msg) (pubAck, error) {
 	}
 	ack, err := readAck(answer.Data)
 	if errors.Is(err, ErrUnavailable) && b.host != nil {
-		if trouble := b.host.trouble(false); trouble != nil {
+		if trouble := b.host.trouble(0); trouble != nil {
 			return ack, trouble // that is why
 		}
 	}
@@ -157,14 +157,16 @@ func (b *jsBus) admit(evs []events.Event, size int) error {
 		return err
 	}
 	if at := b.room.at.Load(); time.Since(time.Unix(0, at)) > roomEvery && b.room.at.CompareAndSwap(at, time.Now().UnixNano()) {
-		b.spawn(func() { _ = b.refreshRoom(b.alive) }) // the next look mends a failed one
+		b.spawn(func() {
+			ctx, cancel := b.operation(b.alive, b.set.limit)
+			defer cancel()
+			_ = b.refreshRoom(ctx) // the next look mends a failed one
+		})
 	}
 	return checkRoom(evs, b.room.used.Load()+int64(size), b.room.limit)
 }
 
 func (b *jsBus) refreshRoom(ctx context.Context) error {
-	ctx, cancel := b.operation(ctx, opTimeout)
-	defer cancel()
 	info, err := b.streamInfo(ctx, streamEvents)
 	if err != nil {
 		return err
@@ -188,7 +190,7 @@ func (b *jsBus) streamInfo(ctx context.Context, name string) (*jetstream.StreamI
 
 // LastSequence implements [Log]. It asks the stream's leader, not a replica that may lag.
 func (b *jsBus) LastSequence(ctx context.Context, app string) (uint64, error) {
-	opCtx, cancel := b.operation(ctx, opTimeout)
+	opCtx, cancel := b.operation(ctx, b.set.limit)
 	defer cancel()
 	if app == "" {
 		info, err := b.streamInfo(opCtx, streamEvents)

@@ -47,13 +47,13 @@ func TestAuditMirror(t *testing.T) {
 	}
 	s.Start()
 	defer s.Shutdown()
-	if !s.ReadyForConnections(10 * time.Second) {
+	if !s.ReadyForConnections(patient) {
 		t.Fatal("server not ready")
 	}
 	with := func(user string) string { return "nats://" + user + ":" + user + "@" + s.Addr().String() }
 	audit := &bus.AuditConfig{URL: with("audit"), API: "LOG.API", Deliver: "deliver.audit"}
 	for range 2 { // the second time it is there
-		b := external(t, bus.ExternalConfig{URL: with("log"), Audit: audit})
+		b := external(t, bus.ExternalConfig{URL: with("log"), Audit: audit}.Patient(patient))
 		last, err := b.LastSequence(t.Context(), "ledger")
 		if err != nil {
 			t.Fatal(err)

@@ -132,11 +132,11 @@ func rawBatch(b *testing.B, nc *nats.Conn, msgs []*nats.Msg) uint64 {
 		m.Header["Nats-Batch-Id"], m.Header["Nats-Batch-Sequence"] = []string{id}, []string{strconv.Itoa(i + 1)}
 		switch i {
 		case 0:
-			_, err := nc.RequestMsg(m, bus.OpTimeout)
+			_, err := nc.RequestMsg(m, time.Minute)
 			check(b, err)
 		case len(msgs) - 1:
 			m.Header["Nats-Batch-Commit"] = []string{"1"}
-			answer, err := nc.RequestMsg(m, bus.OpTimeout)
+			answer, err := nc.RequestMsg(m, time.Minute)
 			check(b, err)
 			check(b, json.Unmarshal(answer.Data, &ack))
 			if ack.Error != nil {
@@ -166,7 +166,7 @@ func BenchmarkAppendBatchVersusAsync(b *testing.B) {
 		}
 		select {
 		case <-js.PublishAsyncComplete():
-		case <-time.After(bus.OpTimeout):
+		case <-time.After(time.Minute):
 			b.Fatal("not all published")
 		}
 	})

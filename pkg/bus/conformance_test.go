@@ -4,6 +4,7 @@ import (
 	"log/slog"
 	"os"
 	"testing"
+	"time"
 
 	"github.com/nats-io/nats.go"
 
@@ -36,7 +37,7 @@ func TestMemory(t *testing.T) {
 
 func TestEmbedded(t *testing.T) {
 	bustest.Run(t, func(t *testing.T, o bustest.Options) bustest.Target {
-		b := embedded(t, bus.EmbeddedConfig{Dir: t.TempDir(), Window: o.Window, MaxBytes: o.MaxBytes})
+		b := embedded(t, bus.EmbeddedConfig{Dir: t.TempDir(), Window: o.Window, MaxBytes: o.MaxBytes}.Patient(limit(o)))
 		return bustest.Target{Bus: b, Raw: raw(bus.Conn(b)), Away: func(t *testing.T) func() {
 			start := bus.StopServer(b)
 			return func() {
@@ -51,12 +52,25 @@ func TestEmbedded(t *testing.T) {
 func TestExternal(t *testing.T) {
 	bustest.Run(t, func(t *testing.T, o bustest.Options) bustest.Target {
 		s := bustest.StartServer(t)
-		b := external(t, bus.ExternalConfig{URL: s.URL("drydock"), Window: o.Window, MaxBytes: o.MaxBytes})
+		b := external(t, bus.ExternalConfig{URL: s.URL("drydock"), Window: o.Window, MaxBytes: o.MaxBytes}.Patient(limit(o)))
 		return bustest.Target{Bus: b, Raw: raw(bus.Conn(b)), Away: func(t *testing.T) func() {
 			s.Kill()
 			return func() { s.Start(t) }
 		}}
 	})
+}
+
+// Time limits of an operation in tests. One that was under way when its server went away waits until its end.
+const (
+	patient = 3 * time.Minute
+	hasty   = 20 * time.Second
+)
+
+func limit(o bustest.Options) time.Duration {
+	if o.Away {
+		return hasty
+	}
+	return patient
 }
 
 func embedded(t testing.TB, c bus.EmbeddedConfig) bus.Bus {
@@ -92,7 +106,7 @@ func quiet() *slog.Logger { return slog.New(slog.DiscardHandler) }
 func raw(nc *nats.Conn) func(*testing.T, string, map[string][]string, []byte) {
 	return func(t *testing.T, subject string, header map[string][]string, data []byte) {
 		t.Helper()
-		if _, err := nc.RequestMsg(&nats.Msg{Subject: subject, Header: header, Data: data}, bus.OpTimeout); err != nil {
+		if _, err := nc.RequestMsg(&nats.Msg{Subject: subject, Header: header, Data: data}, time.Minute); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -17,7 +17,8 @@ import (
 const (
 	pullExpires   = 30 * time.Second // of one pull request on the server
 	pullHeartbeat = 5 * time.Second
-	maxAckPending = 10000 // of one consumer, over all processes
+	maxAckPending = 10000           // of one consumer, over all processes
+	handBackWait  = 2 * time.Second // for the server's word that it sends no more; without it the rest comes again after AckWait
 )
 
 // Consume implements [Queue].
@@ -43,7 +44,7 @@ func (b *jsBus) Consume(ctx context.Context, c Consumer) (Deliveries, error) {
 // declare creates the durable consumer, or gives it the description of this binary: after an upgrade that is
 // the truth of what its workers handle.
 func (b *jsBus) declare(ctx context.Context, stream string, c Consumer) error {
-	opCtx, cancel := b.operation(ctx, opTimeout)
+	opCtx, cancel := b.operation(ctx, b.set.limit)
 	defer cancel()
 	_, err := b.js.CreateOrUpdateConsumer(opCtx, stream, jetstream.ConsumerConfig{Durable: c.Name, FilterSubjects: c.Filters,
 		AckPolicy: jetstream.AckExplicitPolicy, AckWait: c.AckWait, MaxDeliver: c.MaxDeliver, MaxAckPending: maxAckPending,
@@ -232,9 +233,13 @@ func (d *jsDeliveries) release(m *jsMessage) {
 	}
 }
 
-// handBack returns what no worker has taken, so that another process gets it now.
+// handBack returns what no worker has taken, so that another process gets it now: what the server sent before it
+// knew of our end, too, which arrives before its answer to a flush.
 func (d *jsDeliveries) handBack() {
-	_ = d.sub.Unsubscribe()
+	if d.b.nc.IsConnected() && d.sub.Drain() == nil {
+		_ = d.b.nc.FlushTimeout(handBackWait)
+	}
+	_ = d.sub.Unsubscribe() // an error if that was drained
 	for {
 		select {
 		case m := <-d.ready:
@@ -315,7 +320,7 @@ func (m *jsMessage) InProgress(ctx context.Context) error {
 
 // Progress implements [Queue].
 func (b *jsBus) Progress(ctx context.Context, consumer string) (uint64, error) {
-	opCtx, cancel := b.operation(ctx, opTimeout)
+	opCtx, cancel := b.operation(ctx, b.set.limit)
 	defer cancel()
 	b.mu.Lock()
 	stream := b.consumers[consumer]

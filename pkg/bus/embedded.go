@@ -25,15 +25,17 @@ type EmbeddedConfig struct {
 	Window   time.Duration // in which an event's id is taken once; 0: DefaultWindow
 	Logger   *slog.Logger  // gets the server's warnings and errors; nil: slog.Default
 
-	stat func(dir string) (disk, error) // how the disk is looked at; tests have their own
+	stat  func(dir string) (disk, error) // how the disk is looked at; tests have their own
+	limit time.Duration                  // of an operation; tests have their own
 }
 
 // Limits of the embedded server.
 const (
-	startTimeout   = 30 * time.Second // a large log is read before the server is ready
-	openBatches    = 1000             // at once, per stream; the server's default of 50 is one busy minute
+	startTimeout   = time.Minute // a large log is read before the server is ready
+	openBatches    = 1000        // at once, per stream; the server's default of 50 is one busy minute
+	batchTimeout   = time.Minute // from the first message of a batch to the last; the server's 10 s are few for a busy machine
 	wedgeLook      = 500 * time.Millisecond
-	wedgeSuspicion = 3 // unanswered operations in a row that mean a wedge whatever the disk says
+	wedgeSuspicion = 3 // operations in whose time nothing was answered that mean a wedge whatever the disk says
 )
 
 // Embedded starts a NATS server in this process, with its data in c.Dir, and opens the bus on it. It listens
@@ -52,7 +54,7 @@ func Embedded(ctx context.Context, c EmbeddedConfig) (Bus, error) {
 	if err != nil {
 		return nil, err
 	}
-	b := newJSBus("embedded", settings{maxBytes: c.MaxBytes, window: c.Window, replicas: 1})
+	b := newJSBus("embedded", settings{maxBytes: c.MaxBytes, window: c.Window, replicas: 1, limit: c.limit})
 	h := &embedded{dir: filepath.Join(c.Dir, "nats"), log: c.Logger, lock: lock, stat: c.stat}
 	b.host = h
 	b.closing = append(b.closing, lock.release, h.stop)
@@ -86,7 +88,8 @@ type embedded struct {
 	stat func(dir string) (disk, error)
 
 	srv     atomic.Pointer[server.Server]
-	silent  atomic.Int32 // unanswered operations since the last answered one
+	silent  atomic.Int32 // operations in whose time nothing was answered, since the last answered one
+	heard   atomic.Int64 // UnixNano of the last answer
 	noSpace atomic.Bool  // the server said so
 	wedged  atomic.Bool  // it will not answer until it is started anew
 
@@ -99,12 +102,12 @@ func (h *embedded) begin(ctx context.Context, b *jsBus) error {
 		return err
 	}
 	// Connecting goes through h, so that the client finds the next server after a restart.
-	nc, err := nats.Connect("", append(b.connectOptions(), nats.InProcessServer(h))...)
+	nc, err := connect("", startTimeout, append(b.connectOptions(), nats.InProcessServer(h)))
 	if err != nil {
 		return fmt.Errorf("connect: %w", err)
 	}
 	b.closing = append(b.closing, nc.Close)
-	if err := h.trouble(false); err != nil {
+	if err := h.trouble(0); err != nil {
 		return err
 	}
 	return b.start(ctx, nc)
@@ -146,7 +149,7 @@ func serverOptions(dir string) *server.Options {
 		JetStream: true, StoreDir: dir,
 		JetStreamMaxMemory: 256 << 20, JetStreamMaxStore: 1 << 50, // the log has its own limit, and the disk is watched
 		SyncAlways:      true, // an answered append is on disk; the default syncs every two minutes
-		JetStreamLimits: server.JSLimitOpts{MaxBatchInflightPerStream: openBatches},
+		JetStreamLimits: server.JSLimitOpts{MaxBatchInflightPerStream: openBatches, MaxBatchTimeout: batchTimeout},
 	}
 }
 
@@ -164,28 +167,31 @@ func (h *embedded) shutdown() {
 	}
 }
 
-// trouble implements [host].
-func (h *embedded) trouble(timedOut bool) error {
+// trouble implements [host]. A server that answers others meanwhile has much to do, and is not wedged.
+func (h *embedded) trouble(silent time.Duration) error {
 	d, err := h.stat(filepath.Dir(h.dir))
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrUnavailable, err)
 	}
 	full := d.free < d.reserve()
-	if timedOut && (full || h.noSpace.Load() || h.silent.Add(1) >= wedgeSuspicion) {
+	if silent > 0 && (full || h.noSpace.Load() || time.Since(time.Unix(0, h.heard.Load())) >= silent && h.silent.Add(1) >= wedgeSuspicion) {
 		h.wedged.Store(true)
 	}
 	switch {
 	case full:
 		return fmt.Errorf("%w: the disk below %s has %d MiB left of %d MiB and %d MiB are kept free; make room, the rest goes on by itself",
 			ErrFull, filepath.Dir(h.dir), d.free>>20, d.size>>20, d.reserve()>>20)
-	case h.wedged.Load() || h.noSpace.Load():
+	case h.noSpace.Load():
 		return fmt.Errorf("%w: the disk was full and the server is being started anew", ErrUnavailable)
+	case h.wedged.Load():
+		return fmt.Errorf("%w: the server fell silent and is being started anew", ErrUnavailable)
 	}
 	return nil
 }
 
 // answered implements [host].
 func (h *embedded) answered() {
+	h.heard.Store(time.Now().UnixNano())
 	if h.silent.Load() != 0 {
 		h.silent.Store(0)
 	}
@@ -214,7 +220,11 @@ func (h *embedded) watch(alive context.Context) {
 }
 
 func (h *embedded) restart() {
-	h.log.Warn("starting the event log anew: the disk was full and has room again", "dir", h.dir)
+	why := "it fell silent"
+	if h.noSpace.Load() {
+		why = "the disk was full and has room again"
+	}
+	h.log.Warn("starting the event log anew: "+why, "dir", h.dir)
 	h.mu.Lock()
 	h.shutdown()
 	h.mu.Unlock()

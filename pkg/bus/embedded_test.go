@@ -23,7 +23,7 @@ func TestLocked(t *testing.T) {
 	if h, err := bus.Holder(dir); h != nil || err != nil {
 		t.Fatalf("holder of a fresh directory: %v, %v", h, err)
 	}
-	b := embedded(t, bus.EmbeddedConfig{Dir: dir, Listen: "127.0.0.1:7700"})
+	b := embedded(t, bus.EmbeddedConfig{Dir: dir, Listen: "127.0.0.1:7700"}.Patient(patient))
 	_, err := bus.Embedded(t.Context(), bus.EmbeddedConfig{Dir: dir, Logger: quiet()})
 	var locked *bus.ErrLocked
 	if !errors.As(err, &locked) || locked.PID != os.Getpid() || locked.Address != "127.0.0.1:7700" || locked.Dir != dir {
@@ -42,7 +42,7 @@ func TestLocked(t *testing.T) {
 	if h, err := bus.Holder(dir); h != nil || err != nil {
 		t.Fatalf("holder after closing: %v, %v", h, err)
 	}
-	embedded(t, bus.EmbeddedConfig{Dir: dir})
+	embedded(t, bus.EmbeddedConfig{Dir: dir}.Patient(patient))
 	if h, _ := bus.Holder(dir); h == nil || h.Address != "" || !strings.Contains(h.Error(), "wait for it to end") {
 		t.Fatalf("holder without an address: %v", h)
 	}
@@ -53,7 +53,7 @@ func TestLocked(t *testing.T) {
 
 // TestForeignTimer: what somebody else writes among the timers neither hides the others nor stops a worker.
 func TestForeignTimer(t *testing.T) {
-	b := embedded(t, bus.EmbeddedConfig{Dir: t.TempDir()})
+	b := embedded(t, bus.EmbeddedConfig{Dir: t.TempDir()}.Patient(patient))
 	put := raw(bus.Conn(b))
 	put(t, "drydock.timer.planner.ledger.broken", nil, []byte("garbage"))
 	put(t, "drydock.timer.planner.ledger.lying", nil, []byte(`{"service":"planner","app":"cards","key":"k"}`))
@@ -93,7 +93,7 @@ func TestBadDirectory(t *testing.T) {
 // TestStartAgain: everything is there after the process was replaced, and a timer that fell due meanwhile fires.
 func TestStartAgain(t *testing.T) {
 	dir := t.TempDir()
-	b := embedded(t, bus.EmbeddedConfig{Dir: dir})
+	b := embedded(t, bus.EmbeddedConfig{Dir: dir}.Patient(patient))
 	last, err := b.Append(t.Context(), "ledger", bustest.Events(t, "ledger", "c1", 3), 0)
 	if err != nil {
 		t.Fatal(err)
@@ -121,7 +121,7 @@ func TestStartAgain(t *testing.T) {
 	closeBus(t, b)
 	time.Sleep(time.Until(timer.At)) // it falls due while nothing runs
 
-	b = embedded(t, bus.EmbeddedConfig{Dir: dir})
+	b = embedded(t, bus.EmbeddedConfig{Dir: dir}.Patient(patient))
 	if got, err := b.LastSequence(t.Context(), "ledger"); err != nil || got != last {
 		t.Fatalf("last sequence %d (%v), want %d", got, err, last)
 	}
@@ -159,7 +159,7 @@ func TestStartAgain(t *testing.T) {
 // TestDrift: a setting that somebody changed is reported, at once and after the next start, and left alone.
 func TestDrift(t *testing.T) {
 	dir := t.TempDir()
-	b := embedded(t, bus.EmbeddedConfig{Dir: dir})
+	b := embedded(t, bus.EmbeddedConfig{Dir: dir}.Patient(patient))
 	stream, err := bus.JS(b).Stream(t.Context(), "TIMERS")
 	if err != nil {
 		t.Fatal(err)
@@ -182,7 +182,7 @@ func TestDrift(t *testing.T) {
 	}
 	check(b, append(want, "stream BROKER is gone")...)
 	closeBus(t, b)
-	b = embedded(t, bus.EmbeddedConfig{Dir: dir}) // makes BROKER again, which is missing; TIMERS it does not touch
+	b = embedded(t, bus.EmbeddedConfig{Dir: dir}.Patient(patient)) // makes BROKER again, which is missing; TIMERS it does not touch
 	check(b, want...)
 	cfg.MaxAge, cfg.MaxMsgs = 0, -1
 	if _, err := bus.JS(b).UpdateStream(t.Context(), cfg); err != nil {
@@ -192,7 +192,7 @@ func TestDrift(t *testing.T) {
 }
 
 func TestShrunkLog(t *testing.T) {
-	b := embedded(t, bus.EmbeddedConfig{Dir: t.TempDir()})
+	b := embedded(t, bus.EmbeddedConfig{Dir: t.TempDir()}.Patient(patient))
 	stream, err := bus.JS(b).Stream(t.Context(), "EVENTS")
 	if err != nil {
 		t.Fatal(err)
@@ -254,7 +254,7 @@ func TestNoSpaceInjected(t *testing.T) {
 // word; the replay does not.
 func TestFlippedByte(t *testing.T) {
 	dir := t.TempDir()
-	b := embedded(t, bus.EmbeddedConfig{Dir: dir})
+	b := embedded(t, bus.EmbeddedConfig{Dir: dir}.Patient(patient))
 	if _, err := b.Append(t.Context(), "ledger", bustest.Events(t, "ledger", "c1", 5), 0); err != nil {
 		t.Fatal(err)
 	}
@@ -265,7 +265,7 @@ func TestFlippedByte(t *testing.T) {
 	closeBus(t, b)
 	flip(t, dir, "EVENTS", `key-002`)
 	flip(t, dir, "EVIDENCE", `some length`)
-	b = embedded(t, bus.EmbeddedConfig{Dir: dir})
+	b = embedded(t, bus.EmbeddedConfig{Dir: dir}.Patient(patient))
 	_, err = b.Replay(t.Context(), bus.Query{}, func(bus.Record) error { return nil })
 	if !errors.Is(err, bus.ErrGap) {
 		t.Errorf("replay over a damaged message: %v, want %v", err, bus.ErrGap)

@@ -55,5 +55,8 @@ func PutObject(ctx context.Context, b Bus, name string, data []byte) error {
 	return err
 }
 
-// OpTimeout is the time limit of an operation.
-const OpTimeout time.Duration = opTimeout
+// Patient has the operations of a bus wait that long: how fast a busy machine answers is not asserted.
+func (c EmbeddedConfig) Patient(limit time.Duration) EmbeddedConfig { c.limit = limit; return c }
+
+// Patient is the same for a server elsewhere.
+func (c ExternalConfig) Patient(limit time.Duration) ExternalConfig { c.limit = limit; return c }

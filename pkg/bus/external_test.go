@@ -23,7 +23,7 @@ func TestConnectRefusals(t *testing.T) {
 		"no URL":            {bus.ExternalConfig{}, bus.ErrInvalid, "no URL"},
 		"no address":        {bus.ExternalConfig{URL: "nats://ana:s3cret%zz@127.0.0.1:4222"}, bus.ErrInvalid, "not a URL such as nats://host:4222"},
 		"nobody there":      {bus.ExternalConfig{URL: "nats://127.0.0.1:1"}, bus.ErrUnavailable, "connect to the event log"},
-		"wrong credentials": {bus.ExternalConfig{URL: s.URL("mallory")}, bus.ErrDenied, "refuses these credentials"},
+		"wrong credentials": {bus.ExternalConfig{URL: s.URL("mallory")}.Patient(patient), bus.ErrDenied, "refuses these credentials"},
 		"no file":           {bus.ExternalConfig{URL: s.URL("drydock"), Creds: missing}, nil, "read credentials"},
 	} {
 		b, err := bus.Connect(t.Context(), try.c)
@@ -40,8 +40,8 @@ func TestConnectRefusals(t *testing.T) {
 // error at once, and final.
 func TestPermissionDenied(t *testing.T) {
 	s := bustest.StartServer(t)
-	external(t, bus.ExternalConfig{URL: s.URL("drydock")}) // provisions
-	b := external(t, bus.ExternalConfig{URL: s.URL("reader")})
+	external(t, bus.ExternalConfig{URL: s.URL("drydock")}.Patient(patient)) // provisions
+	b := external(t, bus.ExternalConfig{URL: s.URL("reader")}.Patient(patient))
 	for _, n := range []int{1, 3} {
 		_, err := b.Append(t.Context(), "ledger", bustest.Events(t, "ledger", fmt.Sprint(n), n), 0)
 		if !errors.Is(err, bus.ErrDenied) || errors.Is(err, bus.ErrUnavailable) || !strings.Contains(err.Error(), "grant it to this user") {
@@ -56,8 +56,8 @@ func TestPermissionDenied(t *testing.T) {
 // TestTwoProcesses: two connections, as of two processes, share log and consumers.
 func TestTwoProcesses(t *testing.T) {
 	s := bustest.StartServer(t)
-	one := external(t, bus.ExternalConfig{URL: s.URL("drydock")})
-	two := external(t, bus.ExternalConfig{URL: s.URL("drydock")})
+	one := external(t, bus.ExternalConfig{URL: s.URL("drydock")}.Patient(patient))
+	two := external(t, bus.ExternalConfig{URL: s.URL("drydock")}.Patient(patient))
 	var wg sync.WaitGroup
 	for w, b := range []bus.Bus{one, two, one, two} {
 		wg.Go(func() {

@@ -66,10 +66,10 @@ type scene struct {
 	n    int
 }
 
-func openScene(dir string) (*scene, error) {
+func openScene(dir string, limit time.Duration) (*scene, error) {
 	s := &scene{}
 	s.free.Store(-1)
-	b, err := bus.EmbeddedOn(context.Background(), bus.EmbeddedConfig{Dir: filepath.Join(dir, "data"), Logger: quiet()}, &s.free)
+	b, err := bus.EmbeddedOn(context.Background(), bus.EmbeddedConfig{Dir: filepath.Join(dir, "data"), Logger: quiet()}.Patient(limit), &s.free)
 	if err != nil {
 		return nil, err
 	}
@@ -115,7 +115,7 @@ func (s *scene) whole() error {
 
 // recovered waits until appends are taken again, and closes.
 func (s *scene) recovered() error {
-	deadline := time.After(time.Minute)
+	deadline := time.After(patient)
 	for {
 		last, err := s.b.LastSequence(context.Background(), "ledger")
 		if err == nil {
@@ -146,12 +146,12 @@ func fillSlowly(dir string) error {
 	if err := os.WriteFile(ballast, make([]byte, 8<<20), 0o600); err != nil {
 		return err
 	}
-	s, err := openScene(dir)
+	s, err := openScene(dir, patient)
 	if err != nil {
 		return err
 	}
 	for range 1000 {
-		if err = s.append(2, 60<<10, 10*time.Second); err != nil {
+		if err = s.append(2, 60<<10, patient); err != nil {
 			break
 		}
 	}
@@ -182,7 +182,7 @@ func fillSlowly(dir string) error {
 // by filling while appends are under way.
 func fillAtOnce(n int) func(string) error {
 	return func(dir string) error {
-		s, err := openScene(dir)
+		s, err := openScene(dir, 0)
 		if err != nil {
 			return err
 		}

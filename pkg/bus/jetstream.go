@@ -45,9 +45,9 @@ type jsBus struct {
 
 // host is the server's machine as far as this process can see it.
 type host interface {
-	// trouble says why the server would not store anything now (nil: it would). timedOut tells that an
-	// operation got no answer within its whole time limit, so that it looks closer.
-	trouble(timedOut bool) error
+	// trouble says why the server would not store anything now (nil: it would). silent is for how long an
+	// operation got no answer, its whole time limit, so that it looks closer; 0: it did not end so.
+	trouble(silent time.Duration) error
 	// answered tells that the server gave a sign of life.
 	answered()
 }
@@ -75,7 +75,7 @@ func (b *jsBus) start(ctx context.Context, nc *nats.Conn) error {
 	}
 	b.js = js
 	b.docs = &jsEvidence{b: b, small: min(maxSmall, int(nc.MaxPayload())*3/4)}
-	ctx, cancel := b.operation(ctx, 4*opTimeout)
+	ctx, cancel := b.operation(ctx, max(startTimeout, 4*b.set.limit))
 	defer cancel()
 	if b.warnings, err = provision(ctx, js, table(b.set)); err != nil {
 		return b.explain(ctx, err)
@@ -89,6 +89,9 @@ func newJSBus(kind string, set settings) *jsBus {
 	}
 	if set.window == 0 {
 		set.window = DefaultWindow
+	}
+	if set.limit == 0 {
+		set.limit = opTimeout
 	}
 	b := &jsBus{kind: kind, set: set, room: &room{limit: set.maxBytes}, streams: map[string]jetstream.Stream{}, consumers: map[string]string{}, again: make(chan struct{})}
 	b.alive, b.end = context.WithCancelCause(context.Background())
@@ -134,7 +137,7 @@ func (b *jsBus) operation(ctx context.Context, limit time.Duration) (context.Con
 
 // request sends a message and waits for the answer, which may be an error of the JetStream API.
 func (b *jsBus) request(ctx context.Context, msg *nats.Msg) (*nats.Msg, error) {
-	opCtx, cancel := b.operation(ctx, opTimeout)
+	opCtx, cancel := b.operation(ctx, b.set.limit)
 	defer cancel()
 	answer, err := b.nc.RequestMsgWithContext(opCtx, msg)
 	if err != nil {
@@ -151,7 +154,7 @@ const (
 	codeWrongSequence      = 10071
 	codeWrongSequenceRaft  = 10164
 	codeRepeatedBatch      = 10201
-	codeBatchIncomplete    = 10176 // given up inside: a full disk, or ten seconds between two messages
+	codeBatchIncomplete    = 10176 // given up inside: a full disk, or too long between its messages
 	codeTooManyBatches     = 10210
 	codeTooManyInflight    = 10211
 	codeStoreFailed        = 10077
@@ -202,7 +205,11 @@ func (b *jsBus) explain(ctx context.Context, err error) error {
 	}
 	silent := errors.Is(err, context.DeadlineExceeded) || errors.Is(err, nats.ErrTimeout) || errors.Is(err, context.Canceled)
 	if b.host != nil {
-		if trouble := b.host.trouble(silent && ctx.Err() == nil); trouble != nil {
+		waited := time.Duration(0)
+		if silent && ctx.Err() == nil {
+			waited = b.set.limit
+		}
+		if trouble := b.host.trouble(waited); trouble != nil {
 			return trouble
 		}
 	}
@@ -221,7 +228,7 @@ func (b *jsBus) Status(ctx context.Context) (Status, error) {
 	if err := b.ready(); err != nil {
 		s.Ready, s.Reason = false, err.Error()
 	}
-	opCtx, cancel := b.operation(ctx, opTimeout)
+	opCtx, cancel := b.operation(ctx, b.set.limit)
 	defer cancel()
 	have := map[string]*jetstream.StreamInfo{}
 	list := b.js.ListStreams(opCtx)
@@ -288,7 +295,7 @@ func (b *jsBus) readyHost() error {
 	if b.host == nil {
 		return nil
 	}
-	return b.host.trouble(false)
+	return b.host.trouble(0)
 }
 
 func (b *jsBus) consumerStatus(ctx context.Context, s *Status) error {

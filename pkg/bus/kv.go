@@ -45,7 +45,7 @@ func (kv *jsKV) Get(ctx context.Context, key string) ([]byte, uint64, error) {
 
 // last reads the newest message of key, markers of removal included.
 func (kv *jsKV) last(ctx context.Context, key string) (*jetstream.RawStreamMsg, error) {
-	opCtx, cancel := kv.b.operation(ctx, opTimeout)
+	opCtx, cancel := kv.b.operation(ctx, kv.b.set.limit)
 	defer cancel()
 	msg, err := kv.b.lastOf(opCtx, "KV_"+kv.name, kv.subject(key))
 	if errors.Is(err, jetstream.ErrMsgNotFound) {
@@ -105,7 +105,7 @@ func (kv *jsKV) write(ctx context.Context, key string, value []byte, header nats
 }
 
 func (kv *jsKV) Keys(ctx context.Context) ([]string, error) {
-	opCtx, cancel := kv.b.operation(ctx, 4*opTimeout)
+	opCtx, cancel := kv.b.operation(ctx, 4*kv.b.set.limit)
 	defer cancel()
 	var keys []string
 	prefix := kv.subject("")

@@ -60,7 +60,7 @@ func (b *jsBus) bury(ctx context.Context, subject string, l Letter, after uint64
 }
 
 func (b *jsBus) buryAgain(ctx context.Context, subject string, l Letter) error {
-	opCtx, cancel := b.operation(ctx, opTimeout)
+	opCtx, cancel := b.operation(ctx, b.set.limit)
 	defer cancel()
 	last, err := b.lastOf(opCtx, streamLetters, subject)
 	if err != nil {
@@ -84,7 +84,7 @@ func resolutionSubject(id uint64) string { return resolutionPrefix + strconv.For
 
 // Letters implements [DeadLetters].
 func (b *jsBus) Letters(ctx context.Context, all bool) ([]Letter, error) {
-	opCtx, cancel := b.operation(ctx, 4*opTimeout)
+	opCtx, cancel := b.operation(ctx, 4*b.set.limit)
 	defer cancel()
 	var letters []Letter
 	byID := map[uint64]int{}
@@ -142,7 +142,7 @@ func (b *jsBus) Resolve(ctx context.Context, id uint64, r Resolution) error {
 }
 
 func (b *jsBus) resolveLetter(ctx context.Context, id uint64, r Resolution) error {
-	opCtx, cancel := b.operation(ctx, opTimeout)
+	opCtx, cancel := b.operation(ctx, b.set.limit)
 	defer cancel()
 	stream, err := b.stream(opCtx, streamLetters)
 	if err != nil {

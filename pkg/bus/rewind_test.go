@@ -16,8 +16,8 @@ import (
 // same sequences to other events. Who follows the log must be told, not left with a state that no log has.
 func TestFollowAfterALostEnd(t *testing.T) {
 	dir := t.TempDir()
-	b := embedded(t, bus.EmbeddedConfig{Dir: dir})
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	b := embedded(t, bus.EmbeddedConfig{Dir: dir}.Patient(hasty))
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
 	add := func(key string, n int, after uint64) uint64 {
 		last, err := b.Append(ctx, "ledger", bustest.Events(t, "ledger", key, n), after)

@@ -56,7 +56,7 @@ func (s *jsEvidence) putLarge(ctx context.Context, d evidence.Digest, data []byt
 	if err := s.b.readyHost(); err != nil {
 		return err
 	}
-	opCtx, cancel := s.b.operation(ctx, opTimeout+time.Duration(len(data)>>20)*perMegabyte)
+	opCtx, cancel := s.b.operation(ctx, s.b.set.limit+time.Duration(len(data)>>20)*perMegabyte)
 	defer cancel()
 	store, err := s.b.js.ObjectStore(opCtx, objectBucket)
 	if err != nil {
@@ -86,7 +86,7 @@ func (s *jsEvidence) Get(ctx context.Context, d evidence.Digest) ([]byte, error)
 }
 
 func (s *jsEvidence) find(ctx context.Context, d evidence.Digest) ([]byte, error) {
-	opCtx, cancel := s.b.operation(ctx, 4*opTimeout)
+	opCtx, cancel := s.b.operation(ctx, 4*s.b.set.limit)
 	defer cancel()
 	msg, err := s.b.lastOf(opCtx, streamEvidence, evidencePrefix+hexOf(d))
 	if err == nil {

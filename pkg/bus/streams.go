@@ -34,6 +34,7 @@ type settings struct {
 	maxBytes int64
 	window   time.Duration
 	replicas int
+	limit    time.Duration // of an operation whose caller set no nearer deadline
 }
 
 // table is the one table of all that is provisioned: streams, and the streams behind buckets (KV_*) and the

@@ -46,7 +46,7 @@ func (b *jsBus) Cancel(ctx context.Context, service, app, key string) error {
 	if err := checkTimer(service, app, key); err != nil {
 		return err
 	}
-	opCtx, cancel := b.operation(ctx, opTimeout)
+	opCtx, cancel := b.operation(ctx, b.set.limit)
 	defer cancel()
 	stream, err := b.stream(opCtx, streamTimers)
 	if err == nil {
@@ -63,7 +63,7 @@ func (b *jsBus) Scheduled(ctx context.Context, service string) ([]Timer, error) 
 	if err := checkToken("timer's service", service); err != nil {
 		return nil, err
 	}
-	opCtx, cancel := b.operation(ctx, 4*opTimeout)
+	opCtx, cancel := b.operation(ctx, 4*b.set.limit)
 	defer cancel()
 	byKey := map[string]Timer{}
 	cfg := jetstream.OrderedConsumerConfig{DeliverPolicy: jetstream.DeliverLastPerSubjectPolicy, FilterSubjects: []string{timerPrefix + service + ".>"}}

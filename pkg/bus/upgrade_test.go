@@ -12,8 +12,8 @@ import (
 // A consumer that an older binary made with another silence gets that of this one, for what is in hand, too: a
 // crash must not cost what it cost before the upgrade.
 func TestConsumerIsUpgraded(t *testing.T) {
-	b := embedded(t, bus.EmbeddedConfig{Dir: t.TempDir()})
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	b := embedded(t, bus.EmbeddedConfig{Dir: t.TempDir()}.Patient(patient))
+	ctx, cancel := context.WithTimeout(t.Context(), patient)
 	defer cancel()
 	if _, err := b.Append(ctx, "ledger", bustest.Events(t, "ledger", "c1", 1), 0); err != nil {
 		t.Fatal(err)
@@ -33,8 +33,8 @@ func TestConsumerIsUpgraded(t *testing.T) {
 		t.Fatal(err)
 	}
 	m, err := d.Next(ctx)
-	if err != nil || m.Attempt() != 2 {
-		t.Fatalf("message %+v, %v; want the second delivery", m, err)
+	if err != nil || m.Attempt() < 2 {
+		t.Fatalf("message %+v, %v; want one more delivery", m, err)
 	}
 	if err := m.Ack(ctx); err != nil {
 		t.Error(err)

@@ -46,7 +46,7 @@ func start1(t testing.TB, b bus.Bus, stages []worker.Stage) (w *worker.Runner, s
 // until waits for a condition of app's state.
 func until(t testing.TB, w *worker.Runner, app, what string, ok func(*events.State) bool) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
 	for ctx.Err() == nil {
 		s, err := w.Folds().App(ctx, app, 0)

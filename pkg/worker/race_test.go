@@ -192,7 +192,8 @@ func TestPrefetchIsFreeWorkers(t *testing.T) {
 			r.add(request(fmt.Sprintf("app-%d", i)))
 		}
 		st := scans(func(ctx context.Context, e events.Event, f worker.Facts) ([]events.Event, error) {
-			most.Store(max(most.Load(), busy.Add(1)))
+			for now, was := busy.Add(1), most.Load(); now > was && !most.CompareAndSwap(was, now); was = most.Load() {
+			}
 			defer busy.Add(-1)
 			time.Sleep(time.Minute)
 			return complete(ctx, e, f)

@@ -25,7 +25,7 @@ func awayFor() time.Duration {
 // testAway takes the server away for a while. Appends say that it does not answer, nothing acknowledged is
 // lost, and followers, consumers and timers go on by themselves.
 func testAway(t *testing.T, open Open) {
-	target := open(t, Options{})
+	target := open(t, Options{Away: true})
 	if target.Away == nil {
 		t.Skip("this bus has no server that could go away")
 	}

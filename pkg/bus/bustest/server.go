@@ -3,33 +3,30 @@ package bustest
 import (
 	"bufio"
 	"fmt"
+	"io"
+	"net"
 	"os"
 	"os/exec"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
 )
 
-// serverEnv tells a child that it is to be a server: "<port> <data directory> [user...]".
+// serverEnv tells a child that it is to be a server, on this data directory.
 const serverEnv = "DRYDOCK_BUSTEST_SERVER"
 
 // ServerMain makes this process a NATS server when [Server] started it as one, and does not return then. A
 // test binary that uses StartServer calls it first of all in TestMain.
 func ServerMain() {
-	arg := os.Getenv(serverEnv)
-	if arg == "" {
+	dir := os.Getenv(serverEnv)
+	if dir == "" {
 		return
 	}
-	var port int
-	var dir string
-	if _, err := fmt.Sscanf(arg, "%d %s", &port, &dir); err != nil {
-		fmt.Fprintln(os.Stderr, "bustest server:", err)
-		os.Exit(2)
-	}
-	s, err := server.NewServer(&server.Options{Host: "127.0.0.1", Port: port, JetStream: true, StoreDir: dir, SyncAlways: true, NoSigs: true,
-		JetStreamMaxMemory: 64 << 20, JetStreamMaxStore: 1 << 50, JetStreamLimits: server.JSLimitOpts{MaxBatchInflightPerStream: 1000},
+	s, err := server.NewServer(&server.Options{Host: "127.0.0.1", Port: server.RANDOM_PORT, JetStream: true, StoreDir: dir, SyncAlways: true, NoSigs: true,
+		JetStreamMaxMemory: 64 << 20, JetStreamMaxStore: 1 << 50, JetStreamLimits: server.JSLimitOpts{MaxBatchInflightPerStream: 1000, MaxBatchTimeout: patience},
 		Users: []*server.User{
 			{Username: "drydock", Password: "drydock"},
 			{Username: "reader", Password: "reader", Permissions: &server.Permissions{
@@ -50,63 +47,96 @@ func ServerMain() {
 	os.Exit(0)
 }
 
-// Server is a NATS server in a child process.
+// Server is a NATS server in a child process. The test itself listens for it, and hands connections on: the
+// address stays the server's own while it is away, whoever else looks for a free port.
 type Server struct {
-	dir  string
-	addr string // host:port, kept over restarts
-	cmd  *exec.Cmd
+	dir   string
+	front net.Listener
+	at    atomic.Pointer[string] // where the child listens; nil: it is away
+	cmd   *exec.Cmd
 }
 
 // StartServer starts one, killed at the end of the test.
 func StartServer(t *testing.T) *Server {
 	t.Helper()
 	s := &Server{dir: t.TempDir()}
-	s.Start(t)
+	var err error
+	if s.front, err = net.Listen("tcp", "127.0.0.1:0"); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = s.front.Close() })
+	go s.accept()
 	t.Cleanup(s.Kill)
+	s.Start(t)
 	return s
 }
 
+// accept hands connections on until the listener is closed; while the child is away they end at once.
+func (s *Server) accept() {
+	for {
+		c, err := s.front.Accept()
+		if err != nil {
+			return
+		}
+		go s.handOn(c)
+	}
+}
+
+func (s *Server) handOn(c net.Conn) {
+	defer func() { _ = c.Close() }()
+	at := s.at.Load()
+	if at == nil {
+		return
+	}
+	back, err := net.Dial("tcp", *at)
+	if err != nil {
+		return
+	}
+	defer func() { _ = back.Close() }()
+	var ways sync.WaitGroup
+	for _, way := range [][2]net.Conn{{c, back}, {back, c}} {
+		ways.Go(func() {
+			_, _ = io.Copy(way[0], way[1])
+			_ = way[0].(*net.TCPConn).CloseWrite() // what it said last still arrives
+		})
+	}
+	ways.Wait()
+}
+
 // URL is where it is reached, by a user who may do everything or by "reader", who may not append.
-func (s *Server) URL(user string) string { return "nats://" + user + ":" + user + "@" + s.addr }
+func (s *Server) URL(user string) string {
+	return "nats://" + user + ":" + user + "@" + s.front.Addr().String()
+}
 
 // Start starts it, at the same address and on the same data as before.
 func (s *Server) Start(t *testing.T) {
 	t.Helper()
-	port := "-1"
-	if s.addr != "" {
-		_, port, _ = strings.Cut(s.addr, ":")
+	cmd := exec.Command(os.Args[0])
+	cmd.Env = append(os.Environ(), serverEnv+"="+s.dir)
+	cmd.Stderr = os.Stderr
+	if _, err := cmd.StdinPipe(); err != nil { // closed by our end: no server outlives its test
+		t.Fatal(err)
 	}
-	var line string
-	for range 5 { // the port may be taken for a moment after a kill
-		cmd := exec.Command(os.Args[0])
-		cmd.Env = append(os.Environ(), serverEnv+"="+port+" "+s.dir)
-		cmd.Stderr = os.Stderr
-		if _, err := cmd.StdinPipe(); err != nil {
-			t.Fatal(err)
-		}
-		out, err := cmd.StdoutPipe()
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := cmd.Start(); err != nil {
-			t.Fatal(err)
-		}
-		if line, err = bufio.NewReader(out).ReadString('\n'); err == nil {
-			s.cmd = cmd
-			break
-		}
-		_ = cmd.Process.Kill()
-		_ = cmd.Wait()
-		time.Sleep(200 * time.Millisecond)
+	out, err := cmd.StdoutPipe()
+	if err == nil {
+		err = cmd.Start()
 	}
-	if s.cmd == nil {
-		t.Fatal("the server does not start")
+	if err != nil {
+		t.Fatal(err)
 	}
-	s.addr = strings.TrimPrefix(strings.TrimSpace(line), "nats://")
+	s.cmd = cmd
+	line, err := bufio.NewReader(out).ReadString('\n')
+	if err != nil {
+		s.Kill()
+		t.Fatalf("the server does not start: %v", err)
+	}
+	at := strings.TrimPrefix(strings.TrimSpace(line), "nats://")
+	s.at.Store(&at)
 }
 
 // Kill ends it at once, as a crash would.
 func (s *Server) Kill() {
+	s.at.Store(nil)
 	if s.cmd != nil {
 		_ = s.cmd.Process.Kill()
 		_ = s.cmd.Wait()
