@@ -81,6 +81,15 @@ func (p pin) text() string {
 	return fmt.Sprintf("%s pins %s %s", place(p.Source, p.Line), p.Package.Package, p.Version)
 }
 
+// beside says what two versions of one package come to. A uv.lock has them for extras or groups that are declared as
+// conflicts: uv installs one of them at a time.
+func (p pin) beside(q pin) string {
+	if p.Source == q.Source && path.Base(p.Source) == "uv.lock" {
+		return "which of them uv installs depends on the extras and groups asked for; a plan moves neither"
+	}
+	return "no installer takes them together; remove one"
+}
+
 // activePin is false of what is no exact pin, and of one whose marker excludes it on the target.
 func activePin(p inventory.Package, env pep508.Environment) (pin, bool) {
 	if p.Pin != inventory.Exact || p.Reference != "" {
@@ -306,7 +315,7 @@ func (g *group) environment() Environment {
 	for _, name := range slices.Sorted(maps.Keys(g.pins)) {
 		sure := slices.DeleteFunc(slices.Clone(g.pins[name]), func(p pin) bool { return !p.certain })
 		for _, p := range sure[min(1, len(sure)):] {
-			e.Broken = append(e.Broken, fmt.Sprintf("%s, %s: no installer takes them together; remove one", sure[0].text(), p.text()))
+			e.Broken = append(e.Broken, fmt.Sprintf("%s, %s: %s", sure[0].text(), p.text(), sure[0].beside(p)))
 		}
 	}
 	slices.Sort(e.Sources)

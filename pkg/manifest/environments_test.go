@@ -75,6 +75,8 @@ func TestEnvironments(t *testing.T) {
 		{"two installed at the same place", files{{"site-packages:environment[environment:production]", "a 1"}, {"site-packages:environment[environment:staging]", "a 2"}}, "production: site-packages\nstaging: site-packages", nil},
 		{"a file that contradicts itself", files{{"requirements.txt", "a 1", "a 2"}}, "requirements.txt: requirements.txt",
 			[]string{"requirements.txt:1 pins a 1, requirements.txt:2 pins a 2: no installer takes them together; remove one"}},
+		{"a lock for extras that exclude each other", files{{"uv.lock:uv", "a 1", "a 2"}}, "uv.lock: uv.lock",
+			[]string{"uv.lock:1 pins a 1, uv.lock:2 pins a 2: which of them uv installs depends on the extras and groups asked for; a plan moves neither"}},
 		{"a file for two platforms", files{{"requirements.txt", "a 1; sys_platform == 'win32'", "a 2; sys_platform != 'win32'", "b 1; platform_release == 'x'", "b 2; platform_release == 'y'"}}, "requirements.txt: requirements.txt", nil},
 		{"without versions", files{{"requirements-x.txt", "a"}, {"requirements.txt", "a 1"}}, "requirements.txt: requirements-x.txt requirements.txt", nil},
 	} {

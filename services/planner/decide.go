@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"maps"
+	"path"
 	"slices"
 	"strings"
 
@@ -53,7 +54,7 @@ func (in *situation) tasks() []task {
 		for _, p := range e.Pins {
 			tp := taskPin{Package: p.Package, Version: p.Version, Extras: p.Extras, Allowed: p.Allowed, Stated: statedOn(p.Lines)}
 			if e.Twice[p.Package] != nil {
-				tp.Stays = "it is pinned to several versions"
+				tp.Stays = "it is pinned to several versions" // whichever is installed: what it requires is not known
 			}
 			tp.Allowed = append(slices.Clone(p.Allowed), in.fixed(p)...)
 			t.Pins = append(t.Pins, tp)
@@ -166,7 +167,10 @@ func (in *situation) settled(f finding) report.Outcome {
 	if env < 0 {
 		return set(report.Unsupported, "stands in %s, which nothing installs as it is", printable(f.Source))
 	}
-	if lines := in.Envs[env].Twice[f.Package]; lines != nil {
+	if lines := in.Envs[env].Twice[f.Package]; lines != nil && path.Base(f.Source) == "uv.lock" {
+		o = set(report.Blocked, "locked in several versions, of which the extras and groups asked for take one: a plan moves none of them; uv lock --upgrade-package %s does", printable(f.Package))
+		o.Chain = lines
+	} else if lines != nil {
 		o = set(report.Blocked, "pinned to several versions at once: nothing can be installed from it, so there is no version to move from")
 		o.Chain = lines
 	}

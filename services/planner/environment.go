@@ -6,6 +6,7 @@ import (
 	"maps"
 	"path"
 	"slices"
+	"strings"
 
 	"github.com/drydock-dev/drydock/pkg/inventory"
 	"github.com/drydock-dev/drydock/pkg/manifest"
@@ -153,13 +154,26 @@ func elsewhere(b inventory.Bound, p *pin) {
 	p.Allowed = append(p.Allowed, resolution.Bound{Specifier: b.Specifier, By: by})
 }
 
-// beyondPin is what a line allows that does not itself name the version it is pinned to.
+// beyondPin is what a line allows beside the version that it names itself, if it does: "==2.2.2,<3" is a pin that moves below
+// 3. A line that names one twice can't be written back, so all of it counts.
 func beyondPin(p inventory.Package) string {
-	s, err := pep440.ParseSpecifiers(p.Specifier)
-	if _, exact := s.Pinned(); p.Specifier == "" || err != nil || exact {
+	set, err := pep440.ParseSpecifiers(p.Specifier)
+	if err != nil {
 		return ""
 	}
-	return p.Specifier
+	named := 0
+	var rest []string
+	for _, c := range set.All() {
+		if exact := c.Op == "==" || c.Op == "==="; exact && !c.Wildcard {
+			named++
+			continue
+		}
+		rest = append(rest, c.String())
+	}
+	if named > 1 {
+		return p.Specifier
+	}
+	return strings.Join(rest, ",")
 }
 
 func requirementText(p inventory.Package) string {

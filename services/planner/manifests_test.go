@@ -4,6 +4,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -50,6 +51,53 @@ func TestConstraintWithinItsRequirement(t *testing.T) {
 		}
 		if o := outcome(t, p, "CVE-F"); want == "" && o.Outcome != report.Blocked {
 			t.Errorf("%+v", o)
+		}
+	}
+}
+
+// A line that names a version beside other clauses is a pin: its version moves within the rest, which stays as written.
+// One that names a version twice can't be written back, and stays.
+func TestPinBesideOtherClauses(t *testing.T) {
+	for line, want := range map[string]string{
+		"flask==2.2.2,>=2":                  "flask==2.2.5,>=2",
+		"flask >= 2 , == 2.2.2 , < 3 # why": "flask >= 2 , == 2.2.5 , < 3 # why",
+		"flask==2.2.2,==2.2.*":              "flask==2.2.5,==2.2.*",
+		"flask===2.2.2,!=2.2.4":             "flask===2.2.5,!=2.2.4",
+		"flask==2.2.2,<2.2.5":               "requirements.txt:1 allows flask<2.2.5",
+		"flask==2.2.2,==2.2.2":              "requirements.txt:1 allows flask==2.2.2,==2.2.2",
+	} {
+		w := paymentsWorld(t, Config{})
+		inv := w.inventoryOf(map[string]string{"requirements.txt": line + "\n"})
+		text, _, _ := strings.Cut(line, "#")
+		inv.Packages[0].Version, inv.Packages[0].Pin = "2.2.2", inventory.Exact
+		inv.Packages[0].Specifier = strings.ReplaceAll(strings.TrimPrefix(text, "flask"), " ", "")
+		w.plan(w.scanInventory(inv))
+		if o := outcome(t, w.document(), "CVE-F"); o.Outcome == report.Blocked {
+			if !slices.Contains(o.Chain, want) {
+				t.Errorf("%s: %q", line, o.Chain)
+			}
+			continue
+		}
+		dir := t.TempDir()
+		w.write(dir)
+		if got, err := os.ReadFile(filepath.Join(dir, "updated", "requirements.txt")); err != nil || string(got) != want+"\n" {
+			t.Errorf("%s: %q, %v", line, got, err)
+		}
+	}
+}
+
+// A uv.lock with extras that exclude each other has a package twice: uv can move it, a plan does not. In other files two
+// versions are a contradiction.
+func TestSeveralVersions(t *testing.T) {
+	for source, want := range map[string]string{"uv.lock": "uv lock --upgrade-package flask does", "app/uv.lock": "uv lock --upgrade-package flask does", "requirements.txt": "nothing can be installed from it"} {
+		lines := []string{source + ":4 pins flask 2.2.2", source + ":9 pins flask 2.2.3"}
+		in := situation{Envs: []environment{{Scopes: []string{"repository:" + source}, Twice: map[string][]string{"flask": lines}}}}
+		for _, version := range []string{"2.2.2", "2.2.3"} {
+			f := finding{Seen: true, Active: pep508.Certain, Pin: inventory.Exact}
+			f.Package, f.Version, f.Source, f.Ecosystem, f.Scope = "flask", version, source, pypi, "repository:"+source
+			if o := in.settled(f); o.Outcome != report.Blocked || !strings.Contains(o.Detail, want) || !slices.Equal(o.Chain, lines) {
+				t.Errorf("%s %s: %+v", source, version, o)
+			}
 		}
 	}
 }
