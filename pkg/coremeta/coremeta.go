@@ -99,27 +99,10 @@ func (m *Metadata) Static() bool {
 // spelling): certainly, or unless a part of the environment that is not known excludes it. The requirements
 // without an extra always count, as does what each extra adds; one the release does not provide adds nothing.
 // A requirement of the release on itself ("name[a]" in extra b) is followed and left out; it stays where it
-// does not allow this very release. Look at Unread too.
+// does not allow this very release. Of more than 1,000 extras that are wanted the others are not followed: what any
+// extra adds is then unknown. Look at Unread too.
 func (m *Metadata) Needs(env pep508.Environment, extras []string) (certain, unknown []pep508.Requirement) {
-	wanted := map[string]pep508.Truth{"": pep508.Certain}
-	for _, extra := range extras {
-		wanted[pep440.Normalize(extra)] = pep508.Certain
-	}
-	truths := make([]pep508.Truth, len(m.Requires))
-	for again := true; again; {
-		again = false
-		for i, r := range m.Requires {
-			truths[i] = needed(r.Marker, env, wanted)
-			if truths[i] == pep508.Untrue || !m.itself(r) {
-				continue
-			}
-			for _, extra := range r.Extras {
-				if was, ok := wanted[extra]; !ok || was < truths[i] {
-					wanted[extra], again = truths[i], true
-				}
-			}
-		}
-	}
+	truths := m.truths(env, extras)
 	for i, r := range m.Requires {
 		switch {
 		case m.itself(r):
@@ -139,18 +122,6 @@ func (m *Metadata) itself(r pep508.Requirement) bool {
 	}
 	v, err := pep440.Parse(m.Release)
 	return err == nil && r.Allows(v)
-}
-
-// needed is the best truth over the extras: one asked for only perhaps makes a requirement needed perhaps.
-func needed(marker pep508.Marker, env pep508.Environment, wanted map[string]pep508.Truth) pep508.Truth {
-	if !marker.MentionsExtra() {
-		return marker.Holds(env, "")
-	}
-	best := pep508.Untrue
-	for extra, t := range wanted {
-		best = max(best, min(t, marker.Holds(env, extra)))
-	}
-	return best
 }
 
 // shown quotes the front of a value for an error.

@@ -2,11 +2,14 @@ package coremeta
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+
+	"pgregory.net/rapid"
 
 	"github.com/drydock-dev/drydock/pkg/pep508"
 )
@@ -169,6 +172,89 @@ func TestItself(t *testing.T) {
 			t.Errorf("%s needs %q, perhaps %q; want %q", text, names(certain), names(unknown), want)
 		}
 	}
+}
+
+// A release that names itself in thousands of extras, the last of which adds the next, is judged in a moment; however
+// the markers are written, not all of more than a thousand extras are followed, and what they add is not known.
+func TestExtrasWithoutEnd(t *testing.T) {
+	for marker, want := range map[string][2]string{"extra == '%s'": {"", "last"}, "extra in '%s' and extra != ''": {"", "last"}} {
+		for n, want := range map[int][2]string{300: {"last", ""}, 1499: want} {
+			var b strings.Builder
+			b.WriteString("Metadata-Version: 2.1\nName: a\nVersion: 1\n")
+			fmt.Fprintf(&b, "Requires-Dist: last; "+marker+"\n", extraNamed(n))
+			for i := n; i > 0; i-- {
+				fmt.Fprintf(&b, "Requires-Dist: a[%s]; "+marker+"\n", extraNamed(i), extraNamed(i-1))
+			}
+			m, err := Parse([]byte(b.String()))
+			if err != nil || len(m.Unread) > 0 {
+				t.Fatal(err, m.Unread)
+			}
+			certain, unknown := m.Needs(pep508.Environment{}, []string{extraNamed(0)})
+			if names(certain) != want[0] || names(unknown) != want[1] {
+				t.Errorf("%d extras by %q: needs %q, perhaps %q; want %q", n, marker, names(certain), names(unknown), want)
+			}
+		}
+	}
+}
+
+// extraNamed gives names none of which is in another.
+func extraNamed(i int) string { return fmt.Sprintf("e%04dx", i) }
+
+// Extra by extra comes out what all extras at once do.
+func TestNeedsByDefinition(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		var b strings.Builder
+		b.WriteString("Metadata-Version: 2.1\nName: a\nVersion: 1\n")
+		name := rapid.SampledFrom([]string{"x", "y", "z", "xy"})
+		for range rapid.IntRange(1, 8).Draw(t, "requirements") {
+			what := rapid.SampledFrom([]string{"b", "c", "a[x]", "a[y]", "a[z,xy]", "a[y]>1"}).Draw(t, "what")
+			part := rapid.Custom(func(t *rapid.T) string {
+				op := rapid.SampledFrom([]string{"==", "!=", "===", "in", "not in", ">="}).Draw(t, "op")
+				return rapid.SampledFrom([]string{"extra " + op + " '" + name.Draw(t, "extra") + "'", "'" + name.Draw(t, "extra") + "' == extra", "extra " + op + " ''",
+					"os_name == 'posix'", "platform_machine == 'arm64'", "os_name == 'nt'"}).Draw(t, "part")
+			})
+			marker := part.Draw(t, "left")
+			if rapid.Bool().Draw(t, "two") {
+				marker += rapid.SampledFrom([]string{" and ", " or "}).Draw(t, "join") + part.Draw(t, "right")
+			}
+			fmt.Fprintf(&b, "Requires-Dist: %s; %s\n", what, marker)
+		}
+		m, err := Parse([]byte(b.String()))
+		if err != nil || len(m.Unread) > 0 {
+			t.Fatal(err, m.Unread)
+		}
+		env, extras := pep508.Environment{Python: "3.11", Platform: "linux"}, rapid.SliceOfDistinct(name, rapid.ID[string]).Draw(t, "extras")
+		if got, want := m.truths(env, extras), byDefinition(m, env, extras); !slices.Equal(got, want) {
+			t.Errorf("%s with %q: %v, want %v", b.String(), extras, got, want)
+		}
+	})
+}
+
+// byDefinition goes over all requirements and all extras until nothing changes.
+func byDefinition(m *Metadata, env pep508.Environment, extras []string) []pep508.Truth {
+	wanted := map[string]pep508.Truth{"": pep508.Certain}
+	for _, extra := range extras {
+		wanted[extra] = pep508.Certain
+	}
+	truths := make([]pep508.Truth, len(m.Requires))
+	for again := true; again; {
+		again = false
+		for i, r := range m.Requires {
+			truths[i] = pep508.Untrue
+			for extra, t := range wanted {
+				truths[i] = max(truths[i], min(t, r.Marker.Holds(env, extra)))
+			}
+			if truths[i] == pep508.Untrue || !m.itself(r) {
+				continue
+			}
+			for _, extra := range r.Extras {
+				if was, ok := wanted[extra]; !ok || was < truths[i] {
+					wanted[extra], again = truths[i], true
+				}
+			}
+		}
+	}
+	return truths
 }
 
 // FuzzParse: never a panic; what is accepted can be used.

@@ -9,6 +9,8 @@ const (
 	maxRequires = 3000
 	// maxExtras bounds the extras: the largest on the public index have under 600.
 	maxExtras = 5000
+	// maxWanted bounds the extras that are followed at once, where a release that asks for itself adds to them.
+	maxWanted = 1000
 	// maxValue bounds a header that is kept, in bytes; a Requires-Dist has the limit of pep508 besides.
 	maxValue = 16384
 	// maxUnread bounds what is kept of a requirement that can't be read, in bytes: enough to recognise it.
