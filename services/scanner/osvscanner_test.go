@@ -16,7 +16,7 @@ func fakeOSV(t *testing.T, answer string) (program, asked string) {
 	t.Helper()
 	dir := t.TempDir()
 	program, asked = filepath.Join(dir, osvProgram), filepath.Join(dir, "asked")
-	script := fmt.Sprintf("#!/bin/sh\n/bin/cat > %s\n/usr/bin/env > %s.env\n%s\n", asked, asked, answer)
+	script := fmt.Sprintf("#!/bin/sh\n/bin/cat > '%s'\n/usr/bin/env > '%s.env'\n%s\n", asked, asked, answer)
 	if err := os.WriteFile(program, []byte(script), 0o755); err != nil {
 		t.Fatal(err)
 	}
