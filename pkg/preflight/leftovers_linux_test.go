@@ -174,7 +174,7 @@ func TestTermComesFirst(t *testing.T) {
 				time.Sleep(time.Millisecond)
 			}
 		}()
-		c := command{name: BackupName, words: []string{"sh", "-c", tc.trap + "; echo begun; : >" + ready + "; while :; do sleep 0.05; done"}, limit: unreached, grace: time.Hour}
+		c := command{name: BackupName, words: []string{"sh", "-c", tc.trap + "; echo begun; : >'" + ready + "'; while :; do sleep 0.05; done"}, limit: unreached, grace: time.Hour}
 		if tc.want == "begun" {
 			c.grace = 50 * time.Millisecond
 		}
@@ -234,7 +234,7 @@ func TestForkingIsEnded(t *testing.T) {
 		stop()
 	}()
 	_, err := run(ctx, command{name: HealthName, limit: unreached, grace: time.Millisecond, words: []string{"sh", "-c",
-		"echo $$ >" + file + "; trap '' TERM; i=0; while [ $i -lt 2000 ]; do (sleep 600; :) & i=$((i+1)); [ $i -gt 40 ] && sleep 0.005; done; wait"}})
+		"echo $$ >'" + file + "'; trap '' TERM; i=0; while [ $i -lt 2000 ]; do (sleep 600; :) & i=$((i+1)); [ $i -gt 40 ] && sleep 0.005; done; wait"}})
 	if !errors.Is(err, context.Canceled) {
 		t.Fatal(err)
 	}

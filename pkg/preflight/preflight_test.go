@@ -131,7 +131,7 @@ func TestWhereItRuns(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Setenv("TMPDIR", room)
-	r := look(t, health("sh", "-c", "pwd; ls -A | wc -l; env | sort; cat; mkdir -p sub/deep; echo x >$TMPDIR/sub/deep/left; chmod 500 sub/deep sub"))
+	r := look(t, health("sh", "-c", "pwd; ls -A | wc -l; env | sort; cat; mkdir -p sub/deep; echo x >\"$TMPDIR/sub/deep/left\"; chmod 500 sub/deep sub"))
 	log := string(r.Log)
 	lines := strings.Split(log, "\n")
 	if r.Status != Passed || filepath.Dir(lines[0]) != room || strings.TrimSpace(lines[1]) != "0" || strings.Contains(log, "s3cret") || strings.Contains(log, "AWS") || strings.Contains(log, "ORDINARY") {
@@ -146,9 +146,9 @@ func TestWhereItRuns(t *testing.T) {
 		t.Errorf("left: %v", left)
 	}
 	own := t.TempDir()
-	b := health("sh", "-c", "pwd; echo $TMPDIR")
+	b := health("sh", "-c", "pwd; echo \"$TMPDIR\"")
 	b.Health.Dir = own
-	if got := strings.Fields(string(look(t, b).Log)); len(got) != 2 || !sameFile(got[0], own) || filepath.Dir(got[1]) != room {
+	if got := strings.Split(strings.TrimSpace(string(look(t, b).Log)), "\n"); len(got) != 2 || !sameFile(got[0], own) || filepath.Dir(got[1]) != room {
 		t.Errorf("%q", got)
 	}
 }

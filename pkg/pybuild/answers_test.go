@@ -26,7 +26,7 @@ func TestAnswersAreRemembered(t *testing.T) {
 		}
 		return strings.Count(string(data), "\n")
 	}
-	text := "#!/bin/sh\necho >>" + asked + "\nexec " + any.Path + " \"$@\"\n"
+	text := "#!/bin/sh\necho >>'" + asked + "'\nexec '" + any.Path + "' \"$@\"\n"
 	script(t, dir, "python3", text)
 	if n := find(); n != 1 {
 		t.Errorf("%d questions at first", n)

@@ -37,7 +37,7 @@ func TestFind(t *testing.T) {
 	}
 	// A shim like pyenv's: a script that is asked, and what it leads to is what counts.
 	dir := t.TempDir()
-	script(t, dir, "python3", "#!/bin/sh\nexec "+any.Path+" \"$@\"\n")
+	script(t, dir, "python3", "#!/bin/sh\nexec '"+any.Path+"' \"$@\"\n")
 	got, err := Find(t.Context(), "", Search{Path: []string{"relative", dir}})
 	if err != nil || got != any {
 		t.Errorf("behind a shim: %+v %v", got, err)
@@ -87,7 +87,7 @@ func TestFindAmongVersions(t *testing.T) {
 		script(t, bin, "python3", "#!/bin/sh\nprintf 'drydock\\ncpython\\n"+bin+"/python3.99\\n"+filepath.Join(versions, v)+"\\n"+v+"\\nfinal\\n\\n'\n")
 	}
 	shims := t.TempDir()
-	script(t, shims, "python3", "#!/bin/sh\nexec "+filepath.Join(versions, "3.98.1", "bin", "python3")+"\n")
+	script(t, shims, "python3", "#!/bin/sh\nexec '"+filepath.Join(versions, "3.98.1", "bin", "python3")+"'\n")
 	got, err := Find(t.Context(), "3.99", Search{Path: []string{shims}})
 	if err != nil || got.Version != "3.99.2" || got.Path != filepath.Join(versions, "3.99.2", "bin", "python3.99") {
 		t.Errorf("%+v %v", got, err)

@@ -312,7 +312,7 @@ func TestParentDies(t *testing.T) {
 		t.Fatal(err)
 	}
 	parent := exec.Command(os.Args[0])
-	parent.Env = append(os.Environ(), orphanEnv+"="+script(t, t.TempDir(), "echo $$ > "+ready+"; while :; do :; done"), "TMPDIR="+t.TempDir())
+	parent.Env = append(os.Environ(), orphanEnv+"="+script(t, t.TempDir(), "echo $$ > '"+ready+"'; while :; do :; done"), "TMPDIR="+t.TempDir())
 	if err := parent.Start(); err != nil {
 		t.Fatal(err)
 	}

@@ -88,7 +88,7 @@ func TestPoisonedSurroundings(t *testing.T) {
 func TestNothingInherited(t *testing.T) {
 	t.Setenv("SECRET_TOKEN", "hunter2")
 	seen := filepath.Join(t.TempDir(), "seen")
-	env := "/usr/bin/env > " + seen
+	env := "/usr/bin/env > '" + seen + "'"
 	path := script(t, t.TempDir(), env+"; "+rightVersion)
 	if _, err := (Locator{Path: path}).Find(t.Context()); err != nil {
 		t.Fatal(err)
@@ -313,7 +313,7 @@ func TestOneInterpreterOnly(t *testing.T) {
 	if err := errors.Join(os.MkdirAll(bin, 0o755), os.WriteFile(filepath.Join(tmp, ".venv", "pyvenv.cfg"), []byte("home = /usr/bin\n"), 0o644)); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.Rename(script(t, tmp, "echo x > "+mark+"; exit 1"), filepath.Join(bin, "python")); err != nil {
+	if err := os.Rename(script(t, tmp, "echo x > '"+mark+"'; exit 1"), filepath.Join(bin, "python")); err != nil {
 		t.Fatal(err)
 	}
 	t.Setenv("TMPDIR", tmp)

@@ -37,7 +37,7 @@ func TestRoomAfterAKill(t *testing.T) {
 		t.Fatal(err)
 	}
 	parent := exec.Command(os.Args[0])
-	parent.Env = append(os.Environ(), orphanEnv+"="+script(t, t.TempDir(), "echo $$ > "+ready+"; while :; do :; done"), "TMPDIR="+tmp)
+	parent.Env = append(os.Environ(), orphanEnv+"="+script(t, t.TempDir(), "echo $$ > '"+ready+"'; while :; do :; done"), "TMPDIR="+tmp)
 	if err := parent.Start(); err != nil {
 		t.Fatal(err)
 	}
