@@ -157,7 +157,7 @@ func newKillYard(t *testing.T, k killed) *killYard {
 // openTemp is a folder for one case, with a tmp of its own.
 func openTemp(t *testing.T) string {
 	t.Helper()
-	dir := t.TempDir()
+	dir := yard.TempDir(t)
 	if err := os.Mkdir(filepath.Join(dir, "tmp"), 0o755); err != nil {
 		t.Fatal(err)
 	}

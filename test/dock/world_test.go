@@ -107,7 +107,7 @@ type world struct {
 
 func newWorld(t testing.TB, files map[string]string) *world {
 	t.Helper()
-	w := &world{t: t, dir: t.TempDir(), index: yard.NewIndex(t), tool: uvtest.Tool(t)}
+	w := &world{t: t, dir: yard.TempDir(t), index: yard.NewIndex(t), tool: uvtest.Tool(t)}
 	python, err := pybuild.Find(t.Context(), "", pybuild.Search{Path: filepath.SplitList(os.Getenv("PATH"))})
 	if err != nil {
 		t.Skip(err)

@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"io/fs"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -155,6 +156,22 @@ func Advisories(t testing.TB, all ...Advisory) string {
 	if err := frozen.Pack(records, filepath.Join(dir, "PyPI", "all.zip")); err != nil {
 		t.Fatal(err)
 	}
+	return dir
+}
+
+// TempDir is a folder for a test in which a dock works, and goes with its end: what is sealed there lets nobody but
+// root remove it.
+func TempDir(t testing.TB) string {
+	t.Helper()
+	dir := t.TempDir()
+	t.Cleanup(func() {
+		_ = filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+			if err == nil && d.IsDir() {
+				err = os.Chmod(path, 0o700)
+			}
+			return err // told by what removes the folder
+		})
+	})
 	return dir
 }
 
