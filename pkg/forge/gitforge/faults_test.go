@@ -7,6 +7,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"net"
 	"os"
@@ -167,11 +168,11 @@ func TestHang(t *testing.T) {
 			defer c.Close()
 		}
 	}()
-	f := open(t, "https://"+l.Addr().String()+"/a.git", func(c *Config) { c.Limits.Look = 700 * time.Millisecond })
+	f := open(t, "https://"+l.Addr().String()+"/a.git", func(c *Config) { c.Limits.Look = 3 * time.Second })
 	var group atomic.Int64
 	f.started = func(c *exec.Cmd) { group.Store(int64(c.Process.Pid)) }
 	_, err = f.Base(t.Context())
-	if e := wantKind(t, err, forge.ErrTimeout); !strings.Contains(e.Error(), "no end within 700ms") || forge.Judge(err) != forge.Transient {
+	if e := wantKind(t, err, forge.ErrTimeout); !strings.Contains(e.Error(), "no end within 3s") || forge.Judge(err) != forge.Transient {
 		t.Errorf("%v is %s", e, forge.Judge(err))
 	}
 	gone(t, int(group.Load()))
@@ -188,11 +189,32 @@ func TestHang(t *testing.T) {
 // gone waits until no process of the group is left.
 func gone(t *testing.T, group int) {
 	t.Helper()
-	for i := 0; syscall.Kill(-group, 0) == nil; i++ {
-		if i == 500 {
+	for until := time.Now().Add(2 * time.Minute); syscall.Kill(-group, 0) == nil; {
+		if group == 0 || time.Now().After(until) {
 			t.Fatalf("processes of group %d are left", group)
 		}
 		time.Sleep(10 * time.Millisecond)
+	}
+}
+
+// Who reads what a child said only long after its end reads all of it, and is not held by what the child left behind.
+func TestSlowReader(t *testing.T) {
+	const most = 60 << 10 // what a pipe takes
+	var got []byte
+	slow := func(r io.Reader) (err error) {
+		first := make([]byte, 1)
+		if _, err = io.ReadFull(r, first); err == nil {
+			time.Sleep(grace + time.Second) // longer than pipes stay open
+			got, err = io.ReadAll(r)
+		}
+		return err
+	}
+	dir := t.TempDir()
+	program := filepath.Join(dir, "program")
+	writeProgram(t, program, fmt.Sprintf("head -c %d /dev/zero", most))
+	r, err := run(t.Context(), command{path: program, env: []string{"PATH=" + os.Getenv("PATH")}, limit: time.Hour, out: slow})
+	if err != nil || r.exit != 0 || r.killed != nil || len(got) != most-1 {
+		t.Errorf("%+v, %v: read %d bytes, want %d", r, err, len(got), most-1)
 	}
 }
 

@@ -168,7 +168,7 @@ func (p *pipe) start(stop context.CancelFunc) {
 	p.started = true
 	go func() {
 		defer close(p.done)
-		if p.err = p.read(p.out); p.err != nil && stop != nil {
+		if p.err = p.read(lasting{p.out}); p.err != nil && stop != nil {
 			stop()
 		}
 		_, _ = io.Copy(io.Discard, p.out)
@@ -188,6 +188,20 @@ func (p *pipe) end() {
 		}
 		p.out.Close()
 	})
+}
+
+// lasting reads what lies in a pipe when its deadline is over, too: who reads may be slow, nothing of what a child
+// said is lost.
+type lasting struct{ f *os.File }
+
+func (l lasting) Read(b []byte) (int, error) {
+	n, err := l.f.Read(b)
+	if n <= 0 && len(b) > 0 && errors.Is(err, os.ErrDeadlineExceeded) {
+		if n := readNow(l.f, b); n > 0 {
+			return n, nil
+		}
+	}
+	return n, err
 }
 
 // head keeps the first max bytes of what is written to it.
