@@ -1,6 +1,8 @@
 package pybuild
 
 import (
+	"os"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"unicode"
@@ -54,6 +56,13 @@ var places = []string{"/build", "/tmp", "/dock", "/dev/shm"}
 func clean(text []byte, hosts ...string) string {
 	s := strings.ToValidUTF8(string(text), "?")
 	s = strings.NewReplacer(hosts...).Replace(s)
+	tmp := []string{filepath.Clean(os.TempDir())}
+	if real, err := filepath.EvalSymlinks(tmp[0]); err == nil {
+		tmp = append(tmp, real)
+	}
+	for _, dir := range tmp { // it may have a space, where no pattern ends
+		s = strings.ReplaceAll(s, dir+"/drydock-dock-", "/drydock-dock-")
+	}
 	s = scratch.ReplaceAllStringFunc(s, func(m string) string {
 		n := m[len(m)-1] - '0'
 		if int(n) < len(places) {

@@ -141,3 +141,13 @@ func TestNotFound(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// What was printed names no folder of this host, however that is called.
+func TestCleanNamesNoPlaceOfThisHost(t *testing.T) {
+	for _, tmp := range []string{"/tmp", "/a folder/of mine"} {
+		t.Setenv("TMPDIR", tmp)
+		if got := clean([]byte("in " + tmp + "/drydock-dock-123/0/x, " + tmp + "/drydock-dock-123/1")); got != "in /build/x, /tmp" {
+			t.Errorf("%s: %q", tmp, got)
+		}
+	}
+}
