@@ -4,9 +4,6 @@ import (
 	"encoding/json"
 	"strings"
 	"testing"
-
-	"github.com/drydock-dev/drydock/pkg/bus"
-	"github.com/drydock-dev/drydock/pkg/events"
 )
 
 // What says what was sealed and tested names the artifact and the files it was installed from, and says where it could
@@ -17,9 +14,7 @@ func TestAttestations(t *testing.T) {
 	w.index.Wheel("elsewhere", "1.1", map[string]string{"elsewhere/__init__.py": "", "elsewhere.pth": "/opt/elsewhere\n"})
 	w.repo.Push("main", "one more", map[string]string{"requirements.txt": "lib==1.0\nother==1.0\nelsewhere==1.0\n"})
 	w.advise("lib", "1.1", "", "elsewhere", "1.1", "")
-	w.start(bus.NewMemory())
-	w.update("first")
-	c := w.stage(events.StageProposed)
+	c := w.proposed()
 	var bom struct {
 		Components []struct {
 			PURL   string `json:"purl"`

@@ -8,8 +8,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/drydock-dev/drydock/pkg/bus"
-	"github.com/drydock-dev/drydock/pkg/events"
 	"github.com/drydock-dev/drydock/pkg/policy"
 	"github.com/drydock-dev/drydock/services/validator"
 )
@@ -25,9 +23,7 @@ func TestBackupIsVerifiedAgain(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.adjust = func(d *validator.Deps) { d.Policy = func() *policy.Policy { return strict } }
-	w.start(bus.NewMemory())
-	w.update("first")
-	c := w.stage(events.StageProposed)
+	c := w.proposed()
 	w.idle()
 	if b := w.validation(c.Validated.Validation).Backup; b == nil || b.Until.Sub(b.Verified) != time.Hour {
 		t.Errorf("%+v", b)

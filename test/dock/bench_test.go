@@ -9,7 +9,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/drydock-dev/drydock/pkg/bus"
 	"github.com/drydock-dev/drydock/pkg/events"
 	"github.com/drydock-dev/drydock/pkg/index"
 	"github.com/drydock-dev/drydock/pkg/pybuild"
@@ -38,9 +37,7 @@ func BenchmarkSecondValidation(b *testing.B) {
 	}{{"tiny", tinyWorld}, {"real", realWorld}} {
 		b.Run(set.name, func(b *testing.B) {
 			w := set.make(b)
-			w.start(bus.NewMemory())
-			w.update("first")
-			c := w.stage(events.StageProposed)
+			c := w.proposed()
 			wheels, pins := w.files(b, c)
 			cache := b.TempDir()
 			install(b, w, wheels, pins, cache) // which warms it

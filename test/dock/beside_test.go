@@ -14,7 +14,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/drydock-dev/drydock/pkg/bus"
 	"github.com/drydock-dev/drydock/pkg/events"
 	"github.com/drydock-dev/drydock/pkg/policy"
 	"github.com/drydock-dev/drydock/pkg/report"
@@ -117,8 +116,7 @@ func TestChecksAtOnce(t *testing.T) {
 	w.cfg.Memory = 256 << 20 // so that there is room for four
 	files, mark := waitFor(t, "always", checks[1:]...)
 	w.repo.Push("main", "they meet", files)
-	w.start(bus.NewMemory())
-	w.update("first")
+	w.begin()
 	id := w.change(0, "change.opened").Change
 	all := meet(t, mark, map[string]int{"tests": 2, "security": 1, "smoke": 1})
 	kv, err := w.b.KV("progress")
@@ -153,9 +151,7 @@ func TestChecksAtOnce(t *testing.T) {
 // one reads the report on the first change, and stops everything.
 func (w *world) one() *report.Validation {
 	w.t.Helper()
-	w.start(bus.NewMemory())
-	w.update("first")
-	c := w.change(0, reports...)
+	c := w.reported()
 	w.stop()
 	w.nothingLeft()
 	switch {
@@ -273,8 +269,7 @@ func TestCutOff(t *testing.T) {
 	over := w.limited()
 	files, mark := waitFor(t, "always", "security", "smoke")
 	w.repo.Push("main", "hangs", files)
-	w.start(bus.NewMemory())
-	w.update("first")
+	w.begin()
 	meet(t, mark, map[string]int{"security": 1, "smoke": 1})
 	over()
 	c := w.change(0, reports...)
@@ -296,8 +291,7 @@ func TestBesideIsNoFault(t *testing.T) {
 	w.cfg.Memory = 256 << 20
 	files, mark := waitFor(t, "changed", "security", "smoke")
 	w.repo.Push("main", "in each other's way", files)
-	w.start(bus.NewMemory())
-	w.update("first")
+	w.begin()
 	all := meet(t, mark, map[string]int{"security": 1, "smoke": 1})
 	tell(t, syscall.SIGUSR2, all["smoke"])
 	meet(t, mark, map[string]int{"security": 1})
@@ -319,8 +313,7 @@ func TestStoppedBeside(t *testing.T) {
 	w.cfg.Memory = 256 << 20
 	files, mark := waitFor(t, "always", checks[1:]...)
 	w.repo.Push("main", "they meet", files)
-	w.start(bus.NewMemory())
-	w.update("first")
+	w.begin()
 	meet(t, mark, map[string]int{"tests": 2, "security": 1, "smoke": 1})
 	w.stop()
 	w.nothingLeft()
@@ -337,8 +330,7 @@ func TestKilledOnce(t *testing.T) {
 	w := newWorld(t, plain())
 	files, mark := waitFor(t, "changed", "smoke")
 	w.repo.Push("main", "waits", files)
-	w.start(bus.NewMemory())
-	w.update("first")
+	w.begin()
 	first := meet(t, mark, map[string]int{"smoke": 1})["smoke"]
 	tell(t, syscall.SIGKILL, first)
 	tell(t, syscall.SIGUSR1, meet(t, mark, map[string]int{"smoke": 1}, first...)["smoke"])
@@ -355,8 +347,7 @@ func TestFailsOnce(t *testing.T) {
 	w := newWorld(t, plain())
 	files, mark := waitFor(t, "changed", "smoke")
 	w.repo.Push("main", "waits", files)
-	w.start(bus.NewMemory())
-	w.update("first")
+	w.begin()
 	first := meet(t, mark, map[string]int{"smoke": 1})["smoke"]
 	tell(t, syscall.SIGUSR2, first)
 	tell(t, syscall.SIGUSR1, meet(t, mark, map[string]int{"smoke": 1}, first...)["smoke"])
@@ -379,9 +370,7 @@ func TestUpdateOfTestsThatBreaks(t *testing.T) {
 	w.advise("a", "1.1", "", "b", "1.1", "", "raw", "1.1", "")
 	w.cfg.BuildWith = []string{"yardbuild==1.0"}
 	w.policy("source_builds: allow\n")
-	w.start(bus.NewMemory())
-	w.update("first")
-	c := w.change(0, reports...)
+	c := w.reported()
 	w.check(c, want{stage: "rejected", kind: events.RejectedInstall, reason: []string{"raw 1.1: install what the tests need", "no compiler here"}})
 	if failing(c) != "raw" || !c.Rejected.Proved {
 		t.Errorf("blamed: %s, proved %t", failing(c), c.Rejected.Proved)
@@ -403,8 +392,6 @@ func TestLeftByAnother(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	w.start(bus.NewMemory())
-	w.update("first")
-	w.stage(events.StageProposed)
+	w.proposed()
 	w.settled()
 }

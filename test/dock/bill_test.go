@@ -5,9 +5,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-
-	"github.com/drydock-dev/drydock/pkg/bus"
-	"github.com/drydock-dev/drydock/pkg/events"
 )
 
 // The bill of materials says what requires what of what is installed: the application what its manifests name, with the
@@ -25,9 +22,7 @@ func TestBillSaysWhatRequiresWhat(t *testing.T) {
 	w.index.Library("helper", "1.0", "")
 	w.index.Library("queue-driver", "1.0", "", "queue-driver[fast]; extra == 'all'", "lib; extra == 'fast'", "broker")
 	w.advise("broker", "1.1", "")
-	w.start(bus.NewMemory())
-	w.update("first")
-	c := w.stage(events.StageProposed)
+	c := w.proposed()
 	bill := w.evidence(c.Sealed.Bill)
 	var bom struct {
 		Dependencies []struct {

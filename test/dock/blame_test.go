@@ -4,7 +4,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/drydock-dev/drydock/pkg/bus"
 	"github.com/drydock-dev/drydock/pkg/events"
 	"github.com/drydock-dev/drydock/pkg/report"
 )
@@ -44,9 +43,7 @@ func TestFailedBefore(t *testing.T) {
 	all := files()
 	all["tests/test_old.py"] = "def test_old():\n    assert 1 == 2, 'it was so before'\n"
 	w := newWorld(t, all)
-	w.start(bus.NewMemory())
-	w.update("first")
-	c := w.stage(events.StageProposed)
+	c := w.proposed()
 	v := w.validation(c.Validated.Validation)
 	if st := v.Step(report.StepTests); st.Status != report.StepWarned || len(st.Tests.Before) != 1 || len(st.Tests.New) != 0 || !strings.Contains(string(w.evidence(st.Log)), "1 failed") {
 		t.Errorf("tests: %+v", st)
@@ -62,9 +59,7 @@ func TestFailedBefore(t *testing.T) {
 func TestCulprit(t *testing.T) {
 	w := newWorld(t, several("def test_b():\n    assert b.__version__ == '1.0', 'b is ' + b.__version__\n"))
 	w.offer("a", "b", "c", "d")
-	w.start(bus.NewMemory())
-	w.update("first")
-	c := w.change(0, reports...)
+	c := w.reported()
 	w.check(c, want{stage: "rejected", kind: events.RejectedTests, reason: []string{"b 1.1", "tests"}, log: "1 failed"})
 	if failing(c) != "b" || !c.Rejected.Proved {
 		t.Errorf("blamed: %s, proved %t", failing(c), c.Rejected.Proved)
@@ -92,9 +87,7 @@ func TestTwoCulprits(t *testing.T) {
 	rare(t)
 	w := newWorld(t, several("def test_c_and_d():\n    assert not c.__version__ == d.__version__ == '1.1', 'c and d quarrel'\n"))
 	w.offer("a", "b", "c", "d")
-	w.start(bus.NewMemory())
-	w.update("first")
-	c := w.change(0, reports...)
+	c := w.reported()
 	w.check(c, want{stage: "rejected", kind: events.RejectedTests, reason: []string{"c 1.1, d 1.1"}, log: "1 failed"})
 	if failing(c) != "c d" || !c.Rejected.Proved {
 		t.Errorf("blamed: %s, proved %t", failing(c), c.Rejected.Proved)
@@ -111,9 +104,7 @@ func TestPipCheckBefore(t *testing.T) {
 	w := newWorld(t, all)
 	w.index.Library("needy", "1.0", "", "missing>=2")
 	w.index.Library("missing", "2.0", "")
-	w.start(bus.NewMemory())
-	w.update("first")
-	c := w.stage(events.StageProposed)
+	c := w.proposed()
 	if st := w.validation(c.Validated.Validation).Step(report.StepPipCheck); st.Status != report.StepWarned || !strings.Contains(st.Detail, "did not without the change: needy requires missing>=2, but it's not installed") {
 		t.Errorf("%+v", st)
 	}
@@ -133,9 +124,7 @@ func TestPipCheck(t *testing.T) {
 	w.index.Library("b", "1.1", "", "missing>=2,<3; python_version >= '3'", "a>=9")
 	w.index.Says("b", "1.1")
 	w.advise("a", "1.1", "", "b", "1.1", "")
-	w.start(bus.NewMemory())
-	w.update("first")
-	c := w.change(0, reports...)
+	c := w.reported()
 	w.check(c, want{stage: "rejected", kind: events.RejectedInstall, reason: []string{"b 1.1: what it installs does not go together: b requires missing>=2,<3", "; b requires a>=9, but 1.1 is installed"}, log: "missing>=2"})
 	if failing(c) != "b" || !c.Rejected.Proved {
 		t.Errorf("blamed: %s, proved %t", failing(c), c.Rejected.Proved)

@@ -7,7 +7,6 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/drydock-dev/drydock/pkg/bus"
 	"github.com/drydock-dev/drydock/pkg/events"
 	"github.com/drydock-dev/drydock/test/yard"
 )
@@ -38,9 +37,7 @@ func TestMergedWhileCarriedOn(t *testing.T) {
 	w.advise("lib", "1.1", "")
 	var first events.Change
 	known := w.between(func() { w.repo.Merge(first.Branch, yard.FastForward) })
-	w.start(bus.NewMemory())
-	w.update("first")
-	first = w.stage(events.StageProposed)
+	first = w.proposed()
 	known(first)
 	at := w.here()
 	w.learn("lib", "1.1", "", "other", "1.1", low)
@@ -74,9 +71,7 @@ func TestMergedWhileMoreIsPlanned(t *testing.T) {
 		w.repo.Merge(first.Branch, yard.FastForward)
 		w.repo.Git("branch", "-D", first.Branch)
 	})
-	w.start(bus.NewMemory())
-	w.update("first")
-	first = w.stage(events.StageProposed)
+	first = w.proposed()
 	known(first)
 	at := w.here()
 	w.learn("lib", "1.1", "", "other", "1.1", "")
@@ -105,9 +100,7 @@ func TestFastForwardWhileCarriedOn(t *testing.T) {
 	w.decl = "    merge: automatic\n"
 	began, goOn := filepath.Join(w.dir, "began"), filepath.Join(w.dir, "go on")
 	w.repo.Hook("pre-receive", fmt.Sprintf("while read old new ref; do test $ref = refs/heads/main || exit 0; touch '%s'; while ! test -e '%s'; do sleep 0.05; done; done", began, goOn))
-	w.start(bus.NewMemory())
-	w.update("first")
-	first := w.stage(events.StageProposed)
+	first := w.proposed()
 	w.svc.Look(t.Context())
 	w.until("something merged", func(*events.State) bool { return there(began) })
 	second := first.ChangeOpened // an update would wait for the repository

@@ -6,7 +6,6 @@ import (
 	"testing"
 
 	"github.com/drydock-dev/drydock/pkg/advisory"
-	"github.com/drydock-dev/drydock/pkg/bus"
 	"github.com/drydock-dev/drydock/pkg/events"
 	"github.com/drydock-dev/drydock/pkg/report"
 )
@@ -27,9 +26,7 @@ func (w *world) learn(all ...string) {
 func TestCarriedOnUnchanged(t *testing.T) {
 	w := newWorld(t, files())
 	w.advise("lib", "1.1", "")
-	w.start(bus.NewMemory())
-	w.update("first")
-	first := w.stage(events.StageProposed)
+	first := w.proposed()
 	w.repo.Hook("pre-receive", `while read old new ref; do case $ref in refs/heads/emergency/*) exit 1;; esac; done`)
 	for round, also := range [][]string{{"other", "1.1", low}, {"other", "1.2", low}} {
 		at := w.here()
@@ -60,9 +57,7 @@ func TestCarriedOnUnchanged(t *testing.T) {
 func TestCarriedOnChanged(t *testing.T) {
 	w := newWorld(t, plain())
 	w.advise("lib", "1.1", "")
-	w.start(bus.NewMemory())
-	w.update("first")
-	first := w.stage(events.StageProposed)
+	first := w.proposed()
 	at := w.here()
 	w.learn("lib", "1.2", "")
 	w.update("again")
@@ -77,9 +72,7 @@ func TestCarriedOnChanged(t *testing.T) {
 func TestCarriedOnPutBack(t *testing.T) {
 	w := newWorld(t, plain())
 	w.advise("lib", "1.1", "")
-	w.start(bus.NewMemory())
-	w.update("first")
-	old := w.stage(events.StageProposed)
+	old := w.proposed()
 	w.repo.Push("main", "moved", map[string]string{"README": "1\n"})
 	at := w.here()
 	w.svc.Look(t.Context())

@@ -97,9 +97,7 @@ func TestChecksThatPrint(t *testing.T) {
 	rare(t)
 	w := newWorld(t, plain())
 	w.repo.Push("main", "prints", with("line = ('x' * 1023 + '\\n').encode()\nprint('first line', flush=True)\nfor _ in range(1 << 20):\n    os.write(1, line)\nprint('last line')\n"))
-	w.start(bus.NewMemory())
-	w.update("first")
-	c := w.stage(events.StageProposed)
+	c := w.proposed()
 	st := w.validation(c.Validated.Validation).Step(report.StepSmoke)
 	log := string(w.evidence(st.Log))
 	if len(log) > 2<<20 || !strings.Contains(log, "first line") || !strings.Contains(log, "last line") {
@@ -131,9 +129,7 @@ func TestChangedArtifact(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	w.start(bus.NewMemory())
-	w.update("first")
-	c := w.change(0, reports...)
+	c := w.reported()
 	w.check(c, want{stage: "rejected", kind: events.RejectedChanged, reason: []string{"what was sealed was changed while the checks ran", "src/do.py"}})
 	w.settled()
 }
@@ -162,9 +158,7 @@ func TestCheckTakenAway(t *testing.T) {
 	w.index.Wheel("tool", "1.0", map[string]string{"tool/__init__.py": "", "tool/cli.py": "print('works')\n"})
 	w.index.Wheel("tool", "1.1", map[string]string{"tool/__init__.py": ""})
 	w.advise("tool", "1.1", "")
-	w.start(bus.NewMemory())
-	w.update("first")
-	c := w.change(0, reports...)
+	c := w.reported()
 	w.check(c, want{stage: "rejected", kind: events.RejectedTests, reason: []string{"tool 1.1", "tool.cli", "it passed without the change"}, log: "No module named tool.cli"})
 	w.settled()
 }
@@ -176,9 +170,7 @@ func TestCheckHangs(t *testing.T) {
 	hangs := with("print('waiting for the queue', flush=True)\nsubprocess.Popen(['sleep', '4711'])\ntime.sleep(1000)\n")
 	hangs[ownFile] = strings.Replace(hangs[ownFile], "timeout: 10m", "timeout: 1m", 1)
 	w.repo.Push("main", "hangs", hangs)
-	w.start(bus.NewMemory())
-	w.update("first")
-	c := w.change(0, reports...)
+	c := w.reported()
 	w.check(c, want{stage: "rejected", kind: events.RejectedTests, reason: []string{"lib 1.1: smoke: not done after 1m0s", "it passed without the change"}, log: "waiting for the queue"})
 	w.settled()
 }
@@ -191,8 +183,7 @@ func TestPytestCannotStart(t *testing.T) {
 	w := newWorld(t, all)
 	w.index.Wheel("pytest", "8.0.1", map[string]string{"pytest/__init__.py": "", "pytest/__main__.py": "import pluggy\n",
 		"pytest-8.0.1.dist-info/entry_points.txt": "[console_scripts]\npytest = pytest.__main__:console\n"}, "pluggy")
-	w.start(bus.NewMemory())
-	w.update("first")
+	w.begin()
 	w.check(w.stage(events.StageParked), want{stage: events.StageParked, kind: events.ParkedSetup, step: report.StepTests, do: "pin what the tests need", reason: []string{"pytest comes to no test", "pluggy"}})
 	w.settled()
 }
@@ -200,9 +191,7 @@ func TestPytestCannotStart(t *testing.T) {
 // What was merged just before an update is known before the plan is made: the change is merged, not superseded.
 func TestMergedJustBefore(t *testing.T) {
 	w := newWorld(t, plain())
-	w.start(bus.NewMemory())
-	w.update("first")
-	p := w.stage(events.StageProposed)
+	p := w.proposed()
 	w.repo.Push("main", "squashed", map[string]string{"requirements.txt": w.repo.Git("show", p.Proposed.Commit+":requirements.txt") + "\n"})
 	w.update("again")
 	c := w.stage(events.StageMerged)

@@ -3,17 +3,12 @@ package dock
 import (
 	"strings"
 	"testing"
-
-	"github.com/drydock-dev/drydock/pkg/bus"
-	"github.com/drydock-dev/drydock/pkg/events"
 )
 
 // TestChange goes the whole way: from a scan of the repository to a branch that shows what was sealed.
 func TestChange(t *testing.T) {
 	w := newWorld(t, files())
-	w.start(bus.NewMemory())
-	w.update("first")
-	c := w.stage(events.StageProposed)
+	c := w.proposed()
 	v := w.validation(c.Validated.Validation)
 	for _, st := range v.Steps {
 		t.Logf("%-10s %-8s %6.3fs %s", st.Name, st.Status, st.Seconds, st.Detail)

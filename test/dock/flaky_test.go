@@ -11,7 +11,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/drydock-dev/drydock/pkg/bus"
 	"github.com/drydock-dev/drydock/pkg/events"
 	"github.com/drydock-dev/drydock/pkg/report"
 )
@@ -158,9 +157,7 @@ func TestFlakyIsKept(t *testing.T) {
 	w.advise("a", "1.1", "")
 	w.adjust = oneByOne
 	l := toss(t, mark, "nnnnnn")
-	w.start(bus.NewMemory())
-	w.update("first")
-	first := w.stage(events.StageProposed)
+	first := w.proposed()
 	if l.had() != "nnn" {
 		t.Fatalf("runs %s", l.had())
 	}
@@ -198,9 +195,7 @@ func TestFlakyIsPinnedOnNobody(t *testing.T) {
 	w.offer("a", "b", "c", "d")
 	w.adjust = oneByOne
 	l := toss(t, mark, "ynnyyny") // without it, twice with it, without it; a passes, b fails by chance, and does not once more
-	w.start(bus.NewMemory())
-	w.update("first")
-	c := w.change(0, reports...)
+	c := w.reported()
 	w.check(c, want{stage: "rejected", kind: events.RejectedTests, reason: []string{"could not be pinned on an update", chance}, log: "1 failed"})
 	v := w.validation(c.Rejected.Validation)
 	w.unpinned(v, chance)

@@ -10,9 +10,7 @@ import (
 // What was seen before can be seen again, after something else was: it is told again.
 func TestSeenAgain(t *testing.T) {
 	w := newWorld(t, plain())
-	w.start(bus.NewMemory())
-	w.update("first")
-	p := w.stage(events.StageProposed)
+	p := w.proposed()
 	tip := w.repo.Onto(p.Branch, "a fix on top", map[string]string{"fix.py": "1\n"})
 	for range 2 {
 		at := w.here()

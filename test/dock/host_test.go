@@ -26,9 +26,7 @@ func TestBeforeUpdate(t *testing.T) {
 	w.decl = fmt.Sprintf("    before_update:\n      health: {command: [sh, -c, 'echo queue is full; test ! -e \"%s\"']}\n      backup: {command: [sh, -c, 'echo restored 12 tables']}\n", sick)
 	w.clock(-10 * time.Minute) // the pause before it is tried again
 	w.sweep = 100 * time.Millisecond
-	w.start(bus.NewMemory())
-	w.update("first")
-	c := w.change(0, reports...)
+	c := w.reported()
 	w.check(c, want{stage: events.StageParked, kind: events.ParkedHealth, step: report.StepHealth, reason: []string{"the system is not known to be healthy", "ended with 1", "queue is full"}, do: "put right"})
 	st := w.validation(c.Parked.Validation).Step(report.StepHealth)
 	if st.Log == "" || !strings.Contains(string(w.evidence(st.Log)), "queue is full") {
@@ -71,8 +69,7 @@ func TestHostLacks(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			w := newWorld(t, plain())
 			c.set(w)
-			w.start(bus.NewMemory())
-			w.update("first")
+			w.begin()
 			c.want.stage = events.StageParked
 			w.check(w.change(0, reports...), c.want)
 			w.settled()
@@ -87,8 +84,7 @@ func TestLimit(t *testing.T) {
 	over := w.limited()
 	files, mark := waitFor(t, "changed", "smoke")
 	w.repo.Push("main", "hangs", files)
-	w.start(bus.NewMemory())
-	w.update("first")
+	w.begin()
 	meet(t, mark, map[string]int{"smoke": 1})
 	over()
 	w.check(w.change(0, reports...), want{stage: events.StageParked, kind: events.ParkedFailed, step: report.StepSmoke,
@@ -119,9 +115,7 @@ func TestNamespacesForbidden(t *testing.T) {
 	}
 	w := newWorld(t, plain())
 	w.decl = "    isolation: namespaces\n"
-	w.start(bus.NewMemory())
-	w.update("first")
-	w.check(w.change(0, reports...), want{stage: events.StageParked, kind: events.ParkedSetup, step: report.StepRead, reason: []string{"isolation namespaces is required and this host does not give it", "user.max_user_namespaces"}, do: "drydock isolation says how"})
+	w.check(w.reported(), want{stage: events.StageParked, kind: events.ParkedSetup, step: report.StepRead, reason: []string{"isolation namespaces is required and this host does not give it", "user.max_user_namespaces"}, do: "drydock isolation says how"})
 	w.settled()
 }
 

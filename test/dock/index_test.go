@@ -82,9 +82,7 @@ func TestManifestsOfAllKinds(t *testing.T) {
 		return fmt.Sprintf("%s==%s%s --hash=sha256:%s\n", name, version, marker, w.index.Hash(name, version))
 	}
 	w.repo.Push("main", "hashes", map[string]string{"requirements.txt": line("lib", "1.0", "") + line("hooked", "1.0", "") + line("other", "1.0", " ; sys_platform == 'win32'")})
-	w.start(bus.NewMemory())
-	w.update("first")
-	c := w.stage(events.StageProposed)
+	c := w.proposed()
 	v := w.validation(c.Validated.Validation)
 	if notes := strings.Join(v.Notes, "\n"); !strings.Contains(notes, "runs whenever Python starts: hooked.pth") && !strings.Contains(notes, "hooked.pth") {
 		t.Errorf("notes: %s", notes)
@@ -103,9 +101,7 @@ func TestManifestIsALink(t *testing.T) {
 	w := newWorld(t, map[string]string{"deps/base.txt": "lib==1.0\nother==1.0\n"})
 	w.repo.Link("requirements.txt", "deps/base.txt")
 	w.repo.Push("main", "a link", nil)
-	w.start(bus.NewMemory())
-	w.update("first")
-	c := w.stage(events.StageProposed)
+	c := w.proposed()
 	if got := w.repo.Git("diff", "--name-only", "main", c.Branch); got != "deps/base.txt" {
 		t.Errorf("the branch changes %q", got)
 	}

@@ -5,7 +5,6 @@ import (
 	"testing"
 
 	"github.com/drydock-dev/drydock/pkg/advisory"
-	"github.com/drydock-dev/drydock/pkg/bus"
 	"github.com/drydock-dev/drydock/pkg/events"
 	"github.com/drydock-dev/drydock/pkg/report"
 	"github.com/drydock-dev/drydock/test/yard"
@@ -25,9 +24,7 @@ func TestVulnerableItself(t *testing.T) {
 		}
 		w.matcher.Store(db)
 	}
-	w.start(bus.NewMemory())
-	w.update("first")
-	c := w.change(0, reports...)
+	c := w.reported()
 	w.check(c, want{stage: "rejected", kind: events.RejectedVulnerable, reason: []string{"lib 1.1 has GHSA-0000-0000-0002"}})
 	if failing(c) != "lib" || !c.Rejected.Proved {
 		t.Errorf("%+v", c.Rejected)
@@ -43,9 +40,7 @@ func TestWheelEscapes(t *testing.T) {
 	w.index.Library("evil", "1.0", "")
 	w.index.Wheel("evil", "1.1", map[string]string{"evil/__init__.py": "", "../../../../evil.txt": "written\n"})
 	w.advise("evil", "1.1", "", "lib", "1.1", "")
-	w.start(bus.NewMemory())
-	w.update("first")
-	c := w.change(0, reports...)
+	c := w.reported()
 	w.check(c, want{stage: "rejected", kind: events.RejectedInstall, reason: []string{"evil 1.1", "evil.txt"}})
 	if failing(c) != "evil" || !c.Rejected.Proved {
 		t.Errorf("%+v", c.Rejected)

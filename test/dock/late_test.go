@@ -6,7 +6,6 @@ import (
 	"path/filepath"
 	"testing"
 
-	"github.com/drydock-dev/drydock/pkg/bus"
 	"github.com/drydock-dev/drydock/pkg/events"
 )
 
@@ -21,8 +20,7 @@ func TestEndsWhilePushed(t *testing.T) {
 	w := newWorld(t, plain())
 	began, goOn := filepath.Join(w.dir, "began"), filepath.Join(w.dir, "go on")
 	w.repo.Hook("pre-receive", fmt.Sprintf("touch '%s'; while ! test -e '%s'; do sleep 0.05; done", began, goOn))
-	w.start(bus.NewMemory())
-	w.update("first")
+	w.begin()
 	w.until("something pushed", func(*events.State) bool { return there(began) })
 	c := w.stage(events.StageValidated)
 	w.append("meanwhile", events.ChangeSuperseded{Change: c.Change, Reason: "the newer plan has no such phase"})

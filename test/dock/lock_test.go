@@ -8,8 +8,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/drydock-dev/drydock/pkg/bus"
-	"github.com/drydock-dev/drydock/pkg/events"
 	"github.com/drydock-dev/drydock/pkg/index"
 	"github.com/drydock-dev/drydock/pkg/manifest"
 	"github.com/drydock-dev/drydock/pkg/uv"
@@ -35,9 +33,7 @@ func TestLock(t *testing.T) {
 	w.repo.Push("main", "a project of uv", map[string]string{"pyproject.toml": project, "uv.lock": string(lock), "requirements.txt": "\x00",
 		"tests/test_pay.py": files()["tests/test_pay.py"]})
 	w.formats = []manifest.Format{manifest.UVLock{Tool: func(context.Context) (*uv.Tool, error) { return w.tool, nil }, Index: index.NewClient(index.Config{URL: w.index.URL(), Netrc: "-", Tries: 1, MaxAge: -1})}}
-	w.start(bus.NewMemory())
-	w.update("first")
-	c := w.stage(events.StageProposed)
+	c := w.proposed()
 	if got := w.repo.Git("diff", "--name-only", "main", c.Branch); got != "uv.lock" {
 		t.Errorf("the branch changes %q", got)
 	}

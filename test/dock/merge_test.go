@@ -13,8 +13,7 @@ import (
 // something to do again: on a branch of its own, since the other has had its day.
 func TestMergedByPerson(t *testing.T) {
 	w := newWorld(t, plain())
-	w.start(bus.NewMemory())
-	w.update("first")
+	w.begin()
 	had := map[string]int{}
 	for i, c := range []struct {
 		how, seen string

@@ -6,7 +6,6 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/drydock-dev/drydock/pkg/bus"
 	"github.com/drydock-dev/drydock/pkg/events"
 )
 
@@ -41,9 +40,7 @@ func TestBaseMoved(t *testing.T) {
 			once.Do(func() { w.repo.Push("main", "in between", map[string]string{"README": "1\n"}) })
 		}
 	}
-	w.start(bus.NewMemory())
-	w.update("first")
-	first := w.stage(events.StageProposed)
+	first := w.proposed()
 	if all := w.kinds(0); count(all, "artifact.voided") != 1 || count(all, "change.validated") != 2 || count(all, "change.proposed") != 1 {
 		t.Errorf("moved before the proposal: %v", all)
 	}
@@ -63,9 +60,7 @@ func TestBaseMoved(t *testing.T) {
 	w.standsOn(c.Branch, main, "lib==1.1\nother==1.0")
 
 	w.repo.Push("main", "by hand", map[string]string{"requirements.txt": "lib==1.2\nother==1.0\n"})
-	at = w.here()
-	w.svc.Look(t.Context())
-	c = w.change(at, reports...)
+	c = w.looked(reports...)
 	w.check(c, want{stage: events.StageParked, kind: events.ParkedStale, step: "manifests", reason: []string{"main is not what was planned for"}, do: "drydock update payments", pushed: true})
 	w.update("look anew")
 	w.closed(c, "superseded")
@@ -98,9 +93,7 @@ func (w *world) closed(c events.Change, how string) {
 // A plan that goes on with a change keeps its branch; one that has no use for it closes the branch with the reason.
 func TestSuperseded(t *testing.T) {
 	w := newWorld(t, plain())
-	w.start(bus.NewMemory())
-	w.update("first")
-	first := w.stage(events.StageProposed)
+	first := w.proposed()
 	main := w.repo.Push("main", "more", map[string]string{"requirements.txt": "lib==1.0\nother==1.1\n"})
 	at := w.here()
 	w.update("second")
@@ -122,8 +115,7 @@ func TestSuperseded(t *testing.T) {
 func TestTwoPhases(t *testing.T) {
 	w := newWorld(t, plain())
 	w.advise("lib", "1.1", "", "other", "1.1", low)
-	w.start(bus.NewMemory())
-	w.update("first")
+	w.begin()
 	two := func(s *events.State) bool {
 		n := 0
 		for _, c := range s.Changes {

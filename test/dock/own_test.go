@@ -75,9 +75,7 @@ checks:
 `,
 	})
 	w.decl = "    path: shop/payments\n"
-	w.start(bus.NewMemory())
-	w.update("first")
-	c := w.stage(events.StageProposed)
+	c := w.proposed()
 	v := w.validation(c.Validated.Validation)
 	for step, says := range map[string]string{report.StepTests: "0 failed, 0 errors, 1 in all", report.StepSecurity: "looked at ['src']", report.StepSmoke: "version 1.1"} {
 		if st := v.Step(step); st.Status != report.StepPassed || st.Log == "" || !strings.Contains(string(w.evidence(st.Log)), says) {
@@ -96,14 +94,10 @@ checks:
 // A folder that is not there, or is no folder.
 func TestPathIsWrong(t *testing.T) {
 	w := newWorld(t, plain())
-	w.start(bus.NewMemory())
-	w.update("first")
-	first := w.stage(events.StageProposed)
+	first := w.proposed()
 	w.declare("    path: services/pay\n", false)
 	w.repo.Push("main", "moves", map[string]string{"README": "1\n"})
-	at := w.here()
-	w.svc.Look(t.Context())
-	c := w.change(at, reports...)
+	c := w.looked(reports...)
 	w.check(c, want{stage: events.StageParked, kind: events.ParkedSetup, step: report.StepCheckout, reason: []string{"has no folder services/pay"}, do: "correct path:", pushed: true})
 	if c.Change != first.Change {
 		t.Errorf("another change: %s", c.Change)

@@ -14,9 +14,7 @@ import (
 // it shows our commit again.
 func TestTouched(t *testing.T) {
 	w := newWorld(t, plain())
-	w.start(bus.NewMemory())
-	w.update("first")
-	p := w.stage(events.StageProposed)
+	p := w.proposed()
 	tip := w.repo.Onto(p.Branch, "a fix on top", map[string]string{"fix.py": "1\n"})
 	at := w.here()
 	for range 3 {
@@ -44,9 +42,7 @@ func TestTouched(t *testing.T) {
 
 	w.repo.Onto(c.Branch, "once more", map[string]string{"fix.py": "2\n"})
 	main := w.repo.Merge(c.Branch, yard.MergeCommit)
-	at = w.here()
-	w.svc.Look(t.Context())
-	c = w.change(at, "change.merged")
+	c = w.looked("change.merged")
 	if c.Merged.SameTree || c.Merged.Base.Commit != main {
 		t.Errorf("merged with a commit on top: %+v", c.Merged)
 	}
@@ -56,9 +52,7 @@ func TestTouched(t *testing.T) {
 // Who deletes a branch turns the updates down: no plan offers them again for a while, unless somebody asks.
 func TestDeleted(t *testing.T) {
 	w := newWorld(t, plain())
-	w.start(bus.NewMemory())
-	w.update("first")
-	p := w.stage(events.StageProposed)
+	p := w.proposed()
 	w.repo.Point(p.Branch, "")
 	at := w.here()
 	w.svc.Look(t.Context())

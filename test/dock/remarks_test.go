@@ -5,7 +5,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/drydock-dev/drydock/pkg/bus"
 	"github.com/drydock-dev/drydock/pkg/events"
 )
 
@@ -16,8 +15,7 @@ func TestManyLeftOut(t *testing.T) {
 		w.repo.Link(fmt.Sprintf("link-%03d", i), "/etc/passwd")
 	}
 	w.repo.Push("main", "links", nil)
-	w.start(bus.NewMemory())
-	w.update("first")
+	w.begin()
 	v := w.validation(w.stage(events.StageProposed).Validated.Validation)
 	if n := len(v.Left); n != 101 || v.Left[0].Path != "link-000" || v.Left[100].Path != "50 more" {
 		t.Errorf("%d remarks, the last %+v", n, v.Left[max(n-1, 0)])

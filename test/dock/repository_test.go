@@ -5,7 +5,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/drydock-dev/drydock/pkg/bus"
 	"github.com/drydock-dev/drydock/pkg/events"
 	"github.com/drydock-dev/drydock/pkg/forge"
 	"github.com/drydock-dev/drydock/pkg/forge/gitforge"
@@ -16,8 +15,7 @@ import (
 func TestRepositoryRefuses(t *testing.T) {
 	w := newWorld(t, plain())
 	w.repo.Hook("update", `case "$1" in refs/heads/emergency/*) echo "protected by the security team" >&2; exit 1;; esac`)
-	w.start(bus.NewMemory())
-	w.update("first")
+	w.begin()
 	c := w.change(0, "change.parked")
 	w.check(c, want{stage: events.StageParked, kind: events.ParkedAccess, step: "propose", reason: []string{"the repository refuses the push", "protected by the security team"}, do: "allow Drydock's branches"})
 	if c.Parked.Retry.IsZero() {
@@ -42,8 +40,7 @@ func TestRepositoryRefuses(t *testing.T) {
 func TestRepositoryReadOnly(t *testing.T) {
 	w := newWorld(t, plain())
 	w.served, w.authority = w.repo.Serve()
-	w.start(bus.NewMemory())
-	w.update("first")
+	w.begin()
 	c := w.change(0, "change.parked")
 	w.check(c, want{stage: events.StageParked, kind: events.ParkedAccess, step: "propose", reason: []string{"access is denied"}, do: "credential"})
 	w.settled()
@@ -58,9 +55,7 @@ func TestRepositoryLeavesOut(t *testing.T) {
 	blob := func(name string) string { return "100644 blob " + w.repo.Git("rev-parse", "main:"+name) + "\t" + name }
 	w.repo.Entries("a submodule", blob(".gitmodules"), blob("model.bin"), blob("pay.py"), blob("requirements.txt"),
 		"120000 blob "+w.repo.Git("rev-parse", "main:secret")+"\tsecret", "160000 commit "+strings.Repeat("1", 40)+"\tsub")
-	w.start(bus.NewMemory())
-	w.update("first")
-	c := w.stage(events.StageProposed)
+	c := w.proposed()
 	left := map[string]string{}
 	for _, r := range w.validation(c.Validated.Validation).Left {
 		left[r.Path] = r.Why
@@ -80,15 +75,11 @@ func TestRepositoryLeavesOut(t *testing.T) {
 // A base that can't be checked out safely, or is too large, parks; the branch stays until that is mended.
 func TestRepositoryCannotBeUsed(t *testing.T) {
 	w := newWorld(t, plain())
-	w.start(bus.NewMemory())
-	w.update("first")
-	w.stage(events.StageProposed)
+	w.proposed()
 	good := w.repo.Git("rev-parse", "main")
 
 	w.repo.Entries("escapes", "100644 blob "+w.repo.Blob("lib==1.0\n")+"\trequirements.txt", "040000 tree "+w.repo.Git("rev-parse", "main^{tree}")+"\t..")
-	at := w.here()
-	w.svc.Look(t.Context())
-	w.check(w.change(at, reports...), want{stage: events.StageParked, kind: events.ParkedSetup, step: report.StepCheckout, reason: []string{"can't be used safely", ".."}, pushed: true})
+	w.check(w.looked(reports...), want{stage: events.StageParked, kind: events.ParkedSetup, step: report.StepCheckout, reason: []string{"can't be used safely", ".."}, pushed: true})
 	w.nothingLeft()
 	w.repo.Point("main", good)
 	w.update("back")
@@ -102,9 +93,7 @@ func TestRepositoryCannotBeUsed(t *testing.T) {
 		reason string
 	}{"bytes": {map[string]string{"big": strings.Repeat("x", 200<<10)}, "102400 bytes"}} {
 		w.repo.Push("main", name, c.files)
-		at = w.here()
-		w.svc.Look(t.Context())
-		w.check(w.change(at, reports...), want{stage: events.StageParked, kind: events.ParkedSetup, step: report.StepCheckout, reason: []string{"larger than allowed", c.reason}, pushed: true})
+		w.check(w.looked(reports...), want{stage: events.StageParked, kind: events.ParkedSetup, step: report.StepCheckout, reason: []string{"larger than allowed", c.reason}, pushed: true})
 	}
 	w.settled()
 }
@@ -119,9 +108,7 @@ func TestRepositoryGone(t *testing.T) {
 			}
 		}
 	}
-	w.start(bus.NewMemory())
-	w.update("first")
-	c := w.change(0, reports...)
+	c := w.reported()
 	t.Log(w.story(c))
 	if c.Parked == nil || c.Parked.Step != report.StepCheckout {
 		t.Errorf("%s", w.story(c))

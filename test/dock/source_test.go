@@ -8,7 +8,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/drydock-dev/drydock/pkg/bus"
 	"github.com/drydock-dev/drydock/pkg/events"
 	"github.com/drydock-dev/drydock/pkg/policy"
 	"github.com/drydock-dev/drydock/pkg/report"
@@ -44,9 +43,7 @@ func (w *world) policy(text string) {
 // Nothing of a package runs while it is installed unless the policy says so.
 func TestSourceIsRefused(t *testing.T) {
 	w := fromSource(t, false, "")
-	w.start(bus.NewMemory())
-	w.update("first")
-	w.check(w.change(0, reports...), want{stage: "parked", kind: events.ParkedSetup, step: report.StepFetch,
+	w.check(w.reported(), want{stage: "parked", kind: events.ParkedSetup, step: report.StepFetch,
 		reason: []string{"requirements.txt:3: raw 1.0 has no wheel for Python", "only a source distribution"}, do: "source_builds: allow"})
 	w.settled()
 }
@@ -66,9 +63,7 @@ func TestSourceWithoutBackend(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			w := fromSource(t, true, "")
 			w.cfg.BuildWith = c.with
-			w.start(bus.NewMemory())
-			w.update("first")
-			w.check(w.change(0, reports...), want{stage: "parked", kind: events.ParkedSetup, step: report.StepFetch, reason: []string{c.reason}, do: c.do})
+			w.check(w.reported(), want{stage: "parked", kind: events.ParkedSetup, step: report.StepFetch, reason: []string{c.reason}, do: c.do})
 			w.settled()
 		})
 	}
@@ -78,9 +73,7 @@ func TestSourceWithoutBackend(t *testing.T) {
 func TestSourceIsRefusedByTheRepository(t *testing.T) {
 	w := fromSource(t, true, "")
 	w.repo.Push("main", "no builds", map[string]string{".drydock.yaml": "policy: {source_builds: refuse}\n"})
-	w.start(bus.NewMemory())
-	w.update("first")
-	w.check(w.change(0, reports...), want{stage: "parked", kind: events.ParkedSetup, step: report.StepFetch, reason: []string{"raw 1.0 has no wheel"}, do: "source_builds: allow"})
+	w.check(w.reported(), want{stage: "parked", kind: events.ParkedSetup, step: report.StepFetch, reason: []string{"raw 1.0 has no wheel"}, do: "source_builds: allow"})
 	w.settled()
 }
 
@@ -89,9 +82,7 @@ func TestSourceIsBuilt(t *testing.T) {
 	artifacts := map[string]bool{}
 	for range 2 {
 		w := fromSource(t, true, "open('made.py', 'w').write('made = True\\n')\n")
-		w.start(bus.NewMemory())
-		w.update("first")
-		c := w.stage(events.StageProposed)
+		c := w.proposed()
 		artifacts[c.Validated.Artifact] = true
 		v := w.validation(c.Validated.Validation)
 		notes := strings.Join(v.Notes, "\n")
@@ -142,9 +133,7 @@ func TestSourceIsBroken(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			w := fromSource(t, true, "raise SystemExit('no compiler here')\n")
 			w.repo.Push("main", "pins", c.files)
-			w.start(bus.NewMemory())
-			w.update("first")
-			w.check(w.change(0, reports...), want{stage: "parked", kind: events.ParkedSetup, step: c.step,
+			w.check(w.reported(), want{stage: "parked", kind: events.ParkedSetup, step: c.step,
 				reason: []string{"the unchanged application can't be installed either", "raw: its source distribution can't be built here", "no compiler here"}, do: "mend that first"})
 			w.settled()
 		})
@@ -161,9 +150,7 @@ func TestUpdateToBrokenSource(t *testing.T) {
 	w.advise("a", "1.1", "", "b", "1.1", "")
 	w.cfg.BuildWith = []string{"yardbuild==1.0"}
 	w.policy("source_builds: allow\n")
-	w.start(bus.NewMemory())
-	w.update("first")
-	c := w.change(0, reports...)
+	c := w.reported()
 	w.check(c, want{stage: "rejected", kind: events.RejectedInstall, reason: []string{"b 1.1", "No module named 'nowhere_backend'", "validator.build_with"}})
 	if failing(c) != "b" {
 		t.Errorf("blamed: %s", failing(c))
@@ -186,8 +173,7 @@ func TestUpdateToBrokenSourceBesideAnother(t *testing.T) {
 	w.advise("a", "1.1", "", "b", "1.1", "", "c", "1.1", "")
 	w.cfg.BuildWith = []string{"yardbuild==1.0"}
 	w.policy("source_builds: allow\n")
-	w.start(bus.NewMemory())
-	w.update("first")
+	w.begin()
 	c := w.change(0, "change.rejected")
 	w.check(c, want{stage: "rejected", kind: events.RejectedInstall, reason: []string{"b 1.1", "b is broken"}})
 	if failing(c) != "b" {
@@ -233,9 +219,7 @@ with open('got.py', 'w') as f:
     f.write('# written: %s\n' % tries(lambda: open("`+secret+`.new", "w").write("x")))
     f.write('# environment: %r\n' % [v for v in os.environ.values() if 'sword' in v])
 `)
-	w.start(bus.NewMemory())
-	w.update("first")
-	c := w.stage(events.StageProposed)
+	c := w.proposed()
 	found, err := filepath.Glob(filepath.Join(w.cfg.Dir, "artifacts", "*", "files", "venv", "lib", "*", "site-packages", "got.py"))
 	if err != nil || len(found) != 1 {
 		t.Fatalf("%v, %v", found, err)
