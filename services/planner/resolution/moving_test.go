@@ -21,6 +21,31 @@ var moving = []shape{{
 		jinja2 3.0.1 → 3.1.4
 		werkzeug 2.2.0 → 3.0.3`,
 }, {
+	name: "what one want alone finds too dear moves for another anyway",
+	index: `
+		a 1.0
+		a 1.1 | p>=1.0.1 | o>=1.0.1
+		a 1.2 | t>=2
+		b 1.0
+		b 2.0 | q>=2
+		c 1.0
+		c 1.0.1 | a>=1.1
+		o 1.0
+		o 1.0.1
+		p 1.0
+		p 1.0.1
+		q 1.0
+		q 2.0
+		t 1.0
+		t 2.0 | q>=2`,
+	pins:  "a==1.0 b==1.0 c==1.0 o==1.0 p==1.0 q==1.0 t==1.0",
+	wants: "c a b", runs: 1,
+	want: `a 1.0 → 1.2
+		b 1.0 → 2.0
+		c 1.0 → 1.0.1
+		q 1.0 → 2.0: b 2.0 requires q>=2
+		t 1.0 → 2.0: a 1.2 requires t>=2`,
+}, {
 	name: "requests and urllib3",
 	index: `
 		requests 2.28.0 | urllib3<1.27,>=1.21.1 | certifi>=2017.4.17

@@ -100,7 +100,7 @@ func (s *search) descend() blame {
 		}
 	}
 	t, values, why := s.choose(v)
-	if s.best != nil && s.floor(so, v, t, values).compare(s.least) > 0 {
+	if s.best != nil && s.tooDear(so, v, t, values) {
 		return everything
 	}
 	return s.branch(t, values, why, so)
@@ -229,13 +229,15 @@ func (s *search) priced(present []*pack) cost {
 	return c
 }
 
-// floor is what the set will cost at least: what has to be decided takes its first release, and what every release of
-// it would move moves.
-func (s *search) floor(so cost, v verdict, next task, values []*release) cost {
+// tooDear says whether whatever comes of the set costs more than the best so far: what has to be decided takes its
+// first release, and what every release of it would move moves. What it takes the moves of others for that is met: a
+// search that moves them anyway must not be taken for one that this one has nothing to do with.
+func (s *search) tooDear(so cost, v verdict, next task, values []*release) bool {
 	counted := map[*pack]bool{}
 	for _, t := range v.tasks {
 		counted[t.p] = true
 	}
+	var implied []*pack
 	for _, t := range v.tasks {
 		if t.stay || s.free(t.p) {
 			continue
@@ -254,11 +256,25 @@ func (s *search) floor(so cost, v verdict, next task, values []*release) cost {
 		for _, p := range s.implied(left) {
 			if !counted[p] {
 				counted[p] = true
-				so.comes(p)
+				implied = append(implied, p)
 			}
 		}
 	}
-	return so
+	if so.compare(s.least) > 0 {
+		return true
+	}
+	for _, p := range implied {
+		so.comes(p)
+	}
+	if so.compare(s.least) <= 0 {
+		return false
+	}
+	if s.foot != nil {
+		for _, p := range implied {
+			s.foot[p] = true
+		}
+	}
+	return true
 }
 
 // implied are the packages that move, or come, with each of the releases; none while one of them was not read.
