@@ -337,11 +337,4 @@ func (w *work) folder(name string) (string, error) {
 	return dir, os.MkdirAll(dir, 0o755)
 }
 
-func earlier(a, b time.Time) time.Time {
-	if b.Before(a) {
-		return b
-	}
-	return a
-}
-
 func seconds(d time.Duration) float64 { return d.Round(time.Millisecond).Seconds() }
